@@ -1,0 +1,67 @@
+"""Pipelines: a topic, a schema and rules, and how the job runs them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sentinel.domain.event_schema import EventSchema
+from sentinel.domain.rule import RuleSet
+
+
+class PipelineStatus(StrEnum):
+    """active: the job reads; paused: it keeps its place and reads nothing; stopped: the job leaves it alone."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+
+
+class DetectMode(StrEnum):
+    """How detect runs: Real-Time Mode or micro-batches."""
+
+    REALTIME = "realtime"
+    MICROBATCH = "microbatch"
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineConfig:
+    """What a tenant can set per pipeline.
+
+    Attributes:
+        score_every_event: Write a score (0) for events without a match, too.
+        future_tolerance_seconds: An event whose event time lies further after its record's timestamp is a dead letter.
+        max_record_bytes: A larger record is a dead letter.
+    """
+
+    mode: DetectMode = DetectMode.REALTIME
+    score_every_event: bool = False
+    future_tolerance_seconds: int = 3600
+    max_record_bytes: int = 1_048_576
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineSnapshot:
+    """Everything a generation is made of, read in one transaction. Immutable.
+
+    Attributes:
+        start_at: "earliest" or "latest": where a pipeline without any progress begins.
+        source_epoch: Counts the operator's decisions to go on after the topic was recreated or cut.
+    """
+
+    tenant_id: str
+    pipeline_id: int
+    name: str
+    kafka_topic: str
+    status: PipelineStatus
+    config: PipelineConfig
+    schema_version: int
+    schema: EventSchema
+    rule_set: RuleSet
+    start_at: str
+    source_epoch: int
+
+    @property
+    def fingerprint(self) -> tuple[object, ...]:
+        """What makes another generation necessary when it changes."""
+        return (self.kafka_topic, self.config, self.schema_version, self.rule_set.version, self.source_epoch)

@@ -1,0 +1,47 @@
+"""Rules: immutable versions, and the rule set a generation runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    """How serious a match is."""
+
+    CRITICAL = "critical"
+    WARNING = "warning"
+    INFO = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class RuleVersion:
+    """One immutable version of a rule.
+
+    Attributes:
+        rule_version_id: Unique among all versions of all rules.
+        condition: Spark SQL text, as the user wrote it and the gate accepted it.
+    """
+
+    rule_id: int
+    rule_version_id: int
+    version: int
+    condition: str
+    severity: Severity
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    """The active rules of a pipeline at one moment, ordered by rule id. Immutable."""
+
+    version: int
+    rules: tuple[RuleVersion, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedRule:
+    """A rule of a set that the job refuses to compile, and why."""
+
+    rule: RuleVersion
+    reason: str

@@ -1,0 +1,172 @@
+"""The error tree of Sentinel.
+
+    SentinelError
+    ├── InvalidError          the caller sent something that can never work      (slug invalid)
+    │   └── InvalidRuleError  a rule with issues, all of them listed
+    ├── NotFoundError         the named thing does not exist for this tenant
+    ├── ConflictError         the thing is in a state that does not allow this
+    │   ├── VersionMismatchError   If-Match names another version
+    │   └── BreakingChangeError    a schema change that breaks something; carries the plan
+    ├── UnauthenticatedError  no valid API key
+    ├── ForbiddenError        the key may not do this
+    ├── RateLimitedError      too many requests
+    ├── ConfigurationError    settings or environment that cannot work; the message says what to change
+    ├── TransientError        the same call may succeed later: wait and retry
+    │   └── StoreUnavailableError  PostgreSQL, Redis, Kafka or the lake does not answer
+    └── TerminalError         retrying is pointless: dead letter, or stop with an alarm
+        ├── LeaseLostError         another driver holds the pipeline
+        └── SourceGapError         the topic no longer holds offsets that were not processed
+
+By meaning, `config_api/problems.py` turns the first group into HTTP answers; by fate, the streaming
+runtime retries `TransientError` and stops on `TerminalError`. Messages name the value and the way out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorDetail:
+    """One thing that is wrong with a request: a JSON pointer (RFC 6901) and a sentence."""
+
+    pointer: str
+    detail: str
+
+
+class SentinelError(Exception):
+    """Base of every error raised on purpose."""
+
+    slug = "internal"
+    title = "Something went wrong"
+
+    def __init__(self, message: str, *, details: Sequence[ErrorDetail] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = tuple(details)
+
+
+class InvalidError(SentinelError):
+    """The request can never work as it is."""
+
+    slug = "invalid"
+    title = "The request is not valid"
+
+
+class InvalidRuleError(InvalidError):
+    """A rule expression has issues of severity `error`.
+
+    `issues` are `sentinel.rules.issue.Issue` as plain dicts (severity, code, start, end, message, suggestion).
+    """
+
+    slug = "invalid-rule"
+    title = "The rule expression is not valid"
+
+    def __init__(self, message: str, *, issues: Sequence[dict[str, Any]]) -> None:
+        super().__init__(message)
+        self.issues = tuple(issues)
+
+
+class NotFoundError(SentinelError):
+    """The thing does not exist, or not for this tenant."""
+
+    slug = "not-found"
+    title = "Not found"
+
+
+class ConflictError(SentinelError):
+    """The current state does not allow this."""
+
+    slug = "conflict"
+    title = "The current state does not allow this"
+
+
+class VersionMismatchError(ConflictError):
+    """`If-Match` names a version that is no longer current."""
+
+    slug = "version-mismatch"
+    title = "Somebody else changed this first"
+
+
+class BreakingChangeError(ConflictError):
+    """A schema change would break rules or lake columns; `plan` lists them and carries the token to confirm."""
+
+    slug = "breaking-change"
+    title = "The change would break something"
+
+    def __init__(self, message: str, *, plan: dict[str, Any]) -> None:
+        super().__init__(message)
+        self.plan = plan
+
+
+class UnauthenticatedError(SentinelError):
+    """No API key, or one that is unknown, expired or revoked."""
+
+    slug = "unauthenticated"
+    title = "A valid API key is needed"
+
+
+class ForbiddenError(SentinelError):
+    """The API key lacks the scope."""
+
+    slug = "forbidden"
+    title = "This API key may not do that"
+
+
+class RateLimitedError(SentinelError):
+    """Too many requests; `retry_after_seconds` says when to come back."""
+
+    slug = "rate-limited"
+    title = "Too many requests"
+
+    def __init__(self, message: str, *, retry_after_seconds: float) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class ConfigurationError(SentinelError):
+    """Settings or environment that cannot work; the message says what to change."""
+
+    slug = "configuration"
+    title = "The configuration cannot work"
+
+
+class TransientError(SentinelError):
+    """The same call may succeed later."""
+
+    slug = "transient"
+    title = "Temporarily not possible"
+
+
+class StoreUnavailableError(TransientError):
+    """A store does not answer; `store` names it."""
+
+    slug = "unavailable"
+    title = "A store does not answer"
+
+    def __init__(self, store: str, reason: str) -> None:
+        super().__init__(f"{store} does not answer: {reason}")
+        self.store = store
+
+
+class TerminalError(SentinelError):
+    """Retrying is pointless."""
+
+    slug = "terminal"
+    title = "Cannot go on"
+
+
+class LeaseLostError(TerminalError):
+    """Another driver holds the lease of the pipeline, so nothing of this driver may be written any more."""
+
+    slug = "lease-lost"
+    title = "Another driver runs this pipeline"
+
+
+class SourceGapError(TerminalError):
+    """The source topic does not hold offsets that are not processed yet (deleted, recreated, cut by retention)."""
+
+    slug = "source-gap"
+    title = "The topic lacks records that were not processed"

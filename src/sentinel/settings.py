@@ -1,0 +1,172 @@
+"""Settings: one frozen tree of groups, read from the environment once in an entry point.
+
+A setting is named by its path: `SENTINEL_POSTGRES__HOST`, `SENTINEL_LAKE__ENDPOINT`. The local stack records
+the ports and passwords it chose in `<home>/stack.env`; the environment wins over that file.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+
+
+def default_home() -> Path:
+    """Return the directory of the local stack: `SENTINEL_HOME`, else `.sentinel` in the checkout."""
+    named = os.environ.get("SENTINEL_HOME")
+    return Path(named).expanduser().resolve() if named else PROJECT_ROOT / ".sentinel"
+
+
+class Group(BaseModel):
+    """A group of settings that a constructor takes whole."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PostgresSettings(Group):
+    """Where PostgreSQL is, and its two roles: the owner migrates, the app role serves under row-level security."""
+
+    host: str = "127.0.0.1"
+    port: int = 5432
+    database: str = "sentinel"
+    owner_user: str = "sentinel_owner"
+    owner_password: SecretStr = SecretStr("")
+    app_user: str = "sentinel_app"
+    app_password: SecretStr = SecretStr("")
+    connect_timeout_seconds: int = 5
+
+    def conninfo(self, role: Literal["owner", "app"] = "app") -> str:
+        """Return a libpq connection string of one role. It holds the password: never log it."""
+        user, secret = (
+            (self.owner_user, self.owner_password) if role == "owner" else (self.app_user, self.app_password)
+        )
+        parts = {
+            "host": self.host,
+            "port": str(self.port),
+            "dbname": self.database,
+            "user": user,
+            "password": secret.get_secret_value(),
+            "connect_timeout": str(self.connect_timeout_seconds),
+            "application_name": "sentinel",
+        }
+        return " ".join(f"{key}='{_libpq_quote(value)}'" for key, value in parts.items() if value)
+
+
+def _libpq_quote(value: str) -> str:
+    return value.replace("\\", "\\\\").replace("'", "\\'")
+
+
+class KafkaSettings(Group):
+    """The broker."""
+
+    bootstrap_servers: str = "127.0.0.1:9092"
+    findings_topic_template: str = Field(
+        default="sentinel.{tenant_id}.{pipeline_id}.findings", description="Name of a pipeline's findings topic."
+    )
+    findings_retention_hours: int = Field(default=72, description="Longer than the longest outage of PostgreSQL.")
+    findings_replication: int = 1
+
+
+class RedisSettings(Group):
+    """Scores and counters; everything in it can be rebuilt from PostgreSQL."""
+
+    host: str = "127.0.0.1"
+    port: int = 6379
+    database: int = 0
+    password: SecretStr = SecretStr("")
+    timeout_seconds: float = 2.0
+    event_score_key: str = Field(
+        default="{tenant_id}:{pipeline_id}:fraud:txn:{event_id}", description="Key of the score of one event."
+    )
+    entity_score_key: str = Field(
+        default="{tenant_id}:{pipeline_id}:fraud:entity:{field}:{value}", description="Key of the score of an entity."
+    )
+    score_ttl_seconds: int = 7 * 24 * 3600
+
+
+class LakeSettings(Group):
+    """Where the lake is. `uri` is `s3://bucket/prefix` or a directory (`file:///...`)."""
+
+    uri: str = "s3://sentinel/lake"
+    endpoint: str = Field(default="", description="Empty for AWS; else with its scheme, e.g. https://<id>.r2.example")
+    region: str = "us-east-1"
+    access_key: str = ""
+    secret_key: SecretStr = SecretStr("")
+    path_style: bool = True
+    conditional_put: bool = Field(default=True, description="The store honours If-None-Match (AWS, R2, S3Proxy do).")
+
+
+class ApiSettings(Group):
+    """The configuration API."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    open: bool = Field(default=True, description="Serve without API keys, on the loopback interface only.")
+    pool_size: int = 8
+    max_body_bytes: int = 1_000_000
+
+
+class DashboardSettings(Group):
+    """The dashboard."""
+
+    host: str = "127.0.0.1"
+    port: int = 8501
+    api_key: SecretStr = SecretStr("")
+
+
+class JobSettings(Group):
+    """The detection job."""
+
+    master: str = Field(default="", description="Empty: local[N] with as many slots as the pipelines need.")
+    driver_memory: str = "1g"
+    spark_ui_port: int = 4040
+    checkpoint_dir: str = Field(default="", description="Empty: <home>/checkpoints. Disposable by design.")
+    jars_dir: str = Field(default="", description="Empty: <home>/jars/spark.")
+    archive_interval_seconds: float = 15.0
+    microbatch_interval_seconds: float = 0.0
+    realtime_batch_minutes: int = 5
+    lease_ttl_seconds: float = 10.0
+    config_poll_seconds: float = 1.0
+    writer_batch_max_findings: int = 20_000
+    overlap_max_seconds: float = 60.0
+    overlap_max_held: int = 200_000
+    archive_max_records: int = 1_000_000
+
+
+class Settings(BaseSettings):
+    """All settings."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SENTINEL_", env_nested_delimiter="__", frozen=True, extra="ignore", env_file_encoding="utf-8"
+    )
+
+    home: Path = Field(default_factory=default_home)
+    tenant: str = Field(default="default", description="The tenant that commands and jobs act for.")
+    postgres: PostgresSettings = PostgresSettings()
+    kafka: KafkaSettings = KafkaSettings()
+    redis: RedisSettings = RedisSettings()
+    lake: LakeSettings = LakeSettings()
+    api: ApiSettings = ApiSettings()
+    dashboard: DashboardSettings = DashboardSettings()
+    job: JobSettings = JobSettings()
+
+    @classmethod
+    def load(cls, home: Path | None = None) -> Settings:
+        """Build the settings from `<home>/stack.env` and the environment, which wins."""
+        where = home or default_home()
+        return cls(_env_file=where / "stack.env", home=where)  # type: ignore[call-arg]
+
+    @property
+    def checkpoint_dir(self) -> Path:
+        """Where streaming queries keep their (disposable) checkpoints."""
+        return Path(self.job.checkpoint_dir) if self.job.checkpoint_dir else self.home / "checkpoints"
+
+    @property
+    def jars_dir(self) -> Path:
+        """Where the jars of the Spark side lie."""
+        return Path(self.job.jars_dir) if self.job.jars_dir else self.home / "jars" / "spark"
