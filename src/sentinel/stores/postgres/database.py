@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg
+from psycopg import errors
 from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 
@@ -70,6 +71,8 @@ class Database:
                 yield connection
         except PoolTimeout as error:
             raise StoreUnavailableError("PostgreSQL", str(error)) from error
+        except (errors.ProgramLimitExceeded, errors.StatementTooComplex):
+            raise  # operational by name, but about the data: no retry helps
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             raise StoreUnavailableError("PostgreSQL", first_line(error)) from error
 

@@ -1,0 +1,78 @@
+"""Findings: what detection says of a record. A match, a dead letter or a progress marker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """An event for which at least one rule is true (or any event, where every event is scored).
+
+    Attributes:
+        timestamp_ms: The Kafka record's timestamp, milliseconds since the epoch.
+        rules: Indexes into the generation's rule set; empty for a clean event.
+        entities: Entity field -> value as text; null values left out.
+        raw: The record's value.
+    """
+
+    partition: int
+    offset: int
+    timestamp_ms: int
+    event_id: str
+    rules: tuple[int, ...]
+    entities: dict[str, str]
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A record that is not an event, with the cause.
+
+    Attributes:
+        raw: The record's value, cut to the first 256 KiB; None for a tombstone.
+        raw_size_bytes: Its full size.
+    """
+
+    partition: int
+    offset: int
+    timestamp_ms: int
+    cause: str
+    field: str | None
+    detail: str
+    raw: bytes | None
+    raw_size_bytes: int
+
+
+@dataclass(slots=True)
+class FindingBatch:
+    """Findings of one generation that are committed together.
+
+    Attributes:
+        next_offsets: Partition -> every offset below is decided once this batch is committed.
+    """
+
+    matches: list[Match] = field(default_factory=list)
+    dead_letters: list[DeadLetter] = field(default_factory=list)
+    clean: list[Match] = field(default_factory=list)
+    next_offsets: dict[int, int] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.matches or self.dead_letters or self.clean or self.next_offsets)
+
+    def extend(self, other: FindingBatch) -> None:
+        """Add what `other` found; its progress counts where it is further."""
+        self.matches += other.matches
+        self.dead_letters += other.dead_letters
+        self.clean += other.clean
+        for partition, offset in other.next_offsets.items():
+            self.next_offsets[partition] = max(offset, self.next_offsets.get(partition, 0))
+
+    def from_offsets(self, starts: dict[int, int]) -> FindingBatch:
+        """Return the part that lies at or after these offsets."""
+        return FindingBatch(
+            [m for m in self.matches if m.offset >= starts.get(m.partition, 0)],
+            [d for d in self.dead_letters if d.offset >= starts.get(d.partition, 0)],
+            [c for c in self.clean if c.offset >= starts.get(c.partition, 0)],
+            {p: o for p, o in self.next_offsets.items() if o >= starts.get(p, 0)},
+        )

@@ -1,0 +1,50 @@
+"""Generations: the schema, rule set and settings compiled into one running query, and the offsets it answers for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sentinel.domain.pipeline import PipelineSnapshot
+
+
+class GenerationState(StrEnum):
+    """starting: evaluated beside the active one; active: its findings count; retired: was active; failed: never was."""
+
+    STARTING = "starting"
+    ACTIVE = "active"
+    RETIRED = "retired"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """One running (or formerly running) combination of schema version and rule set. Immutable.
+
+    Attributes:
+        marker_every: A progress marker is written for every so-many-th offset; 1: for every record.
+        start_offsets: Partition -> offset of the first record its query reads. At or before its border.
+    """
+
+    generation_id: int
+    snapshot: PipelineSnapshot
+    marker_every: int
+    start_offsets: dict[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What is decided of one partition: offsets in [first_offset, next_offset) are alerted, clean or dead letters."""
+
+    partition: int
+    first_offset: int
+    next_offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to write for a pipeline. A later holder has a larger epoch."""
+
+    pipeline_id: int
+    holder: str
+    epoch: int

@@ -1,0 +1,336 @@
+-- The first schema: tenants, configuration, ledger, findings, and the views that people query.
+-- Safe before the new code runs: the database is empty.
+
+CREATE SCHEMA sentinel;
+
+CREATE FUNCTION sentinel.current_tenant() RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$ SELECT nullif(current_setting('app.tenant_id', true), '') $$;
+
+-- ---------------------------------------------------------------- tenants and access
+
+CREATE TABLE sentinel.tenants (
+    tenant_id   text PRIMARY KEY CHECK (tenant_id ~ '^[a-z0-9][a-z0-9-]{0,62}$'),
+    name        text NOT NULL,
+    created_at  timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE TABLE sentinel.api_keys (
+    id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    tenant_id    text NOT NULL REFERENCES sentinel.tenants,
+    name         text NOT NULL,
+    prefix       text NOT NULL,
+    key_hash     bytea NOT NULL UNIQUE,
+    scopes       text[] NOT NULL,
+    created_at   timestamptz NOT NULL DEFAULT now(),
+    expires_at   timestamptz,
+    revoked_at   timestamptz,
+    last_used_at timestamptz
+);
+
+CREATE TABLE sentinel.idempotency_keys (
+    tenant_id     text NOT NULL REFERENCES sentinel.tenants,
+    key           text NOT NULL,
+    request_hash  bytea NOT NULL,
+    status        integer NOT NULL,
+    headers       jsonb NOT NULL,
+    body          jsonb NOT NULL,
+    created_at    timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (tenant_id, key)
+);
+CREATE INDEX idempotency_keys_created_at ON sentinel.idempotency_keys (created_at);
+
+-- ---------------------------------------------------------------- configuration
+
+CREATE TABLE sentinel.pipelines (
+    id               bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    tenant_id        text NOT NULL REFERENCES sentinel.tenants,
+    name             text NOT NULL CHECK (length(name) BETWEEN 1 AND 128),
+    kafka_topic      text NOT NULL CHECK (kafka_topic ~ '^[A-Za-z0-9._-]{1,249}$'),
+    status           text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'paused', 'stopped')),
+    config           jsonb NOT NULL DEFAULT '{}',
+    start_at         text NOT NULL DEFAULT 'earliest' CHECK (start_at IN ('earliest', 'latest')),
+    source_epoch     integer NOT NULL DEFAULT 0,
+    schema_version   integer NOT NULL,
+    rule_set_version integer NOT NULL DEFAULT 0,
+    version          bigint NOT NULL DEFAULT 1,
+    created_at       timestamptz NOT NULL DEFAULT now(),
+    updated_at       timestamptz NOT NULL DEFAULT now(),
+    UNIQUE (tenant_id, name)
+);
+
+CREATE TABLE sentinel.schema_versions (
+    tenant_id    text NOT NULL REFERENCES sentinel.tenants,
+    pipeline_id  bigint NOT NULL REFERENCES sentinel.pipelines ON DELETE CASCADE,
+    version      integer NOT NULL,
+    fields       jsonb NOT NULL,
+    content_hash text NOT NULL,
+    created_by   text NOT NULL DEFAULT '',
+    created_at   timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (pipeline_id, version)
+);
+
+CREATE TABLE sentinel.rules (
+    id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    tenant_id       text NOT NULL REFERENCES sentinel.tenants,
+    pipeline_id     bigint NOT NULL REFERENCES sentinel.pipelines ON DELETE CASCADE,
+    is_active       boolean NOT NULL DEFAULT true,
+    current_version integer NOT NULL DEFAULT 1,
+    version         bigint NOT NULL DEFAULT 1,
+    created_at      timestamptz NOT NULL DEFAULT now(),
+    updated_at      timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX rules_pipeline_id ON sentinel.rules (pipeline_id);
+
+CREATE TABLE sentinel.rule_versions (
+    id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    tenant_id       text NOT NULL REFERENCES sentinel.tenants,
+    rule_id         bigint NOT NULL REFERENCES sentinel.rules ON DELETE CASCADE,
+    version         integer NOT NULL,
+    rule_expression text NOT NULL,
+    severity        text NOT NULL CHECK (severity IN ('critical', 'warning', 'info')),
+    description     text NOT NULL DEFAULT '',
+    content_hash    text NOT NULL,
+    created_by      text NOT NULL DEFAULT '',
+    created_at      timestamptz NOT NULL DEFAULT now(),
+    UNIQUE (rule_id, version)
+);
+
+-- A rule set is the immutable list of the rule versions that were active together. Every change of a rule or of its
+-- status writes the next one, so "which rules were in force" is a look-up.
+CREATE TABLE sentinel.rule_sets (
+    tenant_id        text NOT NULL REFERENCES sentinel.tenants,
+    pipeline_id      bigint NOT NULL REFERENCES sentinel.pipelines ON DELETE CASCADE,
+    version          integer NOT NULL,
+    rule_version_ids bigint[] NOT NULL,
+    created_at       timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (pipeline_id, version)
+);
+
+-- Whatever a running job must notice ends in an update of the pipeline's row.
+CREATE FUNCTION sentinel.notify_pipeline() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$ BEGIN PERFORM pg_notify('sentinel_pipeline', NEW.id::text); RETURN NEW; END $$;
+CREATE TRIGGER pipelines_notify AFTER INSERT OR UPDATE ON sentinel.pipelines
+    FOR EACH ROW EXECUTE FUNCTION sentinel.notify_pipeline();
+
+-- ---------------------------------------------------------------- the ledger
+
+-- Who may write for a pipeline. The epoch grows with every new holder; a writer checks it in each transaction.
+CREATE TABLE sentinel.leases (
+    pipeline_id  bigint PRIMARY KEY REFERENCES sentinel.pipelines ON DELETE CASCADE,
+    tenant_id    text NOT NULL REFERENCES sentinel.tenants,
+    holder       text NOT NULL,
+    epoch        bigint NOT NULL,
+    expires_at   timestamptz NOT NULL,
+    heartbeat_at timestamptz NOT NULL DEFAULT now(),
+    details      jsonb NOT NULL DEFAULT '{}'
+);
+
+CREATE TABLE sentinel.generations (
+    id               bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    tenant_id        text NOT NULL REFERENCES sentinel.tenants,
+    pipeline_id      bigint NOT NULL REFERENCES sentinel.pipelines ON DELETE CASCADE,
+    mode             text NOT NULL CHECK (mode IN ('realtime', 'microbatch')),
+    schema_version   integer NOT NULL,
+    rule_set_version integer NOT NULL,
+    source_epoch     integer NOT NULL DEFAULT 0,
+    config           jsonb NOT NULL DEFAULT '{}',
+    lease_epoch      bigint NOT NULL,
+    reason           text NOT NULL,
+    state            text NOT NULL CHECK (state IN ('starting', 'active', 'retired', 'failed')),
+    error            text,
+    started_at       timestamptz NOT NULL DEFAULT now(),
+    activated_at     timestamptz,
+    retired_at       timestamptz
+);
+CREATE INDEX generations_pipeline_id ON sentinel.generations (pipeline_id, id DESC);
+
+-- The offsets of one partition that a generation answers for: start_offset inclusive, end_offset exclusive, NULL while
+-- it is the active one. Ranges of one pipeline, partition and source epoch do not overlap and leave no gap.
+CREATE TABLE sentinel.borders (
+    generation_id bigint NOT NULL REFERENCES sentinel.generations ON DELETE CASCADE,
+    tenant_id     text NOT NULL REFERENCES sentinel.tenants,
+    partition     integer NOT NULL,
+    start_offset  bigint NOT NULL,
+    end_offset    bigint CHECK (end_offset >= start_offset),
+    PRIMARY KEY (generation_id, partition)
+);
+
+-- Every offset below next_offset is decided: alerted, clean or a dead letter.
+CREATE TABLE sentinel.progress (
+    pipeline_id     bigint NOT NULL REFERENCES sentinel.pipelines ON DELETE CASCADE,
+    tenant_id       text NOT NULL REFERENCES sentinel.tenants,
+    partition       integer NOT NULL,
+    first_offset    bigint NOT NULL,
+    next_offset     bigint NOT NULL,
+    findings_offset bigint NOT NULL DEFAULT 0,
+    updated_at      timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (pipeline_id, partition)
+) WITH (fillfactor = 50);
+
+-- What the lake holds, as numbered commits. A commit is planned here first, written to Delta under its number, then
+-- marked committed: a crash in between repeats the same number, which Delta ignores if it is there.
+CREATE TABLE sentinel.archive_commits (
+    pipeline_id   bigint NOT NULL REFERENCES sentinel.pipelines ON DELETE CASCADE,
+    tenant_id     text NOT NULL REFERENCES sentinel.tenants,
+    seq           bigint NOT NULL,
+    generation_id bigint NOT NULL REFERENCES sentinel.generations,
+    ranges        jsonb NOT NULL,
+    state         text NOT NULL CHECK (state IN ('planned', 'committed')),
+    event_count   bigint,
+    dead_count    bigint,
+    planned_at    timestamptz NOT NULL DEFAULT now(),
+    committed_at  timestamptz,
+    PRIMARY KEY (pipeline_id, seq)
+);
+
+-- ---------------------------------------------------------------- findings
+
+CREATE TABLE sentinel.alerts (
+    id               bigint GENERATED ALWAYS AS IDENTITY,
+    tenant_id        text NOT NULL,
+    pipeline_id      bigint NOT NULL,
+    rule_id          bigint NOT NULL,
+    rule_version_id  bigint NOT NULL,
+    generation_id    bigint NOT NULL,
+    event_id         text NOT NULL,
+    severity         text NOT NULL,
+    score            smallint NOT NULL,
+    entities         jsonb NOT NULL DEFAULT '{}',
+    transaction_data jsonb NOT NULL,
+    content_hash     bytea NOT NULL,
+    kafka_partition  integer NOT NULL,
+    kafka_offset     bigint NOT NULL,
+    kafka_timestamp  timestamptz NOT NULL,
+    alert_timestamp  timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (id),
+    UNIQUE (pipeline_id, event_id, rule_id)
+);
+-- Newest first, for each single filter of the list. They grow at one end, so an insert touches pages that are in memory.
+CREATE INDEX alerts_newest ON sentinel.alerts (tenant_id, alert_timestamp DESC, id DESC);
+CREATE INDEX alerts_pipeline_newest ON sentinel.alerts (tenant_id, pipeline_id, alert_timestamp DESC, id DESC);
+CREATE INDEX alerts_rule_newest ON sentinel.alerts (tenant_id, rule_id, alert_timestamp DESC, id DESC);
+CREATE INDEX alerts_severity_newest ON sentinel.alerts (tenant_id, severity, alert_timestamp DESC, id DESC);
+
+-- How many alerts a pipeline has, kept by triggers in the transaction that writes them: the list of pipelines must not
+-- count millions of rows. One writer per pipeline, so nobody waits for a row here.
+CREATE TABLE sentinel.alert_counts (
+    pipeline_id bigint NOT NULL,
+    tenant_id   text NOT NULL,
+    severity    text NOT NULL,
+    alert_count bigint NOT NULL,
+    PRIMARY KEY (pipeline_id, severity)
+) WITH (fillfactor = 50);
+
+CREATE FUNCTION sentinel.count_inserted_alerts() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$ BEGIN
+        INSERT INTO sentinel.alert_counts AS c (pipeline_id, tenant_id, severity, alert_count)
+        SELECT pipeline_id, tenant_id, severity, count(*) FROM changed GROUP BY 1, 2, 3 ORDER BY 1, 3
+        ON CONFLICT (pipeline_id, severity) DO UPDATE SET alert_count = c.alert_count + excluded.alert_count;
+        RETURN NULL;
+    END $$;
+CREATE TRIGGER alerts_count_inserted AFTER INSERT ON sentinel.alerts REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION sentinel.count_inserted_alerts();
+
+CREATE FUNCTION sentinel.count_deleted_alerts() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$ BEGIN
+        UPDATE sentinel.alert_counts c SET alert_count = c.alert_count - d.deleted
+        FROM (SELECT pipeline_id, severity, count(*) AS deleted FROM changed GROUP BY 1, 2) d
+        WHERE c.pipeline_id = d.pipeline_id AND c.severity = d.severity;
+        RETURN NULL;
+    END $$;
+CREATE TRIGGER alerts_count_deleted AFTER DELETE ON sentinel.alerts REFERENCING OLD TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION sentinel.count_deleted_alerts();
+
+-- The same event id seen again at another offset, for events that matched.
+CREATE TABLE sentinel.event_duplicates (
+    pipeline_id     bigint NOT NULL,
+    tenant_id       text NOT NULL,
+    source_epoch    integer NOT NULL,
+    kafka_partition integer NOT NULL,
+    kafka_offset    bigint NOT NULL,
+    event_id        text NOT NULL,
+    same_content    boolean NOT NULL,
+    seen_at         timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (pipeline_id, source_epoch, kafka_partition, kafka_offset)
+);
+
+CREATE TABLE sentinel.dead_letters (
+    id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    tenant_id       text NOT NULL,
+    pipeline_id     bigint NOT NULL,
+    generation_id   bigint NOT NULL,
+    source_epoch    integer NOT NULL,
+    kafka_topic     text NOT NULL,
+    kafka_partition integer NOT NULL,
+    kafka_offset    bigint NOT NULL,
+    kafka_timestamp timestamptz NOT NULL,
+    cause           text NOT NULL,
+    field           text,
+    detail          text NOT NULL DEFAULT '',
+    raw             bytea,
+    raw_size_bytes  integer NOT NULL,
+    created_at      timestamptz NOT NULL DEFAULT now(),
+    UNIQUE (pipeline_id, source_epoch, kafka_partition, kafka_offset)
+);
+CREATE INDEX dead_letters_newest ON sentinel.dead_letters (pipeline_id, id DESC);
+
+-- Alerts per entity since it was last quiet for the scores' time to live: the source of the absolute value in Redis.
+CREATE TABLE sentinel.entity_scores (
+    pipeline_id    bigint NOT NULL,
+    tenant_id      text NOT NULL,
+    field          text NOT NULL,
+    value          text NOT NULL,
+    critical_count bigint NOT NULL,
+    warning_count  bigint NOT NULL,
+    info_count     bigint NOT NULL,
+    updated_at     timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (pipeline_id, field, value)
+) WITH (fillfactor = 70);
+
+-- ---------------------------------------------------------------- row-level security and grants
+
+DO $$
+DECLARE
+    name text;
+BEGIN
+    FOR name IN SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                WHERE n.nspname = 'sentinel' AND c.relkind = 'r'
+    LOOP
+        EXECUTE format('ALTER TABLE sentinel.%I ENABLE ROW LEVEL SECURITY', name);
+        EXECUTE format('ALTER TABLE sentinel.%I FORCE ROW LEVEL SECURITY', name);
+        EXECUTE format('CREATE POLICY tenant ON sentinel.%I USING (tenant_id = (SELECT sentinel.current_tenant()))', name);
+        EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON sentinel.%I TO sentinel_app', name);
+    END LOOP;
+END $$;
+
+-- A key is visible to whoever presents it: that is how its tenant becomes known.
+CREATE POLICY presented ON sentinel.api_keys FOR SELECT
+    USING (key_hash = decode(nullif(current_setting('app.api_key_hash', true), ''), 'hex'));
+
+-- ---------------------------------------------------------------- the views that people query
+
+CREATE VIEW public.pipelines WITH (security_invoker = true) AS
+    SELECT id, tenant_id, name, kafka_topic, status, schema_version, rule_set_version, created_at, updated_at
+    FROM sentinel.pipelines;
+
+CREATE VIEW public.rules WITH (security_invoker = true) AS
+    SELECT r.id, r.tenant_id, r.pipeline_id, v.rule_expression, v.severity, v.description, r.is_active,
+           r.current_version AS version, r.created_at, r.updated_at
+    FROM sentinel.rules r
+    JOIN sentinel.rule_versions v ON v.rule_id = r.id AND v.version = r.current_version;
+
+CREATE VIEW public.fraud_alerts WITH (security_invoker = true) AS
+    SELECT a.id, a.tenant_id, a.pipeline_id, a.rule_id, a.severity, v.description AS rule_description,
+           v.rule_expression, a.alert_timestamp, a.transaction_data, a.event_id, a.score, a.rule_version_id,
+           a.generation_id, a.kafka_partition, a.kafka_offset, a.kafka_timestamp
+    FROM sentinel.alerts a
+    LEFT JOIN sentinel.rule_versions v ON v.id = a.rule_version_id;
+
+GRANT USAGE ON SCHEMA sentinel TO sentinel_app;
+GRANT SELECT ON public.pipelines, public.rules, public.fraud_alerts TO sentinel_app;
+
+GRANT SELECT ON public.alembic_version TO sentinel_app;

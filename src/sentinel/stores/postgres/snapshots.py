@@ -1,0 +1,89 @@
+"""Reads everything that a generation is made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sentinel.domain.event_schema import EventSchema
+from sentinel.domain.pipeline import PipelineSnapshot, PipelineStatus, config_from_json
+from sentinel.domain.rule import RuleSet, RuleVersion, Severity
+from sentinel.errors import NotFoundError
+from sentinel.stores.postgres.database import Connection, Row
+from sentinel.stores.postgres.statements import load_statements
+
+_SQL = load_statements("snapshots")
+
+
+class CatalogReader:
+    """The running job's view of the configuration."""
+
+    def snapshot(self, connection: Connection, tenant_id: str, pipeline_id: int) -> PipelineSnapshot:
+        """Read schema, rule set and settings of a pipeline in one statement, so that they belong together.
+
+        Args:
+            connection: Of `Database.transaction(tenant_id)`.
+
+        Raises:
+            NotFoundError: This tenant has no such pipeline.
+        """
+        row = connection.execute(_SQL["snapshot"], {"pipeline_id": pipeline_id}).fetchone()
+        if row is None:
+            raise NotFoundError(f"tenant {tenant_id!r} has no pipeline {pipeline_id}")
+        return PipelineSnapshot(
+            tenant_id=tenant_id,
+            pipeline_id=pipeline_id,
+            name=row["name"],
+            kafka_topic=row["kafka_topic"],
+            status=PipelineStatus(row["status"]),
+            config=config_from_json(row["config"]),
+            schema_version=row["schema_version"],
+            schema=EventSchema.from_json(row["fields"]),
+            rule_set=RuleSet(row["rule_set_version"], tuple(_rule_version(rule) for rule in row["rules"])),
+            start_at=row["start_at"],
+            source_epoch=row["source_epoch"],
+        )
+
+    def pipeline_ids(self, connection: Connection) -> list[int]:
+        """Return the tenant's pipelines that are not stopped, in order of id (for `--all`)."""
+        return [row["id"] for row in connection.execute(_SQL["runnable_pipelines"])]
+
+    def rule_set(self, connection: Connection, pipeline_id: int, version: int) -> RuleSet:
+        """Return any rule set that was ever in force.
+
+        Raises:
+            NotFoundError: There is no such version.
+        """
+        row = self._one(
+            connection, "rule_set", f"rule set {version} of pipeline {pipeline_id}",
+            {"pipeline_id": pipeline_id, "version": version},
+        )
+        return RuleSet(version, tuple(_rule_version(rule) for rule in row["rules"]))
+
+    def schema(self, connection: Connection, pipeline_id: int, version: int) -> EventSchema:
+        """Return any schema version that was ever in force.
+
+        Raises:
+            NotFoundError: There is no such version.
+        """
+        row = self._one(
+            connection, "schema_fields", f"schema version {version} of pipeline {pipeline_id}",
+            {"pipeline_id": pipeline_id, "version": version},
+        )
+        return EventSchema.from_json(row["fields"])
+
+    def _one(self, connection: Connection, statement: str, what: str, parameters: dict[str, Any]) -> Row:
+        row = connection.execute(_SQL[statement], parameters).fetchone()
+        if row is None:
+            raise NotFoundError(f"there is no {what}")
+        return row
+
+
+def _rule_version(row: dict[str, Any]) -> RuleVersion:
+    return RuleVersion(
+        rule_id=row["rule_id"],
+        rule_version_id=row["rule_version_id"],
+        version=row["version"],
+        condition=row["condition"],
+        severity=Severity(row["severity"]),
+        description=row["description"],
+    )

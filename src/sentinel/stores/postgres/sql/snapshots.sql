@@ -1,0 +1,33 @@
+-- name: snapshot
+-- Everything a generation of a pipeline is made of, in one statement: one moment.
+SELECT p.name, p.kafka_topic, p.status, p.config, p.start_at, p.source_epoch, p.schema_version, p.rule_set_version,
+       s.fields,
+       COALESCE((
+           SELECT jsonb_agg(jsonb_build_object(
+                      'rule_id', v.rule_id, 'rule_version_id', v.id, 'version', v.version,
+                      'condition', v.rule_expression, 'severity', v.severity, 'description', v.description)
+                  ORDER BY v.rule_id)
+           FROM sentinel.rule_versions v WHERE v.id = ANY (rs.rule_version_ids)), '[]') AS rules
+FROM sentinel.pipelines p
+JOIN sentinel.schema_versions s ON s.pipeline_id = p.id AND s.version = p.schema_version
+JOIN sentinel.rule_sets rs ON rs.pipeline_id = p.id AND rs.version = p.rule_set_version
+WHERE p.id = %(pipeline_id)s
+
+-- name: rule_set
+-- The rules of one version of a rule set.
+SELECT COALESCE((
+           SELECT jsonb_agg(jsonb_build_object(
+                      'rule_id', v.rule_id, 'rule_version_id', v.id, 'version', v.version,
+                      'condition', v.rule_expression, 'severity', v.severity, 'description', v.description)
+                  ORDER BY v.rule_id)
+           FROM sentinel.rule_versions v WHERE v.id = ANY (rs.rule_version_ids)), '[]') AS rules
+FROM sentinel.rule_sets rs
+WHERE rs.pipeline_id = %(pipeline_id)s AND rs.version = %(version)s
+
+-- name: schema_fields
+-- The fields of one schema version.
+SELECT fields FROM sentinel.schema_versions WHERE pipeline_id = %(pipeline_id)s AND version = %(version)s
+
+-- name: runnable_pipelines
+-- Pipelines that a job for all of them takes.
+SELECT id FROM sentinel.pipelines WHERE status <> 'stopped' ORDER BY id

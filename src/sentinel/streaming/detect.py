@@ -1,0 +1,78 @@
+"""Detect: the Real-Time Mode query of one generation, from the source topic to the findings topic."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+from pyspark.sql.streaming import StreamingQuery
+
+from sentinel.domain.generation import Generation
+from sentinel.settings import JobSettings, KafkaSettings
+from sentinel.streaming.evaluate import CompiledRuleSet
+from sentinel.streaming.faults import fault_point
+from sentinel.streaming.findings import finding_columns
+from sentinel.streaming.parse import parse
+from sentinel.streaming.topics import MAX_FINDING_BYTES
+
+# A record is at most waited for this long by the source's poll; it bounds the reaction to a stop, not the latency.
+FETCH_WAIT_MS = 50
+
+
+def start_realtime_query(
+    spark: SparkSession,
+    generation: Generation,
+    compiled: CompiledRuleSet,
+    *,
+    kafka: KafkaSettings,
+    job: JobSettings,
+    findings_topic: str,
+    checkpoint_dir: Path,
+) -> StreamingQuery:
+    """Start the query of a generation at its start offsets.
+
+    The checkpoint is fresh for every generation and of no further use: where to go on after a crash is decided by the
+    progress in the ledger. Needs one task slot per partition for as long as it runs. Delivery to the findings topic is
+    at least once within the query; the alert writer makes it effectively once.
+    """
+    fault_point("start_generation")
+    snapshot = generation.snapshot
+    offsets = {str(partition): offset for partition, offset in generation.start_offsets.items()}
+    records = (
+        spark.readStream.format("kafka")
+        .option("kafka.bootstrap.servers", kafka.bootstrap_servers)
+        .option("assign", json.dumps({snapshot.kafka_topic: sorted(generation.start_offsets)}))
+        .option("startingOffsets", json.dumps({snapshot.kafka_topic: offsets}))
+        .option("failOnDataLoss", "true")
+        .option("kafka.fetch.max.wait.ms", str(FETCH_WAIT_MS))
+        .option("kafka.max.partition.fetch.bytes", str(4 * 1024 * 1024))
+        .load()
+    )
+    parsed = parse(
+        records, snapshot.schema, snapshot.config, topic=snapshot.kafka_topic, source_epoch=snapshot.source_epoch
+    )
+    findings = finding_columns(
+        compiled.evaluate(parsed),
+        compiled,
+        snapshot.schema,
+        generation_id=generation.generation_id,
+        marker_every=generation.marker_every,
+        first_offsets=generation.start_offsets,
+        score_every_event=snapshot.config.score_every_event,
+    )
+    shutil.rmtree(checkpoint_dir, ignore_errors=True)
+    return (
+        findings.writeStream.format("kafka")
+        .option("kafka.bootstrap.servers", kafka.bootstrap_servers)
+        .option("topic", findings_topic)
+        .option("kafka.max.request.size", str(MAX_FINDING_BYTES))
+        .option("kafka.linger.ms", "1")
+        .option("kafka.batch.size", "131072")
+        .option("checkpointLocation", f"file://{checkpoint_dir}")
+        .outputMode("update")
+        .trigger(realTime=f"{job.realtime_batch_minutes} minutes")
+        .queryName(f"detect-{snapshot.pipeline_id}-g{generation.generation_id}")
+        .start()
+    )

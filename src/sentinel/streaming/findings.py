@@ -1,0 +1,157 @@
+"""The findings topic: how detect writes what it found, and how the alert writer reads it.
+
+One Kafka record per finding, in the partition of the record it is about:
+
+- progress marker: key `<generation>|<offset>`, no value;
+- match: key a JSON object `{"g","o","t","m","i","e"}` (generation, offset, record timestamp in ms, masks, event id,
+  entities), value the event as it came;
+- clean event (only where every event is scored): the same without `m` and without a value;
+- dead letter: key `{"g","o","t","c","f","d","s"}` (cause, field, detail, size), value the raw bytes, cut.
+
+The raw event travels as the value untouched: nothing is encoded twice and any bytes survive. Within one generation
+and partition the findings are in the order of the offsets, so each of them says that everything before is decided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import orjson
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from sentinel.domain.event_schema import EventSchema
+from sentinel.domain.finding import DeadLetter, FindingBatch, Match
+from sentinel.streaming.evaluate import CompiledRuleSet, rules_of_masks
+
+MAX_DEAD_LETTER_BYTES = 262_144
+MAX_ENTITY_CHARACTERS = 256  # part of a primary key; an index entry ends at 2.7 kB
+_OPEN_BRACE = ord("{")
+
+
+class FindingRecord(Protocol):
+    """The part of a Kafka record that decoding needs (confluent_kafka.Message has it)."""
+
+    def key(self) -> bytes: ...
+    def value(self) -> bytes | None: ...
+    def partition(self) -> int: ...
+
+
+def finding_columns(
+    evaluated: DataFrame,
+    compiled: CompiledRuleSet,
+    schema: EventSchema,
+    *,
+    generation_id: int,
+    marker_every: int,
+    first_offsets: dict[int, int],
+    score_every_event: bool,
+) -> DataFrame:
+    """Turn evaluated records into records of the findings topic.
+
+    Columns in: those of `CompiledRuleSet.evaluate`. Columns out: key string, value binary, partition int.
+    Rows that are neither a match, a dead letter nor due for a marker are dropped. The first record that a generation
+    reads in each partition always yields a marker, which tells the writer that the generation answers.
+    """
+    dead = F.col("cause").isNotNull()
+    matched = compiled.matched()
+    told = matched | dead | F.lit(score_every_event)
+    if marker_every > 1:
+        due = F.col("offset") % marker_every == 0
+        for partition, offset in first_offsets.items():
+            due = due | ((F.col("partition") == partition) & (F.col("offset") == offset))
+        kept = evaluated.where(told | due)
+    else:
+        kept = evaluated
+    place: list[Column] = [
+        F.lit(generation_id).alias("g"),
+        F.col("offset").alias("o"),
+        F.unix_millis("timestamp").alias("t"),
+    ]
+    entities = [F.substring(F.col(f"event.`{entity.name}`").cast("string"), 1, MAX_ENTITY_CHARACTERS).alias(entity.name) for entity in schema.entities]
+    about_event = [
+        F.when(matched, F.array(*[F.col(name) for name in compiled.mask_names])).alias("m"),
+        F.col("event_id").alias("i"),
+        F.struct(*entities).alias("e") if entities else F.lit(None).cast("string").alias("e"),
+    ]
+    about_dead = [
+        F.col("cause").alias("c"),
+        F.col("field").alias("f"),
+        F.col("detail").alias("d"),
+        F.octet_length("value").alias("s"),
+    ]
+    key = (
+        F.when(dead, F.to_json(F.struct(*place, *about_dead)))
+        .when(told, F.to_json(F.struct(*place, *about_event)))
+        .otherwise(F.concat(F.lit(f"{generation_id}|"), F.col("offset").cast("string")))
+    )
+    value = F.when(dead, F.substring("value", 1, MAX_DEAD_LETTER_BYTES)).when(matched, F.col("value"))
+    return kept.select(key.alias("key"), value.alias("value"), F.col("partition"))
+
+
+@dataclass(slots=True)
+class DecodedFindings:
+    """The findings of one poll, by generation. `ignored` counts those of generations nobody asked for."""
+
+    batches: dict[int, FindingBatch]
+    ignored: int = 0
+
+
+@dataclass(slots=True)
+class FindingDecoder:
+    """Decode findings of the generations that count; everything else is ignored.
+
+    Markers are most of the volume: of those only the last per partition is parsed.
+    """
+
+    generation_ids: tuple[int, ...]
+    _prefixes: dict[int, bytes] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._prefixes = {generation: b"%d|" % generation for generation in self.generation_ids}
+
+    def decode(self, records: Iterable[FindingRecord]) -> DecodedFindings:
+        """Decode a poll's records, which are in order per partition."""
+        batches = {generation: FindingBatch() for generation in self.generation_ids}
+        decoded = DecodedFindings(batches)
+        last_markers: dict[tuple[int, int], bytes] = {}
+        prefixes = list(self._prefixes.items())
+        for record in records:
+            key = record.key()
+            if key[0] == _OPEN_BRACE:
+                head = orjson.loads(key)
+                batch = batches.get(head["g"])
+                if batch is None:
+                    decoded.ignored += 1
+                else:
+                    add_finding(batch, record.partition(), head, record.value())
+                continue
+            for generation, prefix in prefixes:
+                if key.startswith(prefix):
+                    last_markers[generation, record.partition()] = key
+                    break
+            else:
+                decoded.ignored += 1
+        for (generation, partition), key in last_markers.items():
+            offset = int(key[len(self._prefixes[generation]) :]) + 1
+            reached = batches[generation].next_offsets
+            reached[partition] = max(offset, reached.get(partition, 0))
+        return decoded
+
+
+def add_finding(batch: FindingBatch, partition: int, head: dict[str, Any], value: bytes | None) -> None:
+    """Add one match, clean event or dead letter, given the decoded key and the value."""
+    offset: int = head["o"]
+    if "c" in head:
+        batch.dead_letters.append(
+            DeadLetter(
+                partition, offset, head["t"], head["c"], head.get("f"), head.get("d") or "", value, head.get("s") or 0
+            )
+        )
+    else:
+        rules = rules_of_masks(head["m"]) if head.get("m") else ()
+        match = Match(partition, offset, head["t"], head["i"], rules, head.get("e") or {}, value or b"")
+        (batch.matches if rules else batch.clean).append(match)
+    batch.next_offsets[partition] = max(offset + 1, batch.next_offsets.get(partition, 0))
