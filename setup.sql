@@ -211,12 +211,47 @@ CREATE TABLE sentinel.alerts (
     kafka_timestamp  timestamptz NOT NULL,
     alert_timestamp  timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (id),
-    UNIQUE (pipeline_id, rule_id, event_id)
+    UNIQUE (pipeline_id, event_id, rule_id)
 );
-CREATE INDEX alerts_newest ON sentinel.alerts (tenant_id, id DESC);
-CREATE INDEX alerts_pipeline_newest ON sentinel.alerts (pipeline_id, id DESC);
-CREATE INDEX alerts_alert_timestamp ON sentinel.alerts USING brin (alert_timestamp);
-CREATE INDEX alerts_event ON sentinel.alerts (pipeline_id, event_id);
+-- The writer's place in a pipeline's alerts.
+CREATE INDEX alerts_pipeline_id ON sentinel.alerts (pipeline_id, id);
+-- Newest first, for each single filter of the list. They grow at one end, so an insert touches pages that are in memory.
+CREATE INDEX alerts_newest ON sentinel.alerts (tenant_id, alert_timestamp DESC, id DESC);
+CREATE INDEX alerts_pipeline_newest ON sentinel.alerts (tenant_id, pipeline_id, alert_timestamp DESC, id DESC);
+CREATE INDEX alerts_rule_newest ON sentinel.alerts (tenant_id, rule_id, alert_timestamp DESC, id DESC);
+CREATE INDEX alerts_severity_newest ON sentinel.alerts (tenant_id, severity, alert_timestamp DESC, id DESC);
+
+-- How many alerts a pipeline has, kept by triggers in the transaction that writes them: the list of pipelines must not
+-- count millions of rows. One writer per pipeline, so nobody waits for a row here.
+CREATE TABLE sentinel.alert_counts (
+    pipeline_id bigint NOT NULL,
+    tenant_id   text NOT NULL,
+    severity    text NOT NULL,
+    alert_count bigint NOT NULL,
+    PRIMARY KEY (pipeline_id, severity)
+) WITH (fillfactor = 50);
+
+CREATE FUNCTION sentinel.count_inserted_alerts() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$ BEGIN
+        INSERT INTO sentinel.alert_counts AS c (pipeline_id, tenant_id, severity, alert_count)
+        SELECT pipeline_id, tenant_id, severity, count(*) FROM changed GROUP BY 1, 2, 3 ORDER BY 1, 3
+        ON CONFLICT (pipeline_id, severity) DO UPDATE SET alert_count = c.alert_count + excluded.alert_count;
+        RETURN NULL;
+    END $$;
+CREATE TRIGGER alerts_count_inserted AFTER INSERT ON sentinel.alerts REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION sentinel.count_inserted_alerts();
+
+CREATE FUNCTION sentinel.count_deleted_alerts() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$ BEGIN
+        UPDATE sentinel.alert_counts c SET alert_count = c.alert_count - d.deleted
+        FROM (SELECT pipeline_id, severity, count(*) AS deleted FROM changed GROUP BY 1, 2) d
+        WHERE c.pipeline_id = d.pipeline_id AND c.severity = d.severity;
+        RETURN NULL;
+    END $$;
+CREATE TRIGGER alerts_count_deleted AFTER DELETE ON sentinel.alerts REFERENCING OLD TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION sentinel.count_deleted_alerts();
 
 -- The same event id seen again at another offset, for events that matched.
 CREATE TABLE sentinel.event_duplicates (
@@ -305,3 +340,12 @@ CREATE VIEW public.fraud_alerts WITH (security_invoker = true) AS
 
 GRANT USAGE ON SCHEMA sentinel TO sentinel_app;
 GRANT SELECT ON public.pipelines, public.rules, public.fraud_alerts TO sentinel_app;
+
+-- ---------------------------------------------------------------- which migration this corresponds to
+
+CREATE TABLE public.alembic_version (
+    version_num varchar(32) NOT NULL,
+    CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
+);
+INSERT INTO public.alembic_version VALUES ('0001');
+GRANT SELECT ON public.alembic_version TO sentinel_app;

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from sentinel.domain.event_schema import EventSchema
 from sentinel.domain.rule import RuleSet
 
 
 class PipelineStatus(StrEnum):
-    """active: the job reads; paused: it keeps its place and reads nothing; stopped: the job leaves it alone."""
+    """active: the job reads; paused: it keeps its place, reads nothing; stopped: the job leaves it alone."""
 
     ACTIVE = "active"
     PAUSED = "paused"
@@ -30,7 +31,8 @@ class PipelineConfig:
 
     Attributes:
         score_every_event: Write a score (0) for events without a match, too.
-        future_tolerance_seconds: An event whose event time lies further after its record's timestamp is a dead letter.
+        future_tolerance_seconds: An event whose event time lies further after its record's timestamp is a
+            dead letter.
         max_record_bytes: A larger record is a dead letter.
     """
 
@@ -38,6 +40,26 @@ class PipelineConfig:
     score_every_event: bool = False
     future_tolerance_seconds: int = 3600
     max_record_bytes: int = 1_048_576
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the stored form: every setting, also those at their default."""
+        return {
+            "mode": str(self.mode),
+            "score_every_event": self.score_every_event,
+            "future_tolerance_seconds": self.future_tolerance_seconds,
+            "max_record_bytes": self.max_record_bytes,
+        }
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> PipelineConfig:
+        """Build a config from its stored form; what is missing there is at its default."""
+        default = cls()
+        return cls(
+            mode=DetectMode(stored.get("mode", default.mode)),
+            score_every_event=stored.get("score_every_event", default.score_every_event),
+            future_tolerance_seconds=stored.get("future_tolerance_seconds", default.future_tolerance_seconds),
+            max_record_bytes=stored.get("max_record_bytes", default.max_record_bytes),
+        )
 
 
 @dataclass(frozen=True, slots=True)

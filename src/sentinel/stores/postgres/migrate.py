@@ -21,7 +21,7 @@ _MIGRATION_LOCK = 7_236_410_551
 
 
 def upgrade(settings: PostgresSettings) -> None:
-    """Apply the migrations that are missing, all in one transaction. Processes that try at once wait for each other.
+    """Apply the missing migrations, all in one transaction. Processes that try at once wait for each other.
 
     Raises:
         StoreUnavailableError: PostgreSQL does not answer.

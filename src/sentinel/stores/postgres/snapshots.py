@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sentinel.domain.event_schema import EventSchema
-from sentinel.domain.pipeline import PipelineSnapshot, PipelineStatus, config_from_json
+from sentinel.domain.pipeline import PipelineConfig, PipelineSnapshot, PipelineStatus
 from sentinel.domain.rule import RuleSet, RuleVersion, Severity
 from sentinel.errors import NotFoundError
 from sentinel.stores.postgres.database import Connection, Row
@@ -35,7 +35,7 @@ class CatalogReader:
             name=row["name"],
             kafka_topic=row["kafka_topic"],
             status=PipelineStatus(row["status"]),
-            config=config_from_json(row["config"]),
+            config=PipelineConfig.from_json(row["config"]),
             schema_version=row["schema_version"],
             schema=EventSchema.from_json(row["fields"]),
             rule_set=RuleSet(row["rule_set_version"], tuple(_rule_version(rule) for rule in row["rules"])),
@@ -54,7 +54,9 @@ class CatalogReader:
             NotFoundError: There is no such version.
         """
         row = self._one(
-            connection, "rule_set", f"rule set {version} of pipeline {pipeline_id}",
+            connection,
+            "rule_set",
+            f"rule set {version} of pipeline {pipeline_id}",
             {"pipeline_id": pipeline_id, "version": version},
         )
         return RuleSet(version, tuple(_rule_version(rule) for rule in row["rules"]))
@@ -66,7 +68,9 @@ class CatalogReader:
             NotFoundError: There is no such version.
         """
         row = self._one(
-            connection, "schema_fields", f"schema version {version} of pipeline {pipeline_id}",
+            connection,
+            "schema_fields",
+            f"schema version {version} of pipeline {pipeline_id}",
             {"pipeline_id": pipeline_id, "version": version},
         )
         return EventSchema.from_json(row["fields"])

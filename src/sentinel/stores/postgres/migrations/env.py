@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the migrations on the connection that `sentinel.stores.postgres.migrate` hands over."""
+"""Alembic's entry: runs the migrations on the connection that `migrate.upgrade` hands over."""
 
 from alembic import context
 

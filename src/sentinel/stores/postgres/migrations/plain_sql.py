@@ -10,7 +10,7 @@ from alembic import op
 def run_sql_beside(migration_file: str) -> None:
     """Run the `.sql` file of the same name in the migration's transaction.
 
-    Straight on the driver's connection: the text may hold many statements, `%` and `:`, and none is a parameter.
+    Straight on the driver's connection: the text may hold many statements, and `%` and `:` mean themselves.
     """
     text = Path(migration_file).with_suffix(".sql").read_text()
     driver = op.get_bind().connection.driver_connection

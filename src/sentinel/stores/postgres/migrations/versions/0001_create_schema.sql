@@ -207,6 +207,8 @@ CREATE TABLE sentinel.alerts (
     PRIMARY KEY (id),
     UNIQUE (pipeline_id, event_id, rule_id)
 );
+-- The writer's place in a pipeline's alerts.
+CREATE INDEX alerts_pipeline_id ON sentinel.alerts (pipeline_id, id);
 -- Newest first, for each single filter of the list. They grow at one end, so an insert touches pages that are in memory.
 CREATE INDEX alerts_newest ON sentinel.alerts (tenant_id, alert_timestamp DESC, id DESC);
 CREATE INDEX alerts_pipeline_newest ON sentinel.alerts (tenant_id, pipeline_id, alert_timestamp DESC, id DESC);
