@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -60,6 +61,30 @@ class PipelineConfig:
             future_tolerance_seconds=stored.get("future_tolerance_seconds", default.future_tolerance_seconds),
             max_record_bytes=stored.get("max_record_bytes", default.max_record_bytes),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """A pipeline as its tenant sees it.
+
+    Attributes:
+        version: Grows with every change of the pipeline, its schema or its rules.
+        alert_count: Alerts it has raised so far.
+    """
+
+    id: int
+    name: str
+    kafka_topic: str
+    status: PipelineStatus
+    config: PipelineConfig
+    start_at: str
+    source_epoch: int
+    schema_version: int
+    rule_set_version: int
+    version: int
+    created_at: datetime
+    updated_at: datetime
+    alert_count: int
 
 
 @dataclass(frozen=True, slots=True)

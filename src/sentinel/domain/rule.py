@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -29,6 +30,23 @@ class RuleVersion:
     condition: str
     severity: Severity
     description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule with its current version.
+
+    Attributes:
+        version: Grows with every change, also of its status; `current.version` only with its content.
+    """
+
+    id: int
+    pipeline_id: int
+    is_active: bool
+    current: RuleVersion
+    version: int
+    created_at: datetime
+    updated_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,68 @@
+"""Alerts: one persisted match of one rule."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sentinel.domain.rule import Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A rule was true for an event.
+
+    Attributes:
+        score: 0..100, from all rules that matched the event in the same pass.
+        transaction_json: The event as JSON text, so that no number loses digits on its way.
+        entities_json: Entity field -> value, as JSON text.
+        alert_timestamp: When it was written; `kafka_timestamp` is the record's.
+    """
+
+    id: int
+    pipeline_id: int
+    rule_id: int
+    rule_version_id: int
+    generation_id: int
+    event_id: str
+    severity: Severity
+    score: int
+    rule_description: str
+    entities_json: str
+    transaction_json: str
+    kafka_partition: int
+    kafka_offset: int
+    kafka_timestamp: datetime
+    alert_timestamp: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AlertFilter:
+    """Which alerts; None: any.
+
+    Attributes:
+        since: First `alert_timestamp` included.
+        until: First one not included any more.
+        text: Found anywhere in the event's JSON, without case.
+    """
+
+    pipeline_id: int | None = None
+    severity: Severity | None = None
+    rule_id: int | None = None
+    event_id: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AlertPage:
+    """Alerts, newest first.
+
+    Attributes:
+        next_before: Continue with alerts before this id; None: there are no more. A search in the text may
+            give a short page that goes on: it stops after a while to stay answerable.
+    """
+
+    alerts: tuple[Alert, ...]
+    next_before: int | None
