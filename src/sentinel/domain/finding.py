@@ -60,6 +60,11 @@ class FindingBatch:
     def __bool__(self) -> bool:
         return bool(self.matches or self.dead_letters or self.clean or self.next_offsets)
 
+    @property
+    def tells_something(self) -> bool:
+        """Whether it holds more than progress."""
+        return bool(self.matches or self.dead_letters or self.clean)
+
     def extend(self, other: FindingBatch) -> None:
         """Add what `other` found; its progress counts where it is further."""
         self.matches += other.matches
@@ -74,5 +79,5 @@ class FindingBatch:
             [m for m in self.matches if m.offset >= starts.get(m.partition, 0)],
             [d for d in self.dead_letters if d.offset >= starts.get(d.partition, 0)],
             [c for c in self.clean if c.offset >= starts.get(c.partition, 0)],
-            {p: o for p, o in self.next_offsets.items() if o >= starts.get(p, 0)},
+            {p: o for p, o in self.next_offsets.items() if o > starts.get(p, -1)},
         )

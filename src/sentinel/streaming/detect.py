@@ -51,7 +51,11 @@ def start_realtime_query(
         .load()
     )
     parsed = parse(
-        records, snapshot.schema, snapshot.config, topic=snapshot.kafka_topic, source_epoch=snapshot.source_epoch
+        records,
+        snapshot.schema,
+        snapshot.config,
+        topic=snapshot.kafka_topic,
+        source_epoch=snapshot.source_epoch,
     )
     findings = finding_columns(
         compiled.evaluate(parsed),

@@ -52,14 +52,15 @@ def finding_columns(
     """Turn evaluated records into records of the findings topic.
 
     Columns in: those of `CompiledRuleSet.evaluate`. Columns out: key string, value binary, partition int.
-    Rows that are neither a match, a dead letter nor due for a marker are dropped. The first record that a generation
+    Rows that are neither a match, a dead letter nor due for a marker are dropped; `marker_every` 0 asks for no markers
+    (micro-batches need none), 1 for one at every record. The first record that a generation
     reads in each partition always yields a marker, which tells the writer that the generation answers.
     """
     dead = F.col("cause").isNotNull()
     matched = compiled.matched()
     told = matched | dead | F.lit(score_every_event)
-    if marker_every > 1:
-        due = F.col("offset") % marker_every == 0
+    if marker_every != 1:
+        due = F.col("offset") % marker_every == 0 if marker_every else F.lit(False)
         for partition, offset in first_offsets.items():
             due = due | ((F.col("partition") == partition) & (F.col("offset") == offset))
         kept = evaluated.where(told | due)
@@ -70,7 +71,12 @@ def finding_columns(
         F.col("offset").alias("o"),
         F.unix_millis("timestamp").alias("t"),
     ]
-    entities = [F.substring(F.col(f"event.`{entity.name}`").cast("string"), 1, MAX_ENTITY_CHARACTERS).alias(entity.name) for entity in schema.entities]
+    entities = [
+        F.substring(F.col(f"event.`{entity.name}`").cast("string"), 1, MAX_ENTITY_CHARACTERS).alias(
+            entity.name
+        )
+        for entity in schema.entities
+    ]
     about_event = [
         F.when(matched, F.array(*[F.col(name) for name in compiled.mask_names])).alias("m"),
         F.col("event_id").alias("i"),
@@ -147,7 +153,14 @@ def add_finding(batch: FindingBatch, partition: int, head: dict[str, Any], value
     if "c" in head:
         batch.dead_letters.append(
             DeadLetter(
-                partition, offset, head["t"], head["c"], head.get("f"), head.get("d") or "", value, head.get("s") or 0
+                partition,
+                offset,
+                head["t"],
+                head["c"],
+                head.get("f"),
+                head.get("d") or "",
+                value,
+                head.get("s") or 0,
             )
         )
     else:

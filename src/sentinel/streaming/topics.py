@@ -110,7 +110,6 @@ class Topics:
                         if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                             raise
             elif existing < partitions:
-
                 for future in self._admin.create_partitions([NewPartitions(topic, partitions)]).values():
                     future.result(TIMEOUT_SECONDS)
 
@@ -125,7 +124,9 @@ class Topics:
         if next_offsets:
             with translated():
                 self._consumer.commit(
-                    offsets=[TopicPartition(topic, partition, offset) for partition, offset in next_offsets.items()],
+                    offsets=[
+                        TopicPartition(topic, partition, offset) for partition, offset in next_offsets.items()
+                    ],
                     asynchronous=True,
                 )
 

@@ -1,0 +1,61 @@
+"""The detection job: `spark-submit jobs/detect.py --pipeline-id N [--pipeline-id M ...] [--master URL]`, or `--all`."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+
+from sentinel.errors import SentinelError
+from sentinel.settings import Settings
+from sentinel.stores.postgres.database import Database
+from sentinel.stores.postgres.snapshots import SnapshotStore
+from sentinel.streaming.driver import Driver
+
+log = logging.getLogger("sentinel.job")
+
+
+def parse_arguments(arguments: list[str]) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        prog="detect.py", description="Run the detection job of one or more pipelines."
+    )
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--pipeline-id", type=int, action="append", default=[], metavar="N", help="repeatable")
+    which.add_argument("--all", action="store_true", help="all pipelines of the tenant that are not stopped")
+    parser.add_argument("--tenant", default="", help="default: SENTINEL_TENANT")
+    parser.add_argument("--master", default="", help="default: local[N] with as many slots as are needed")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str]) -> int:
+    """Run until stopped; 0 after a graceful stop, 1 after an error that needs somebody."""
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
+    )
+    logging.getLogger("py4j").setLevel(logging.WARNING)
+    chosen = parse_arguments(arguments)
+    settings = Settings.load()
+    if chosen.tenant:
+        settings = settings.model_copy(update={"tenant": chosen.tenant})
+    try:
+        pipeline_ids = chosen.pipeline_id or all_pipelines(settings)
+        Driver(settings, pipeline_ids, master=chosen.master).run()
+    except SentinelError as error:
+        log.error("%s", error)
+        return 1
+    return 0
+
+
+def all_pipelines(settings: Settings) -> list[int]:
+    """Return the pipelines that --all means."""
+    database = Database(settings.postgres, pool_size=1)
+    database.open()
+    try:
+        return SnapshotStore(database, settings.tenant).pipeline_ids()
+    finally:
+        database.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

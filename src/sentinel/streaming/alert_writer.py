@@ -1,0 +1,230 @@
+"""The alert writer: findings topic -> PostgreSQL -> (through the score writer) Redis."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+
+from sentinel.clock import monotonic_seconds
+from sentinel.domain.generation import Generation, Lease
+from sentinel.errors import SentinelError, StoreUnavailableError, TerminalError
+from sentinel.settings import KafkaSettings
+from sentinel.stores.postgres.findings import FindingStore, GenerationFindings
+from sentinel.streaming.faults import fault_point
+from sentinel.streaming.findings import FindingDecoder
+from sentinel.streaming.handover import Handover
+from sentinel.streaming.score_writer import ScoreWriter
+
+log = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.1
+# Progress without findings is committed this often: "exact within a second" at a tenth of the transactions.
+PROGRESS_SECONDS = 0.1
+RETRY_FIRST_SECONDS = 0.1
+RETRY_MOST_SECONDS = 2.0
+
+
+class Committer:
+    """Commits findings and repeats it until PostgreSQL takes them."""
+
+    def __init__(
+        self, store: FindingStore, lease: Lease, scores: ScoreWriter, stopped: threading.Event
+    ) -> None:
+        self._store = store
+        self._lease = lease
+        self._scores = scores
+        self._stopped = stopped
+        self.alert_count = 0
+        self.waiting_for: str | None = None
+
+    def commit(self, parts: list[GenerationFindings]) -> bool:
+        """Commit in one transaction; wait and repeat while PostgreSQL is away.
+
+        Returns:
+            False when stopped before it succeeded. The next driver finds the same again.
+
+        Raises:
+            LeaseLostError: Another driver holds the pipeline; nothing was written.
+        """
+        pause = RETRY_FIRST_SECONDS
+        fault_point("before_commit")
+        while True:
+            try:
+                self.alert_count += self._store.commit(self._lease, parts)
+                break
+            except StoreUnavailableError as error:
+                if self.waiting_for is None:
+                    log.warning("alerts wait: %s", error)
+                self.waiting_for = str(error)
+                if self._stopped.wait(pause):
+                    return False
+                pause = min(pause * 2, RETRY_MOST_SECONDS)
+        if self.waiting_for is not None:
+            log.info("alerts are written again")
+            self.waiting_for = None
+        fault_point("after_commit")
+        self._scores.notify([event.event_id for part in parts for event in part.batch.clean])
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Activated:
+    """The candidate became the current generation, and the ledger says so."""
+
+    generation: Generation
+
+
+@dataclass(frozen=True, slots=True)
+class WriterFailed:
+    """The writer ended with this error."""
+
+    error: BaseException
+
+
+WriterEvent = Activated | WriterFailed
+
+
+class AlertWriter(threading.Thread):
+    """A thread that reads findings and commits them.
+
+    Per turn: 1. poll findings; 2. let the hand-over decide whose count; 3. commit alerts, dead letters, borders and
+    progress in one transaction; 4. tell the score writer. A crash before 3 loses nothing: the next driver starts a
+    generation at the ledger's progress, so the same records are found again. A crash after 3 leaves scores to be
+    written, which the score writer sees from the position in Redis.
+
+    Findings that earlier drivers left in the topic are not read: their offsets are decided anew.
+    """
+
+    def __init__(
+        self,
+        kafka: KafkaSettings,
+        findings_topic: str,
+        decided: Mapping[int, int],
+        starts: Mapping[int, int],
+        make_committer: Callable[[threading.Event], Committer],
+        *,
+        batch_max_findings: int,
+        name: str,
+    ) -> None:
+        super().__init__(name=name, daemon=True)
+        self._topic = findings_topic
+        self._batch_max_findings = batch_max_findings
+        self._stopped = threading.Event()
+        self.committer = make_committer(self._stopped)
+        self._lock = threading.Lock()
+        self._handover = Handover(decided)
+        self.events: queue.SimpleQueue[WriterEvent] = queue.SimpleQueue()
+        self._assigned = set(starts)
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": kafka.bootstrap_servers,
+                "group.id": f"{findings_topic}.writer",
+                "enable.auto.commit": False,
+                "auto.offset.reset": "error",
+                "fetch.wait.max.ms": 50,
+                "fetch.error.backoff.ms": 50,
+                "queued.max.messages.kbytes": 65_536,
+                "reconnect.backoff.max.ms": 1000,
+                "log_level": 2,
+            }
+        )
+        self._consumer.assign([TopicPartition(findings_topic, p, offset) for p, offset in starts.items()])
+
+    # -- called by the runner
+
+    def propose(self, generation: Generation, highs: Mapping[int, int]) -> None:
+        """Make a generation the candidate; `events` says when it became active."""
+        with self._lock:
+            self._handover.propose(generation, highs)
+            added = [p for p in generation.start_offsets if p not in self._assigned]
+            self._assigned.update(added)
+        if added:
+            self._consumer.incremental_assign([TopicPartition(self._topic, p, 0) for p in added])
+
+    def withdraw(self, generation_id: int) -> bool:
+        """Forget the candidate; False when it serves by now, and the event of it is on its way."""
+        with self._lock:
+            return self._handover.withdraw(generation_id)
+
+    def accept_silence(self, partitions: list[int]) -> None:
+        """See `Handover.accept_silence`."""
+        with self._lock:
+            self._handover.accept_silence(partitions)
+
+    @property
+    def decided(self) -> dict[int, int]:
+        """Partition -> offset below which everything is decided."""
+        with self._lock:
+            return dict(self._handover.decided)
+
+    @property
+    def held_count(self) -> int:
+        """How many findings of the candidate are held in memory."""
+        with self._lock:
+            return self._handover.candidate.held_count if self._handover.candidate else 0
+
+    def stop(self, timeout_seconds: float) -> None:
+        """Commit what was read and end."""
+        self._stopped.set()
+        self.join(timeout_seconds)
+
+    # -- the thread
+
+    def run(self) -> None:
+        """Read and commit until stopped."""
+        try:
+            self._follow()
+        except BaseException as error:
+            if not isinstance(error, SentinelError):
+                log.exception("the alert writer failed")
+            self.events.put(WriterFailed(error))
+        finally:
+            self._consumer.close()
+
+    def _follow(self) -> None:
+        pending: list[GenerationFindings] = []
+        last_commit = monotonic_seconds()
+        while not self._stopped.is_set():
+            records = self._poll()
+            with self._lock:
+                decoded = FindingDecoder(self._handover.generation_ids).decode(records)
+                parts = self._handover.absorb(decoded.batches)
+            pending += parts
+            now = monotonic_seconds()
+            urgent = any(part.borders is not None or part.batch.tells_something for part in parts)
+            if pending and (urgent or now - last_commit >= PROGRESS_SECONDS):
+                if not self.committer.commit(pending):
+                    return
+                last_commit = now
+                for part in pending:
+                    if part.borders is not None:
+                        self.events.put(Activated(part.generation))
+                pending = []
+        if pending:
+            self.committer.commit(pending)
+
+    def _poll(self) -> list[Message]:
+        # consume(n, timeout) waits for n records: poll for one, then take what is there.
+        first = self._consumer.poll(POLL_SECONDS)
+        if first is None:
+            return []
+        records = [first, *self._consumer.consume(self._batch_max_findings - 1, timeout=0)]
+        good = []
+        for record in records:
+            error = record.error()
+            if error is None:
+                good.append(record)
+            elif error.code() in {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}:
+                raise TerminalError(
+                    f"the findings topic {self._topic!r} was cut while it was read: {error.str()}"
+                )
+            elif error.fatal():
+                raise TerminalError(f"reading the findings topic {self._topic!r} failed: {error.str()}")
+            else:
+                log.warning("reading findings: %s", error.str())
+        return good

@@ -1,0 +1,234 @@
+"""The driver: one Spark session, one runner per pipeline, until a signal stops it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import threading
+import uuid
+from collections.abc import Sequence
+from types import FrameType
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from sentinel.domain.generation import Lease
+from sentinel.domain.pipeline import DetectMode, PipelineSnapshot
+from sentinel.errors import ConfigurationError, NotFoundError
+from sentinel.settings import Settings
+from sentinel.stores.postgres.alert_scores import AlertScoreReader
+from sentinel.stores.postgres.database import Database
+from sentinel.stores.postgres.findings import FindingStore
+from sentinel.stores.postgres.ledger import LedgerStore
+from sentinel.stores.postgres.snapshots import SnapshotStore
+from sentinel.stores.redis.scores import ScoreStore, connect
+from sentinel.streaming.alert_writer import Committer
+from sentinel.streaming.archive import Archive
+from sentinel.streaming.config_watch import ConfigWatcher
+from sentinel.streaming.context import PipelineContext
+from sentinel.streaming.evaluate import CompiledRuleSet, compile_rule_set
+from sentinel.streaming.gate import refusals
+from sentinel.streaming.microbatch import MicroBatchDetector
+from sentinel.streaming.realtime import RealtimeDetector
+from sentinel.streaming.runner import Companion, Detector, PipelineRunner
+from sentinel.streaming.score_writer import ScoreWriter
+from sentinel.streaming.session import build_session, evaluation_session
+from sentinel.streaming.topics import Topics, group_id_of
+
+log = logging.getLogger(__name__)
+
+ARCHIVE_SLOTS = 2
+STOP_SECONDS = 25.0
+
+
+class Driver:
+    """Serves pipelines of one tenant in one process."""
+
+    def __init__(self, settings: Settings, pipeline_ids: Sequence[int], *, master: str = "") -> None:
+        self._settings = settings
+        self._tenant_id = settings.tenant
+        self._pipeline_ids = list(pipeline_ids)
+        self._master = master or settings.job.master
+        self._holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+        # Per pipeline: its own thread, the writer, the score writer and the archive use a connection at a time.
+        self._database = Database(settings.postgres, pool_size=4 * max(1, len(self._pipeline_ids)))
+        self._stopping = threading.Event()
+
+    def run(self) -> None:
+        """Serve until SIGTERM or SIGINT.
+
+        Raises:
+            ConfigurationError: Too few task slots, or a database role that bypasses row-level security.
+            NotFoundError: No such pipeline.
+        """
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+        self._database.open()
+        self._database.refuse_privileged_role()
+        snapshots = SnapshotStore(self._database, self._tenant_id)
+        configured = [snapshots.current(pipeline_id) for pipeline_id in self._pipeline_ids]
+        slots = self._slots_needed(configured)
+        spark = build_session(
+            self._settings, app_name=self._name(configured), master=self._master or f"local[{slots}]"
+        )
+        try:
+            check_slots(spark, slots)
+            self._serve(spark)
+        finally:
+            spark.stop()
+            self._database.close()
+
+    def stop(self) -> None:
+        """Ask to stop, from any thread."""
+        self._stopping.set()
+
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        log.info("stopping: %s", signal.Signals(number).name)
+        self._stopping.set()
+
+    def _serve(self, spark: SparkSession) -> None:
+        watcher = ConfigWatcher(self._settings.postgres, poll_seconds=self._settings.job.config_poll_seconds)
+        runners = [self._make_runner(spark, pipeline_id, watcher) for pipeline_id in self._pipeline_ids]
+        watcher.start()
+        for runner in runners:
+            runner.start()
+        while not self._stopping.wait(0.5):
+            if spark.sparkContext._jsc.sc().isStopped():  # the JVM side died under us
+                raise ConfigurationError("the Spark context stopped by itself; see the job's log above")
+        for runner in runners:
+            runner.stop()
+        watcher.stop()
+        for runner in runners:
+            runner.join(STOP_SECONDS)
+
+    def _make_runner(self, spark: SparkSession, pipeline_id: int, watcher: ConfigWatcher) -> PipelineRunner:
+        settings, tenant_id = self._settings, self._tenant_id
+        ledger = LedgerStore(self._database, tenant_id)
+        snapshots = SnapshotStore(self._database, tenant_id)
+        redis = connect(settings.redis)
+        session = evaluation_session(spark)
+        ttl = settings.redis.score_ttl_seconds
+
+        def acquire() -> Lease | None:
+            return ledger.acquire_lease(pipeline_id, self._holder, settings.job.lease_ttl_seconds)
+
+        def make_context(lease: Lease) -> PipelineContext:
+            return PipelineContext(
+                tenant_id=tenant_id,
+                pipeline_id=pipeline_id,
+                lease=lease,
+                kafka=settings.kafka,
+                job=settings.job,
+                ledger=ledger,
+                snapshots=snapshots,
+                topics=Topics(settings.kafka, group_id=group_id_of(tenant_id, pipeline_id)),
+                findings_topic=settings.kafka.findings_topic_template.format(
+                    tenant_id=tenant_id, pipeline_id=pipeline_id
+                ),
+                checkpoint_dir=settings.checkpoint_dir,
+            )
+
+        def make_parts(context: PipelineContext, mode: DetectMode) -> tuple[Detector, list[Companion]]:
+            scores = ScoreWriter(
+                AlertScoreReader(self._database, tenant_id, pipeline_id, score_ttl_seconds=ttl),
+                ScoreStore(redis, settings.redis, tenant_id, pipeline_id),
+                name=f"scores-{pipeline_id}",
+            )
+            archive = Archive(spark, self._database, settings, tenant_id, pipeline_id)
+
+            def make_committer(stopped: threading.Event) -> Committer:
+                store = FindingStore(self._database, tenant_id, score_ttl_seconds=ttl)
+                return Committer(store, context.lease, scores, stopped)
+
+            kind = RealtimeDetector if mode is DetectMode.REALTIME else MicroBatchDetector
+            detector = kind(
+                context, session, lambda snapshot: compile_gated(session, snapshot), make_committer
+            )
+            return detector, [scores, ArchiveThread(archive, pipeline_id)]
+
+        return PipelineRunner(
+            pipeline_id,
+            make_context=make_context,
+            acquire=acquire,
+            who_holds=lambda: ledger.lease_holder(pipeline_id),
+            make_parts=make_parts,
+            changed=watcher.watch(pipeline_id),
+            details=self._details(spark),
+        )
+
+    def _details(self, spark: SparkSession) -> dict[str, Any]:
+        return {
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "spark_ui": spark.sparkContext.uiWebUrl,
+            "master": spark.sparkContext.master,
+        }
+
+    def _name(self, configured: list[PipelineSnapshot]) -> str:
+        return "sentinel " + ", ".join(f"{snapshot.pipeline_id} {snapshot.name}" for snapshot in configured)
+
+    def _slots_needed(self, configured: list[PipelineSnapshot]) -> int:
+        """Two generations hold one slot per partition while one hands over to the next; the archive needs some too."""
+        topics = Topics(self._settings.kafka, group_id="sentinel-driver")
+        slots = ARCHIVE_SLOTS
+        try:
+            for snapshot in configured:
+                if snapshot.config.mode is DetectMode.REALTIME:
+                    try:
+                        slots += 2 * len(topics.partitions(snapshot.kafka_topic))
+                    except NotFoundError:
+                        slots += 8
+        finally:
+            topics.close()
+        return slots
+
+
+class ArchiveThread(threading.Thread):
+    """Runs the archive beside detect."""
+
+    def __init__(self, archive: Archive, pipeline_id: int) -> None:
+        super().__init__(name=f"archive-{pipeline_id}", daemon=True)
+        self._archive = archive
+        self._stopped = threading.Event()
+
+    def run(self) -> None:
+        """Archive until stopped."""
+        self._archive.run(self._stopped)
+
+    def stop(self, timeout_seconds: float) -> None:
+        """End after the commit under way; one that does not end in time is repeated by the next driver."""
+        self._stopped.set()
+        self.join(timeout_seconds)
+
+
+def compile_gated(spark: SparkSession, snapshot: PipelineSnapshot) -> CompiledRuleSet:
+    """Compile a snapshot's rules after the job's own gate has passed them.
+
+    Raises:
+        ConfigurationError: A rule that the gate refuses, named with the reasons.
+        InvalidRuleError: A rule that does not compile against this schema version.
+    """
+    compiled = compile_rule_set(snapshot.rule_set, snapshot.schema)
+    for rule, condition in zip(snapshot.rule_set.rules, compiled.conditions, strict=True):
+        reasons = refusals(spark, condition)
+        if reasons:
+            raise ConfigurationError(f"rule {rule.rule_id} is refused by the job: {'; '.join(reasons)}")
+    return compiled
+
+
+def check_slots(spark: SparkSession, needed: int) -> None:
+    """Check that the master offers enough task slots.
+
+    Raises:
+        ConfigurationError: It does not; says how many are needed and where to set them.
+    """
+    offered = spark.sparkContext.defaultParallelism
+    if offered < needed:
+        raise ConfigurationError(
+            f"the master {spark.sparkContext.master!r} offers {offered} task slots and {needed} are needed: in Real-Time "
+            "Mode each topic partition holds one slot, twice while one generation hands over to the next, and the "
+            f"archive needs {ARCHIVE_SLOTS}. Give it more (--master local[{needed}], or more worker cores), or set the "
+            "pipeline's mode to microbatch"
+        )

@@ -1,0 +1,121 @@
+"""Which generation's findings count: the hand-over from one generation to the next, as plain state.
+
+The candidate is evaluated beside the current generation. Its findings at offsets that are not decided yet are held.
+As soon as it has caught up (it answers in every partition that has records, and is nowhere behind the decided
+offsets) the border of each partition is fixed at the decided offset: the current generation's findings count below,
+the candidate's from there on. So every offset belongs to exactly one generation and nothing waits for the change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sentinel.domain.finding import FindingBatch
+from sentinel.domain.generation import Generation
+from sentinel.stores.postgres.findings import GenerationFindings
+
+
+@dataclass(slots=True)
+class Candidate:
+    """A generation on its way.
+
+    Attributes:
+        awaited: Partition -> the offset its progress must reach before it counts as answering there.
+        reached: Partition -> its progress.
+        held: Its findings at offsets that were not decided when they came.
+    """
+
+    generation: Generation
+    awaited: dict[int, int]
+    reached: dict[int, int]
+    held: FindingBatch = field(default_factory=FindingBatch)
+
+    @property
+    def held_count(self) -> int:
+        """How many findings are held."""
+        return len(self.held.matches) + len(self.held.dead_letters) + len(self.held.clean)
+
+
+class Handover:
+    """The current generation, the candidate, and what is decided. Not thread-safe."""
+
+    def __init__(self, decided: Mapping[int, int]) -> None:
+        self.decided: dict[int, int] = dict(decided)
+        self.current: Generation | None = None
+        self.candidate: Candidate | None = None
+
+    @property
+    def generation_ids(self) -> tuple[int, ...]:
+        """The generations whose findings are looked at."""
+        known = [self.current, self.candidate.generation if self.candidate else None]
+        return tuple(generation.generation_id for generation in known if generation)
+
+    def propose(self, generation: Generation, highs: Mapping[int, int]) -> None:
+        """Make a generation the candidate.
+
+        Args:
+            generation: Its query is being started at `generation.start_offsets`.
+            highs: Partition -> offset of the next record to come, looked up before the start. A partition that holds
+                a record at or after the start offset must answer before the border can be fixed.
+        """
+        starts = generation.start_offsets
+        for partition, offset in starts.items():
+            self.decided.setdefault(partition, offset)
+        awaited = {p: start + 1 if highs.get(p, start) > start else start for p, start in starts.items()}
+        self.candidate = Candidate(generation, awaited, dict(starts))
+
+    def withdraw(self, generation_id: int) -> bool:
+        """Forget the candidate, the current generation stays; False when it is the current one by now."""
+        if self.current and self.current.generation_id == generation_id:
+            return False
+        self.candidate = None
+        return True
+
+    def accept_silence(self, partitions: list[int]) -> None:
+        """Count the candidate as answering in partitions that hold nothing undecided, though it said nothing there.
+
+        For partitions whose last offsets are no records (transaction markers, compacted away).
+        """
+        if self.candidate:
+            for partition in partitions:
+                decided = self.decided.get(partition, 0)
+                self.candidate.reached[partition] = max(decided, self.candidate.reached.get(partition, 0))
+                self.candidate.awaited[partition] = 0
+
+    def absorb(self, batches: Mapping[int, FindingBatch]) -> list[GenerationFindings]:
+        """Take new findings and return what is to be committed, in order, in one transaction.
+
+        The offsets returned count as decided from now on; the caller repeats the commit until it succeeds or stops.
+        """
+        parts: list[GenerationFindings] = []
+        if self.current:
+            batch = batches.get(self.current.generation_id, FindingBatch()).from_offsets(self.decided)
+            self.decided.update(batch.next_offsets)
+            if batch:
+                parts.append(GenerationFindings(self.current, batch))
+        candidate = self.candidate
+        if candidate:
+            batch = batches.get(candidate.generation.generation_id, FindingBatch())
+            for partition, offset in batch.next_offsets.items():
+                candidate.reached[partition] = max(offset, candidate.reached.get(partition, 0))
+            candidate.held.extend(batch.from_offsets(self.decided))
+            if self._caught_up(candidate):
+                parts.append(self._switch(candidate))
+        return parts
+
+    def _caught_up(self, candidate: Candidate) -> bool:
+        starts, awaited, reached = candidate.generation.start_offsets, candidate.awaited, candidate.reached
+        if self.current is None:  # nothing serves meanwhile: the first sign of life is enough
+            return any(reached[p] > starts[p] for p in starts) or all(awaited[p] <= starts[p] for p in starts)
+        return all(reached[p] >= max(awaited[p], self.decided[p]) for p in starts)
+
+    def _switch(self, candidate: Candidate) -> GenerationFindings:
+        borders = {partition: self.decided[partition] for partition in candidate.generation.start_offsets}
+        batch = candidate.held.from_offsets(borders)
+        for partition, reached in candidate.reached.items():
+            if reached > borders.get(partition, reached):
+                batch.next_offsets[partition] = reached
+        self.decided.update(batch.next_offsets)
+        self.current, self.candidate = candidate.generation, None
+        return GenerationFindings(self.current, batch, borders)

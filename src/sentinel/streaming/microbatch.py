@@ -1,0 +1,256 @@
+"""Micro-batch mode of a pipeline: `foreachBatch`, with schema and rules looked up at each micro-batch.
+
+For clusters without one task slot per partition. Parse, evaluation, findings and their commit are those of Real-Time
+Mode; a border between generations is a border between micro-batches.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.streaming import StreamingQuery
+
+from sentinel.clock import monotonic_seconds
+from sentinel.domain.finding import FindingBatch
+from sentinel.domain.generation import Generation
+from sentinel.domain.pipeline import PipelineSnapshot
+from sentinel.errors import SentinelError
+from sentinel.stores.postgres.findings import GenerationFindings
+from sentinel.streaming.alert_writer import Committer
+from sentinel.streaming.context import PipelineContext
+from sentinel.streaming.evaluate import CompiledRuleSet
+from sentinel.streaming.faults import fault_point
+from sentinel.streaming.findings import add_finding, finding_columns
+from sentinel.streaming.parse import parse
+from sentinel.streaming.realtime import change_between, failure_of
+from sentinel.streaming.topics import OffsetRange
+
+log = logging.getLogger(__name__)
+
+MAX_RECORDS_PER_BATCH = 200_000
+RETRY_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Active:
+    """The generation of the newest micro-batch, compiled."""
+
+    generation: Generation
+    compiled: CompiledRuleSet
+
+
+class MicroBatchDetector:
+    """Runs one pipeline in micro-batches. All methods but the batch function are called by the pipeline's thread."""
+
+    def __init__(
+        self,
+        context: PipelineContext,
+        spark: SparkSession,
+        compile_rules: Callable[[PipelineSnapshot], CompiledRuleSet],
+        make_committer: Callable[[threading.Event], Committer],
+    ) -> None:
+        self._context = context
+        self._spark = spark
+        self._compile = compile_rules
+        self._stopped = threading.Event()
+        self._committer = make_committer(self._stopped)
+        self._query: StreamingQuery | None = None
+        self._query_number = 0
+        self._checkpoint_dir = context.checkpoint_dir / f"microbatch-{context.pipeline_id}"
+        self._active: Active | None = None
+        self._refused: tuple[object, ...] | None = None
+        self._decided: dict[int, int] = {}
+        self._topic = ""
+        self._retry_at = 0.0
+        self._error: BaseException | None = None
+        self.last_error: str | None = None
+
+    # -- what the pipeline's thread calls
+
+    def start(
+        self, snapshot: PipelineSnapshot, ranges: dict[int, OffsetRange], decided: dict[int, int]
+    ) -> None:
+        """Begin at the decided offsets."""
+        self._decided = {p: decided[p] for p in ranges}
+        self._topic = snapshot.kafka_topic
+        self._start_query()
+
+    def apply(self, snapshot: PipelineSnapshot) -> None:
+        """Nothing to do: the next micro-batch looks for itself."""
+
+    def tick(self, ranges: dict[int, OffsetRange]) -> None:
+        """Restart a query that failed, from the ledger's progress; add new partitions.
+
+        Raises:
+            SentinelError: What ended the query cannot be mended by a restart (the lease is lost).
+        """
+        if isinstance(self._error, SentinelError):
+            raise self._error
+        if monotonic_seconds() < self._retry_at:
+            return
+        added = {p: 0 for p in ranges if p not in self._decided}
+        failure = failure_of(self._query) if self._query else "not started"
+        if failure is None and not added:
+            return
+        if failure is not None:
+            log.error("pipeline %s: the query failed: %s", self._context.pipeline_id, failure)
+            self.last_error = failure
+        self._end_query()
+        self._context.ledger.init_progress(self._context.lease, added)
+        self._decided = {
+            p: known.next_offset
+            for p, known in self._context.ledger.read_progress(self._context.pipeline_id).items()
+        }
+        self._retry_at = monotonic_seconds() + RETRY_SECONDS
+        self._active = None
+        self._start_query()
+
+    def stop(self) -> None:
+        """Stop the query. A micro-batch under way is given up; it is found again from the ledger's progress."""
+        self._stopped.set()
+        self._end_query()
+
+    @property
+    def decided(self) -> dict[int, int]:
+        """Partition -> offset below which everything is decided."""
+        return dict(self._decided)
+
+    def details(self) -> dict[str, object]:
+        """What to tell of it."""
+        active = self._active
+        return {
+            "generation": active.generation.generation_id if active else None,
+            "waiting_for": self._committer.waiting_for,
+            "error": self.last_error,
+        }
+
+    # -- the query
+
+    def _start_query(self) -> None:
+        self._query_number += 1
+        directory = self._checkpoint_dir / str(self._query_number)
+        shutil.rmtree(self._checkpoint_dir, ignore_errors=True)
+        offsets = {str(partition): offset for partition, offset in self._decided.items()}
+        records = (
+            self._spark.readStream.format("kafka")
+            .option("kafka.bootstrap.servers", self._context.kafka.bootstrap_servers)
+            .option("assign", json.dumps({self._topic: sorted(self._decided)}))
+            .option("startingOffsets", json.dumps({self._topic: offsets}))
+            .option("maxOffsetsPerTrigger", MAX_RECORDS_PER_BATCH)
+            .option("failOnDataLoss", "true")
+            .load()
+        )
+
+        def on_batch(batch: DataFrame, batch_id: int) -> None:
+            self._on_batch(batch, end_offsets_of(directory, batch_id, self._topic))
+
+        self._query = (
+            records.writeStream.foreachBatch(on_batch)
+            .option("checkpointLocation", f"file://{directory}")
+            .trigger(processingTime=f"{self._context.job.microbatch_interval_seconds:g} seconds")
+            .queryName(f"microbatch-{self._context.pipeline_id}")
+            .start()
+        )
+
+    def _end_query(self) -> None:
+        if self._query:
+            self._query.stop()
+        self._query = None
+        shutil.rmtree(self._checkpoint_dir, ignore_errors=True)
+
+    def _on_batch(self, batch: DataFrame, end_offsets: dict[int, int]) -> None:
+        """Evaluate one micro-batch with the configuration of this moment and commit what it finds.
+
+        1. Look up schema and rules. 2. Evaluate, collect matches and dead letters. 3. Commit them with the progress
+        (and the borders, where the configuration changed) in one transaction. A crash before 3 repeats the records.
+        """
+        try:
+            active, changed = self._look_up()
+            findings = self._find(batch, active)
+            findings.next_offsets = {p: o for p, o in end_offsets.items() if o > self._decided.get(p, -1)}
+            borders = dict(self._decided) if changed else None
+            if self._committer.commit([GenerationFindings(active.generation, findings, borders)]):
+                self._active = active
+                self._decided |= findings.next_offsets
+        except SentinelError as error:
+            self._error = error
+            raise
+
+    def _look_up(self) -> tuple[Active, bool]:
+        context = self._context
+        snapshot = context.snapshots.current(context.pipeline_id)
+        before = self._active
+        same = before is not None and snapshot.fingerprint == before.generation.snapshot.fingerprint
+        if before is not None and (same or snapshot.fingerprint == self._refused):
+            return before, False
+        reason = change_between(before.generation.snapshot, snapshot) if before else "driver start"
+        generation_id = context.ledger.create_generation(
+            context.lease, snapshot, reason=reason, marker_every=1
+        )
+        try:
+            fault_point("start_generation")
+            compiled = self._compile(snapshot)
+        except Exception as error:
+            context.ledger.fail_generation(generation_id, f"{type(error).__name__}: {error}")
+            self.last_error = str(error)
+            versions = context.ledger.last_active_versions(context.pipeline_id)
+            if before is not None:
+                self._refused = snapshot.fingerprint
+                log.error(
+                    "pipeline %s: generation %s cannot start, the one before serves on: %s",
+                    context.pipeline_id,
+                    generation_id,
+                    error,
+                )
+                return before, False
+            if versions is None:
+                raise
+            self._refused = snapshot.fingerprint
+            snapshot = context.snapshots.at(context.pipeline_id, *versions)
+            compiled = self._compile(snapshot)
+            generation_id = context.ledger.create_generation(
+                context.lease, snapshot, reason="the last versions that served", marker_every=1
+            )
+        log.info("pipeline %s: generation %s serves: %s", context.pipeline_id, generation_id, reason)
+        return Active(Generation(generation_id, snapshot, 1, dict(self._decided)), compiled), True
+
+    def _find(self, batch: DataFrame, active: Active) -> FindingBatch:
+        snapshot = active.generation.snapshot
+        parsed = parse(
+            batch,
+            snapshot.schema,
+            snapshot.config,
+            topic=snapshot.kafka_topic,
+            source_epoch=snapshot.source_epoch,
+        )
+        rows = finding_columns(
+            active.compiled.evaluate(parsed),
+            active.compiled,
+            snapshot.schema,
+            generation_id=active.generation.generation_id,
+            marker_every=0,
+            first_offsets={},
+            score_every_event=snapshot.config.score_every_event,
+        ).collect()
+        found = FindingBatch()
+        for row in rows:
+            value = None if row.value is None else bytes(row.value)
+            add_finding(found, row.partition, orjson.loads(row.key), value)
+        return found
+
+
+def end_offsets_of(checkpoint_dir: Path, batch_id: int, topic: str) -> dict[int, int]:
+    """Return where a micro-batch ends, from Spark's offset log, which is written before the batch runs.
+
+    The log's entry is a version line, a metadata line and one line of JSON per source (Spark's `OffsetSeqLog`).
+    """
+    lines = (checkpoint_dir / "offsets" / str(batch_id)).read_text().splitlines()
+    return {int(partition): offset for partition, offset in json.loads(lines[2])[topic].items()}

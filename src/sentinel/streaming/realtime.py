@@ -1,0 +1,307 @@
+"""Real-Time Mode of a pipeline: generations that hand over to one another without a pause."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyspark.errors import PySparkException
+from pyspark.sql import SparkSession
+from pyspark.sql.streaming import StreamingQuery
+
+from sentinel.clock import monotonic_seconds
+from sentinel.domain.generation import Generation
+from sentinel.domain.pipeline import PipelineSnapshot
+from sentinel.errors import SentinelError
+from sentinel.streaming.alert_writer import Activated, AlertWriter, Committer, WriterFailed
+from sentinel.streaming.context import PipelineContext
+from sentinel.streaming.detect import start_realtime_query
+from sentinel.streaming.evaluate import CompiledRuleSet
+from sentinel.streaming.faults import InjectedFault
+from sentinel.streaming.topics import OffsetRange
+
+log = logging.getLogger(__name__)
+
+# With a backlog of more records than this a generation writes sparse markers; near the end a dense one takes over.
+BACKLOG_RECORDS = 50_000
+SPARSE_MARKER_EVERY = 256
+CAUGHT_UP_RECORDS = 20_000
+SILENCE_SECONDS = 3.0
+RETRY_FIRST_SECONDS = 5.0
+RETRY_MOST_SECONDS = 60.0
+
+
+@dataclass(slots=True)
+class RunningQuery:
+    """A generation and its Spark query."""
+
+    generation: Generation
+    query: StreamingQuery
+    started_at: float
+    checkpoint_dir: Path
+
+
+class RealtimeDetector:
+    """Runs the generations of one pipeline in Real-Time Mode.
+
+    All methods are called by the pipeline's thread. `tick` is called about ten times a second.
+    """
+
+    def __init__(
+        self,
+        context: PipelineContext,
+        spark: SparkSession,
+        compile_rules: Callable[[PipelineSnapshot], CompiledRuleSet],
+        make_committer: Callable[[threading.Event], Committer],
+    ) -> None:
+        self._context = context
+        self._spark = spark
+        self._compile = compile_rules
+        self._make_committer = make_committer
+        self._current: RunningQuery | None = None
+        self._candidate: RunningQuery | None = None
+        self._writer: AlertWriter | None = None
+        self._target: PipelineSnapshot | None = None
+        self._refused: tuple[object, ...] | None = None
+        self._retry_at = 0.0
+        self._retry_seconds = RETRY_FIRST_SECONDS
+        self.last_error: str | None = None
+
+    # -- what the pipeline's thread calls
+
+    def start(
+        self, snapshot: PipelineSnapshot, ranges: dict[int, OffsetRange], decided: dict[int, int]
+    ) -> None:
+        """Begin at the decided offsets."""
+        self._context.topics.ensure_findings_topic(self._context.findings_topic, max(ranges) + 1)
+        findings = self._context.topics.ranges(self._context.findings_topic)
+        self._writer = AlertWriter(
+            self._context.kafka,
+            self._context.findings_topic,
+            decided,
+            {partition: place.high for partition, place in findings.items()},
+            self._make_committer,
+            batch_max_findings=self._context.job.writer_batch_max_findings,
+            name=f"alerts-{self._context.pipeline_id}",
+        )
+        self._writer.start()
+        self._target = snapshot
+        self._begin(snapshot, ranges, "driver start")
+
+    def apply(self, snapshot: PipelineSnapshot) -> None:
+        """Make this what is to run; `tick` starts the next generation for it."""
+        self._target = snapshot
+
+    def tick(self, ranges: dict[int, OffsetRange]) -> None:
+        """Look after the generations.
+
+        Args:
+            ranges: What the source's partitions hold, looked up not long ago.
+
+        Raises:
+            LeaseLostError: Another driver took the pipeline over.
+            TerminalError: The findings topic cannot be read any more.
+        """
+        self._take_events()
+        self._check_candidate(ranges)
+        self._check_current(ranges)
+        self._start_wanted(ranges)
+
+    def stop(self) -> None:
+        """Stop the queries, commit what was found, end the writer. Offsets stay where they are."""
+        for running in (self._candidate, self._current):
+            if running:
+                self._end(running)
+        self._candidate = self._current = None
+        if self._writer:
+            self._writer.stop(timeout_seconds=15)
+
+    @property
+    def decided(self) -> dict[int, int]:
+        """Partition -> offset below which everything is decided."""
+        return self._writer.decided if self._writer else {}
+
+    def details(self) -> dict[str, object]:
+        """What the job tells of this pipeline."""
+        return {
+            "generation": self._current.generation.generation_id if self._current else None,
+            "candidate": self._candidate.generation.generation_id if self._candidate else None,
+            "waiting_for": self._writer.committer.waiting_for if self._writer else None,
+            "error": self.last_error,
+        }
+
+    # -- steps of a tick
+
+    def _take_events(self) -> None:
+        assert self._writer is not None  # noqa: S101 - started
+        while not self._writer.events.empty():
+            event = self._writer.events.get()
+            if isinstance(event, WriterFailed):
+                raise event.error
+            if isinstance(event, Activated) and self._candidate:
+                old, self._current, self._candidate = self._current, self._candidate, None
+                log.info(
+                    "pipeline %s: generation %s serves (schema %s, rule set %s)",
+                    self._context.pipeline_id,
+                    event.generation.generation_id,
+                    event.generation.snapshot.schema_version,
+                    event.generation.snapshot.rule_set.version,
+                )
+                self.last_error = None
+                self._retry_seconds = RETRY_FIRST_SECONDS
+                if old:
+                    self._end(old)
+
+    def _check_candidate(self, ranges: dict[int, OffsetRange]) -> None:
+        running = self._candidate
+        if running is None or self._writer is None:
+            return
+        age = monotonic_seconds() - running.started_at
+        failure = failure_of(running.query)
+        if failure is not None:
+            self._give_up(running, failure)
+        elif self._current is not None and self._writer.held_count > self._context.job.overlap_max_held:
+            self._give_up(running, f"more than {self._context.job.overlap_max_held} findings were held")
+        elif self._current is not None and age > self._context.job.overlap_max_seconds:
+            self._give_up(running, f"it did not catch up within {self._context.job.overlap_max_seconds:g} s")
+        elif age > SILENCE_SECONDS:
+            decided = self._writer.decided
+            silent = [
+                p for p in running.generation.start_offsets if p in ranges and ranges[p].high <= decided[p]
+            ]
+            self._writer.accept_silence(silent)
+
+    def _check_current(self, ranges: dict[int, OffsetRange]) -> None:
+        running = self._current
+        if running is None:
+            return
+        failure = failure_of(running.query)
+        if failure is not None:
+            log.error("pipeline %s: the query failed: %s", self._context.pipeline_id, failure)
+            self.last_error = failure
+            self._end(running)
+            self._current = None
+
+    def _start_wanted(self, ranges: dict[int, OffsetRange]) -> None:
+        if self._candidate is not None or self._target is None or monotonic_seconds() < self._retry_at:
+            return
+        if self._current is None:
+            self._begin(self._target, ranges, f"after a failure: {self.last_error}"[:500])
+            return
+        generation = self._current.generation
+        if generation.snapshot.fingerprint != self._target.fingerprint:
+            if self._refused != self._target.fingerprint:
+                self._begin(self._target, ranges, change_between(generation.snapshot, self._target))
+        elif set(ranges) - set(generation.start_offsets):
+            self._begin(self._target, ranges, f"the topic has {len(ranges)} partitions now")
+        elif generation.marker_every > 1 and self._lag(ranges) < CAUGHT_UP_RECORDS:
+            self._begin(self._target, ranges, "caught up: progress is marked at every record")
+
+    # -- generations
+
+    def _begin(self, snapshot: PipelineSnapshot, ranges: dict[int, OffsetRange], reason: str) -> None:
+        context = self._context
+        assert self._writer is not None  # noqa: S101 - started
+        decided = self._writer.decided
+        added = {partition: 0 for partition in ranges if partition not in decided}
+        if added:
+            context.ledger.init_progress(context.lease, added)
+            decided |= added
+        first = self._current is None
+        backlog = sum(max(0, place.high - decided[p]) for p, place in ranges.items())
+        marker_every = SPARSE_MARKER_EVERY if backlog > BACKLOG_RECORDS and first else 1
+        generation_id = context.ledger.create_generation(
+            context.lease, snapshot, reason=reason, marker_every=marker_every
+        )
+        # One record earlier where there is one: its marker shows that the generation answers, also on an idle topic.
+        starts = {p: max(place.low, decided[p] - 1) for p, place in ranges.items()}
+        generation = Generation(generation_id, snapshot, marker_every, starts)
+        checkpoint_dir = context.checkpoint_dir / f"detect-{context.pipeline_id}" / str(generation_id)
+        log.info("pipeline %s: generation %s starts: %s", context.pipeline_id, generation_id, reason)
+        try:
+            compiled = self._compile(snapshot)
+            self._writer.propose(generation, {p: place.high for p, place in ranges.items()})
+            query = start_realtime_query(
+                self._spark,
+                generation,
+                compiled,
+                kafka=context.kafka,
+                job=context.job,
+                findings_topic=context.findings_topic,
+                checkpoint_dir=checkpoint_dir,
+            )
+        except (SentinelError, PySparkException, InjectedFault) as error:
+            self._writer.withdraw(generation.generation_id)
+            self._failed(generation, f"{type(error).__name__}: {error}")
+            return
+        self._candidate = RunningQuery(generation, query, monotonic_seconds(), checkpoint_dir)
+
+    def _give_up(self, running: RunningQuery, why: str) -> None:
+        assert self._writer is not None  # noqa: S101 - started
+        if not self._writer.withdraw(running.generation.generation_id):
+            return
+        self._candidate = None
+        self._end(running)
+        self._failed(running.generation, why)
+
+    def _failed(self, generation: Generation, why: str) -> None:
+        serving = self._current.generation.generation_id if self._current else None
+        log.error(
+            "pipeline %s: generation %s cannot start, %s: %s",
+            self._context.pipeline_id,
+            generation.generation_id,
+            f"generation {serving} serves on" if serving else "none serves",
+            why,
+        )
+        self._context.ledger.fail_generation(generation.generation_id, why)
+        self.last_error = why
+        self._retry_at = monotonic_seconds() + self._retry_seconds
+        self._retry_seconds = min(self._retry_seconds * 2, RETRY_MOST_SECONDS)
+        if self._current is None:
+            self._fall_back(generation.snapshot)
+
+    def _fall_back(self, refused: PipelineSnapshot) -> None:
+        """With nothing serving, go on with the versions that served last."""
+        versions = self._context.ledger.last_active_versions(self._context.pipeline_id)
+        if versions and versions != (refused.schema_version, refused.rule_set.version):
+            self._refused = refused.fingerprint
+            good = self._context.snapshots.at(self._context.pipeline_id, *versions)
+            self._target = good
+            self._retry_at = 0.0
+            log.warning(
+                "pipeline %s: going on with schema %s, rule set %s", self._context.pipeline_id, *versions
+            )
+
+    def _end(self, running: RunningQuery) -> None:
+        running.query.stop()
+        shutil.rmtree(running.checkpoint_dir, ignore_errors=True)
+
+    def _lag(self, ranges: dict[int, OffsetRange]) -> int:
+        decided = self.decided
+        return sum(max(0, place.high - decided.get(p, 0)) for p, place in ranges.items())
+
+
+def failure_of(query: StreamingQuery) -> str | None:
+    """Return why a query ended, None while it runs."""
+    if query.isActive:
+        return None
+    error = query.exception()
+    return str(error)[:2000] if error else "the query ended by itself"
+
+
+def change_between(old: PipelineSnapshot, new: PipelineSnapshot) -> str:
+    """Say in words what makes the new generation necessary."""
+    changes = []
+    if old.schema_version != new.schema_version:
+        changes.append(f"schema version {old.schema_version} -> {new.schema_version}")
+    if old.rule_set.version != new.rule_set.version:
+        changes.append(f"rule set {old.rule_set.version} -> {new.rule_set.version}")
+    if old.config != new.config:
+        changes.append("settings changed")
+    if old.source_epoch != new.source_epoch:
+        changes.append(f"source epoch {old.source_epoch} -> {new.source_epoch}")
+    return ", ".join(changes) or "restarted"

@@ -1,0 +1,274 @@
+"""One pipeline in a driver: its lease, its configuration, its detector and its archive."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from sentinel.clock import monotonic_seconds
+from sentinel.domain.generation import Lease
+from sentinel.domain.pipeline import DetectMode, PipelineSnapshot, PipelineStatus
+from sentinel.errors import LeaseLostError, NotFoundError, SentinelError, SourceGapError, TransientError
+from sentinel.streaming.context import PipelineContext
+from sentinel.streaming.topics import OffsetRange
+
+log = logging.getLogger(__name__)
+
+TICK_SECONDS = 0.1
+RANGES_SECONDS = 1.0
+RETRY_FIRST_SECONDS = 1.0
+RETRY_MOST_SECONDS = 15.0
+
+
+class Detector(Protocol):
+    """One way to run detect."""
+
+    def start(
+        self, snapshot: PipelineSnapshot, ranges: dict[int, OffsetRange], decided: dict[int, int]
+    ) -> None:
+        """Begin at the decided offsets."""
+
+    def apply(self, snapshot: PipelineSnapshot) -> None:
+        """Make this what is to run from now on."""
+
+    def tick(self, ranges: dict[int, OffsetRange]) -> None:
+        """Look after things, about ten times a second."""
+
+    def stop(self) -> None:
+        """Stop reading; what was found is committed, offsets stay."""
+
+    @property
+    def decided(self) -> dict[int, int]:
+        """Partition -> offset below which everything is decided."""
+
+    def details(self) -> dict[str, object]:
+        """What to tell of it."""
+
+
+class Companion(Protocol):
+    """Something that runs beside detect under the same lease (scores, archive)."""
+
+    def start(self) -> None:
+        """Begin."""
+
+    def stop(self, timeout_seconds: float) -> None:
+        """End after what is under way."""
+
+
+class PipelineRunner(threading.Thread):
+    """A thread that serves one pipeline until it is stopped.
+
+    1. Wait for the lease. 2. Read the configuration; a paused pipeline waits, a stopped one also gives the lease up.
+    3. Find where to go on: the ledger's progress, checked against what the topic holds. 4. Run the detector and its
+    companions; renew the lease; hand configuration changes to the detector. 5. On an error: stop, wait, begin at 1.
+
+    A source topic that lacks undecided records stops the pipeline with an alarm (phase `source gap`) until an operator
+    decides, or the configuration changes.
+    """
+
+    def __init__(
+        self,
+        pipeline_id: int,
+        *,
+        make_context: Callable[[Lease], PipelineContext],
+        acquire: Callable[[], Lease | None],
+        who_holds: Callable[[], str],
+        make_parts: Callable[[PipelineContext, DetectMode], tuple[Detector, list[Companion]]],
+        changed: threading.Event,
+        details: dict[str, Any],
+    ) -> None:
+        super().__init__(name=f"pipeline-{pipeline_id}", daemon=True)
+        self._pipeline_id = pipeline_id
+        self._make_context = make_context
+        self._acquire = acquire
+        self._who_holds = who_holds
+        self._make_parts = make_parts
+        self._changed = changed
+        self._stopping = threading.Event()
+        self._details = dict(details)
+        self.phase = "starting"
+
+    def stop(self) -> None:
+        """Ask to stop gracefully; `join` waits for it."""
+        self._stopping.set()
+        self._changed.set()
+
+    def run(self) -> None:
+        """Serve until stopped."""
+        pause = RETRY_FIRST_SECONDS
+        while not self._stopping.is_set():
+            began = monotonic_seconds()
+            try:
+                self._hold_and_serve()
+            except LeaseLostError as error:
+                log.error("%s", error)
+            except SourceGapError as error:
+                log.error("pipeline %s: ALARM: %s", self._pipeline_id, error)
+                self._wait_for_change()
+            except NotFoundError as error:
+                log.error("pipeline %s: %s", self._pipeline_id, error)
+            except TransientError as error:
+                log.warning("pipeline %s waits: %s", self._pipeline_id, error)
+            except SentinelError as error:
+                log.error("pipeline %s failed: %s", self._pipeline_id, error)
+            except Exception:
+                log.exception("pipeline %s failed", self._pipeline_id)
+            pause = (
+                RETRY_FIRST_SECONDS
+                if monotonic_seconds() - began > 60
+                else min(pause * 2, RETRY_MOST_SECONDS)
+            )
+            self._stopping.wait(pause)
+
+    def _wait_for_change(self) -> None:
+        self._changed.clear()
+        self._changed.wait(RETRY_MOST_SECONDS)
+
+    def _hold_and_serve(self) -> None:
+        lease = self._acquire()
+        if lease is None:
+            if self.phase != "waiting for the lease":
+                log.warning("pipeline %s: waiting for the lease of %s", self._pipeline_id, self._who_holds())
+            self.phase = "waiting for the lease"
+            self._stopping.wait(1.0)
+            return
+        context = self._make_context(lease)
+        try:
+            self._serve(context)
+        except SourceGapError as error:
+            self._renew(context, "source gap", {"error": str(error)})
+            raise
+        finally:
+            try:
+                if self._stopping.is_set() or self.phase == "stopped":
+                    context.ledger.release_lease(lease)
+            except SentinelError as error:
+                log.warning("pipeline %s: the lease could not be released: %s", self._pipeline_id, error)
+            context.topics.close()
+
+    def _serve(self, context: PipelineContext) -> None:
+        while not self._stopping.is_set():
+            self._changed.clear()
+            snapshot = context.snapshots.current(self._pipeline_id)
+            if snapshot.status is PipelineStatus.ACTIVE:
+                self._run_detector(context, snapshot)
+                continue
+            if self.phase != snapshot.status:
+                log.info("pipeline %s is %s", self._pipeline_id, snapshot.status)
+            self.phase = snapshot.status
+            self._renew(context, self.phase, {})
+            if snapshot.status is PipelineStatus.STOPPED:
+                self._changed.wait(context.job.lease_ttl_seconds)
+                return
+            self._changed.wait(context.job.lease_ttl_seconds / 3)
+
+    def _run_detector(self, context: PipelineContext, snapshot: PipelineSnapshot) -> None:
+        self.phase = "starting"
+        ranges = context.topics.ranges(snapshot.kafka_topic)
+        decided = place_in_topic(context, snapshot, ranges)
+        detector, companions = self._make_parts(context, snapshot.config.mode)
+        for companion in companions:
+            companion.start()
+        try:
+            detector.start(snapshot, ranges, decided)
+            self._tend(context, detector, snapshot, ranges)
+        finally:
+            detector.stop()
+            for companion in companions:
+                companion.stop(timeout_seconds=20)
+
+    def _tend(
+        self,
+        context: PipelineContext,
+        detector: Detector,
+        snapshot: PipelineSnapshot,
+        ranges: dict[int, OffsetRange],
+    ) -> None:
+        renew_at = ranges_at = 0.0
+        while not self._stopping.is_set():
+            now = monotonic_seconds()
+            try:
+                if now >= ranges_at:
+                    ranges_at = now + RANGES_SECONDS
+                    ranges = context.topics.ranges(snapshot.kafka_topic)
+                    context.topics.publish_progress(snapshot.kafka_topic, detector.decided)
+                if now >= renew_at:
+                    renew_at = now + context.job.lease_ttl_seconds / 3
+                    self._renew(
+                        context, "running", {**detector.details(), "lag_records": lag_of(ranges, detector)}
+                    )
+                if self._changed.is_set():
+                    self._changed.clear()
+                    new = context.snapshots.current(self._pipeline_id)
+                    if new.status is not PipelineStatus.ACTIVE or different_source(snapshot, new):
+                        self._changed.set()
+                        return
+                    if new.fingerprint != snapshot.fingerprint:
+                        detector.apply(new)
+                        snapshot = new
+            except TransientError as error:
+                # Detection goes on while PostgreSQL or the broker's metadata is away; the lease is renewed when it is back.
+                log.warning("pipeline %s: %s", self._pipeline_id, error)
+                self._changed.set()
+                renew_at = 0.0
+                self._stopping.wait(0.5)
+            detector.tick(ranges)
+            self._changed.wait(TICK_SECONDS)
+
+    def _renew(self, context: PipelineContext, phase: str, details: dict[str, object]) -> None:
+        self.phase = phase
+        context.ledger.renew_lease(
+            context.lease, context.job.lease_ttl_seconds, {**self._details, "phase": phase, **details}
+        )
+
+
+def different_source(old: PipelineSnapshot, new: PipelineSnapshot) -> bool:
+    """Whether the change needs another detector, not only another generation."""
+    return (
+        old.config.mode != new.config.mode
+        or old.kafka_topic != new.kafka_topic
+        or old.source_epoch != new.source_epoch
+    )
+
+
+def place_in_topic(
+    context: PipelineContext, snapshot: PipelineSnapshot, ranges: dict[int, OffsetRange]
+) -> dict[int, int]:
+    """Return where to go on, per partition: the ledger's progress, or the pipeline's start for new partitions.
+
+    Raises:
+        SourceGapError: The topic does not hold the next undecided record of a partition.
+    """
+    progress = context.ledger.read_progress(context.pipeline_id)
+    if not progress:
+        starts = {
+            p: place.low if snapshot.start_at == "earliest" else place.high for p, place in ranges.items()
+        }
+    else:
+        starts = {p: place.low for p, place in ranges.items() if p not in progress}
+    if starts:
+        context.ledger.init_progress(context.lease, starts)
+    decided = {p: known.next_offset for p, known in progress.items()} | starts
+    gaps = []
+    for partition, offset in sorted(decided.items()):
+        place = ranges.get(partition)
+        if place is None:
+            gaps.append(f"partition {partition} is gone, {offset} was to be next")
+        elif offset < place.low:
+            gaps.append(f"partition {partition} lost offsets {offset} to {place.low - 1}")
+        elif offset > place.high:
+            gaps.append(f"partition {partition} ends at {place.high}, {offset} was to be next")
+    if gaps:
+        raise SourceGapError(
+            f"the topic {snapshot.kafka_topic!r} does not hold what is to be read next: {'; '.join(gaps)}. If it was "
+            "recreated or cut by retention, decide to go on with `sentinel resume-source`, which is recorded"
+        )
+    return decided
+
+
+def lag_of(ranges: dict[int, OffsetRange], detector: Detector) -> int:
+    """Return how many records are not decided yet."""
+    decided = detector.decided
+    return sum(max(0, place.high - decided.get(partition, 0)) for partition, place in ranges.items())
