@@ -80,9 +80,9 @@ def rules_of_masks(masks: list[int]) -> tuple[int, ...]:
     """Return the indexes of the rules whose bits are set."""
     found = []
     for index, mask in enumerate(masks):
-        base = index * RULES_PER_MASK
-        while mask:
-            low = mask & -mask
-            found.append(base + low.bit_length() - 1)
-            mask ^= low
+        left = mask
+        while left:
+            lowest = left & -left
+            found.append(index * RULES_PER_MASK + lowest.bit_length() - 1)
+            left ^= lowest
     return tuple(found)

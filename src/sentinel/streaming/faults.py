@@ -1,7 +1,7 @@
 """Fault points, active only in tests: `SENTINEL_TEST_FAULTS="after_commit:3=kill,start_generation:2=raise"`.
 
 `<name>:<n>=<action>` acts at the n-th passage of the point: `kill` sends SIGKILL to this process, `raise` raises
-`InjectedFault`. With `SENTINEL_TEST_FAULTS_ONCE=<directory>` a fault that acted leaves a file there and never acts
+`InjectedFaultError`. With `SENTINEL_TEST_FAULTS_ONCE=<directory>` a fault that acted leaves a file there and never acts
 again, also after a restart. Without the variable a passage costs one dictionary look-up.
 """
 
@@ -13,7 +13,7 @@ from collections import Counter
 from pathlib import Path
 
 
-class InjectedFault(Exception):
+class InjectedFaultError(Exception):
     """Raised by a fault point, never in production."""
 
 
@@ -46,4 +46,4 @@ def fault_point(name: str) -> None:
         done.touch()
     if action == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
-    raise InjectedFault(f"injected at {name}, passage {count}")
+    raise InjectedFaultError(f"injected at {name}, passage {count}")

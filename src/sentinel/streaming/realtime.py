@@ -21,7 +21,7 @@ from sentinel.streaming.alert_writer import Activated, AlertWriter, Committer, W
 from sentinel.streaming.context import PipelineContext
 from sentinel.streaming.detect import start_realtime_query
 from sentinel.streaming.evaluate import CompiledRuleSet
-from sentinel.streaming.faults import InjectedFault
+from sentinel.streaming.faults import InjectedFaultError
 from sentinel.streaming.topics import OffsetRange
 
 log = logging.getLogger(__name__)
@@ -234,7 +234,7 @@ class RealtimeDetector:
                 findings_topic=context.findings_topic,
                 checkpoint_dir=checkpoint_dir,
             )
-        except (SentinelError, PySparkException, InjectedFault) as error:
+        except (SentinelError, PySparkException, InjectedFaultError) as error:
             self._writer.withdraw(generation.generation_id)
             self._failed(generation, f"{type(error).__name__}: {error}")
             return

@@ -209,7 +209,7 @@ class PipelineRunner(threading.Thread):
                         detector.apply(new)
                         snapshot = new
             except TransientError as error:
-                # Detection goes on while PostgreSQL or the broker's metadata is away; the lease is renewed when it is back.
+                # Detection goes on while PostgreSQL or the broker's metadata is away.
                 log.warning("pipeline %s: %s", self._pipeline_id, error)
                 self._changed.set()
                 renew_at = 0.0

@@ -88,9 +88,20 @@ class Database:
         if row is None or row["rolsuper"] or row["rolbypassrls"] or row["owns_tables"]:
             role = row["role"] if row else "?"
             raise ConfigurationError(
-                f"the database role {role!r} is a superuser, bypasses row-level security or owns the tables, so tenants "
-                "would not be isolated; set SENTINEL_POSTGRES__APP_USER to a plain role such as sentinel_app"
+                f"the database role {role!r} is a superuser, bypasses row-level security or owns the tables, so "
+                "tenants would not be isolated; set SENTINEL_POSTGRES__APP_USER to a plain role such as sentinel_app"
             )
+
+
+def required(row: Row | None) -> Row:
+    """Return the row of a statement that always gives one, such as INSERT ... RETURNING.
+
+    Raises:
+        LookupError: It gave none: a mistake of ours.
+    """
+    if row is None:
+        raise LookupError("a statement that returns a row always gave none")
+    return row
 
 
 def first_line(error: BaseException) -> str:

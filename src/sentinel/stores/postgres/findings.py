@@ -69,7 +69,9 @@ class FindingStore:
                 if part.borders is not None:
                     switch_generation(tx, lease, self._tenant_id, generation.generation_id, part.borders)
                 if batch.matches:
-                    inserted += self._write_alerts(tx, generation, alert_rows(generation, batch.matches, text_of))
+                    inserted += self._write_alerts(
+                        tx, generation, alert_rows(generation, batch.matches, text_of)
+                    )
                 self._write_dead_letters(tx, generation, batch.dead_letters)
                 advance_progress(tx, lease.pipeline_id, batch.next_offsets)
         return inserted
@@ -89,8 +91,8 @@ class FindingStore:
             for row in rows:
                 copy.write_row((staged, *row))
                 staged += 1
-        row = tx.execute(_SQL["insert_alerts"], params).fetchone()
-        inserted = int(row["inserted"]) if row else 0
+        counted = tx.execute(_SQL["insert_alerts"], params).fetchone()
+        inserted = int(counted["inserted"]) if counted else 0
         if inserted < staged:
             tx.execute(_SQL["note_duplicates"], params)
         return inserted
@@ -165,4 +167,3 @@ def alert_rows(
 def utc(timestamp_ms: int) -> datetime:
     """Return a Kafka timestamp as an aware datetime, kept inside what PostgreSQL and Python can hold."""
     return datetime.fromtimestamp(min(max(timestamp_ms, 0), 253_402_300_799_000) / 1000, tz=UTC)
-

@@ -115,7 +115,10 @@ class LedgerStore:
         """Return what is decided, by partition."""
         with self._database.transaction(self._tenant_id) as tx:
             rows = tx.execute(_SQL["read_progress"], {"pipeline_id": pipeline_id}).fetchall()
-        return {row["partition"]: Progress(row["partition"], row["first_offset"], row["next_offset"]) for row in rows}
+        return {
+            row["partition"]: Progress(row["partition"], row["first_offset"], row["next_offset"])
+            for row in rows
+        }
 
     def init_progress(self, lease: Lease, starts: dict[int, int]) -> None:
         """Record where partitions that were never read begin.
@@ -155,8 +158,10 @@ def lost(lease: Lease) -> LeaseLostError:
     )
 
 
-def switch_generation(tx: Connection, lease: Lease, tenant_id: str, generation_id: int, borders: dict[int, int]) -> None:
-    """Make a generation the active one from these offsets on; the one before it ends there. Repeating it is harmless."""
+def switch_generation(
+    tx: Connection, lease: Lease, tenant_id: str, generation_id: int, borders: dict[int, int]
+) -> None:
+    """Make a generation the active one from these offsets on; the one before ends there. Repeatable."""
     same = {"pipeline_id": lease.pipeline_id, "generation_id": generation_id, "tenant_id": tenant_id}
     for partition, offset in borders.items():
         tx.execute(_SQL["close_border"], {**same, "partition": partition, "offset": offset})

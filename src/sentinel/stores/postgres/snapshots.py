@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from sentinel.domain.event_schema import EventSchema
 from sentinel.domain.pipeline import PipelineConfig, PipelineSnapshot, PipelineStatus
 from sentinel.domain.rule import RuleSet, RuleVersion, Severity
 from sentinel.errors import NotFoundError
-from sentinel.stores.postgres.database import Connection, Row
+from sentinel.stores.postgres.database import Connection, Database, Row
 from sentinel.stores.postgres.statements import load_statements
 
 _SQL = load_statements("snapshots")
@@ -80,6 +81,45 @@ class CatalogReader:
         if row is None:
             raise NotFoundError(f"there is no {what}")
         return row
+
+
+class SnapshotStore:
+    """Snapshots of one tenant's pipelines, each read in a transaction of its own."""
+
+    def __init__(self, database: Database, tenant_id: str) -> None:
+        self._database = database
+        self._tenant_id = tenant_id
+        self._reader = CatalogReader()
+
+    def pipeline_ids(self) -> list[int]:
+        """Return the pipelines that are not stopped, in order of id."""
+        with self._database.transaction(self._tenant_id) as connection:
+            return self._reader.pipeline_ids(connection)
+
+    def current(self, pipeline_id: int) -> PipelineSnapshot:
+        """Return the pipeline as it is configured now.
+
+        Raises:
+            NotFoundError: The tenant has no such pipeline.
+            StoreUnavailableError: PostgreSQL does not answer.
+        """
+        with self._database.transaction(self._tenant_id) as connection:
+            return self._reader.snapshot(connection, self._tenant_id, pipeline_id)
+
+    def at(self, pipeline_id: int, schema_version: int, rule_set_version: int) -> PipelineSnapshot:
+        """Return the pipeline with these versions of its schema and rule set.
+
+        Raises:
+            NotFoundError: The tenant has no such pipeline or version.
+            StoreUnavailableError: PostgreSQL does not answer.
+        """
+        with self._database.transaction(self._tenant_id) as connection:
+            return replace(
+                self._reader.snapshot(connection, self._tenant_id, pipeline_id),
+                schema_version=schema_version,
+                schema=self._reader.schema(connection, pipeline_id, schema_version),
+                rule_set=self._reader.rule_set(connection, pipeline_id, rule_set_version),
+            )
 
 
 def _rule_version(row: dict[str, Any]) -> RuleVersion:

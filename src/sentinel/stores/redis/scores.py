@@ -31,7 +31,9 @@ class ScoreStore:
     written; it lives in Redis itself, so a Redis that lost its data says so by having none.
     """
 
-    def __init__(self, client: redis.Redis, settings: RedisSettings, tenant_id: str, pipeline_id: int) -> None:
+    def __init__(
+        self, client: redis.Redis, settings: RedisSettings, tenant_id: str, pipeline_id: int
+    ) -> None:
         self._client = client
         self._settings = settings
         self._names = {"tenant_id": tenant_id, "pipeline_id": pipeline_id}
@@ -52,7 +54,7 @@ class ScoreStore:
             StoreUnavailableError: Redis does not answer.
         """
         try:
-            return int(self._client.get(self._position_key) or 0)  # type: ignore[arg-type]
+            return int(self._client.get(self._position_key) or 0)
         except RedisError as error:
             raise StoreUnavailableError("Redis", str(error)) from error
 
@@ -101,4 +103,4 @@ class ScoreStore:
             found = self._client.get(self.event_key(event_id))
         except RedisError as error:
             raise StoreUnavailableError("Redis", str(error)) from error
-        return None if found is None else int(found)  # type: ignore[arg-type]
+        return None if found is None else int(found)
