@@ -228,7 +228,7 @@ def check_slots(spark: SparkSession, needed: int) -> None:
     if offered < needed:
         raise ConfigurationError(
             f"the master {spark.sparkContext.master!r} offers {offered} task slots and {needed} are needed: in "
-            "Real-Time Mode each topic partition holds one slot, twice while one generation hands over to the next, and "
-            f"the archive needs {ARCHIVE_SLOTS}. Give it more (--master local[{needed}], or more worker cores), or set the "
-            "pipeline's mode to microbatch"
+            "Real-Time Mode each topic partition holds one slot, twice while one generation hands over to the "
+            f"next, and the archive needs {ARCHIVE_SLOTS}. Give it more (--master local[{needed}], or more worker "
+            "cores), or set the pipeline's mode to microbatch"
         )

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming import StreamingQuery
 
@@ -22,15 +23,15 @@ from sentinel.clock import monotonic_seconds
 from sentinel.domain.finding import FindingBatch
 from sentinel.domain.generation import Generation
 from sentinel.domain.pipeline import PipelineSnapshot
-from sentinel.errors import SentinelError
+from sentinel.errors import LeaseLostError, SentinelError, TransientError
 from sentinel.stores.postgres.findings import GenerationFindings
 from sentinel.streaming.alert_writer import Committer
 from sentinel.streaming.context import PipelineContext
 from sentinel.streaming.evaluate import CompiledRuleSet
-from sentinel.streaming.faults import fault_point
+from sentinel.streaming.faults import InjectedFaultError, fault_point
 from sentinel.streaming.findings import add_finding, finding_columns
 from sentinel.streaming.parse import parse
-from sentinel.streaming.realtime import change_between, failure_of
+from sentinel.streaming.realtime import change_between, failure_of, short
 from sentinel.streaming.topics import OffsetRange
 
 log = logging.getLogger(__name__)
@@ -75,9 +76,7 @@ class MicroBatchDetector:
 
     # -- what the pipeline's thread calls
 
-    def start(
-        self, snapshot: PipelineSnapshot, ranges: dict[int, OffsetRange], decided: dict[int, int]
-    ) -> None:
+    def start(self, snapshot: PipelineSnapshot, ranges: dict[int, OffsetRange], decided: dict[int, int]) -> None:
         """Begin at the decided offsets."""
         self._decided = {p: decided[p] for p in ranges}
         self._topic = snapshot.kafka_topic
@@ -106,8 +105,7 @@ class MicroBatchDetector:
         self._end_query()
         self._context.ledger.init_progress(self._context.lease, added)
         self._decided = {
-            p: known.next_offset
-            for p, known in self._context.ledger.read_progress(self._context.pipeline_id).items()
+            p: known.next_offset for p, known in self._context.ledger.read_progress(self._context.pipeline_id).items()
         }
         self._retry_at = monotonic_seconds() + RETRY_SECONDS
         self._active = None
@@ -173,78 +171,83 @@ class MicroBatchDetector:
         (and the borders, where the configuration changed) in one transaction. A crash before 3 repeats the records.
         """
         try:
-            active, changed = self._look_up()
-            findings = self._find(batch, active)
-            findings.next_offsets = {p: o for p, o in end_offsets.items() if o > self._decided.get(p, -1)}
+            active, findings = self._look_up(batch)
+            changed = active is not self._active
+            found = collect_findings(findings)
+            found.next_offsets = {p: o for p, o in end_offsets.items() if o > self._decided.get(p, -1)}
             borders = dict(self._decided) if changed else None
-            if self._committer.commit([GenerationFindings(active.generation, findings, borders)]):
+            if self._committer.commit([GenerationFindings(active.generation, found, borders)]):
                 self._active = active
-                self._decided |= findings.next_offsets
+                self._decided |= found.next_offsets
         except SentinelError as error:
             self._error = error
             raise
 
-    def _look_up(self) -> tuple[Active, bool]:
-        context = self._context
+    def _look_up(self, batch: DataFrame) -> tuple[Active, DataFrame]:
+        """Return the generation for this micro-batch and its findings, not computed yet.
+
+        A configuration that cannot be compiled leaves the one before in force; without one before, the versions that
+        served last.
+        """
+        context, before = self._context, self._active
         snapshot = context.snapshots.current(context.pipeline_id)
-        before = self._active
-        same = before is not None and snapshot.fingerprint == before.generation.snapshot.fingerprint
-        if before is not None and (same or snapshot.fingerprint == self._refused):
-            return before, False
+        known = before.generation.snapshot.fingerprint if before else None
+        if before is not None and snapshot.fingerprint in {known, self._refused}:
+            return before, plan_findings(batch, before)
         reason = change_between(before.generation.snapshot, snapshot) if before else "driver start"
-        generation_id = context.ledger.create_generation(
-            context.lease, snapshot, reason=reason, marker_every=1
-        )
         try:
-            fault_point("start_generation")
-            compiled = self._compile(snapshot)
-        except Exception as error:
-            context.ledger.fail_generation(generation_id, f"{type(error).__name__}: {error}")
-            self.last_error = str(error)
-            versions = context.ledger.last_active_versions(context.pipeline_id)
+            return self._prepare(batch, snapshot, reason)
+        except (SentinelError, PySparkException, InjectedFaultError) as error:
+            if isinstance(error, TransientError | LeaseLostError):
+                raise
+            self._refused, self.last_error = snapshot.fingerprint, short(error)
+            log.error("pipeline %s: the new generation cannot start: %s", context.pipeline_id, self.last_error)
             if before is not None:
-                self._refused = snapshot.fingerprint
-                log.error(
-                    "pipeline %s: generation %s cannot start, the one before serves on: %s",
-                    context.pipeline_id,
-                    generation_id,
-                    error,
-                )
-                return before, False
+                return before, plan_findings(batch, before)
+            versions = context.ledger.last_active_versions(context.pipeline_id)
             if versions is None:
                 raise
-            self._refused = snapshot.fingerprint
-            snapshot = context.snapshots.at(context.pipeline_id, *versions)
-            compiled = self._compile(snapshot)
-            generation_id = context.ledger.create_generation(
-                context.lease, snapshot, reason="the last versions that served", marker_every=1
-            )
-        log.info("pipeline %s: generation %s serves: %s", context.pipeline_id, generation_id, reason)
-        return Active(Generation(generation_id, snapshot, 1, dict(self._decided)), compiled), True
+            return self._prepare(batch, context.snapshots.at(context.pipeline_id, *versions), "last good versions")
 
-    def _find(self, batch: DataFrame, active: Active) -> FindingBatch:
-        snapshot = active.generation.snapshot
-        parsed = parse(
-            batch,
-            snapshot.schema,
-            snapshot.config,
-            topic=snapshot.kafka_topic,
-            source_epoch=snapshot.source_epoch,
-        )
-        rows = finding_columns(
-            active.compiled.evaluate(parsed),
-            active.compiled,
-            snapshot.schema,
-            generation_id=active.generation.generation_id,
-            marker_every=0,
-            first_offsets={},
-            score_every_event=snapshot.config.score_every_event,
-        ).collect()
-        found = FindingBatch()
-        for row in rows:
-            value = None if row.value is None else bytes(row.value)
-            add_finding(found, row.partition, orjson.loads(row.key), value)
-        return found
+    def _prepare(self, batch: DataFrame, snapshot: PipelineSnapshot, reason: str) -> tuple[Active, DataFrame]:
+        ledger = self._context.ledger
+        generation_id = ledger.create_generation(self._context.lease, snapshot, reason=reason, marker_every=1)
+        try:
+            fault_point("start_generation")
+            generation = Generation(generation_id, snapshot, 1, dict(self._decided))
+            active = Active(generation, self._compile(snapshot))
+            findings = plan_findings(batch, active)
+        except (SentinelError, PySparkException, InjectedFaultError) as error:
+            ledger.fail_generation(generation_id, short(error))
+            raise
+        log.info("pipeline %s: generation %s serves: %s", self._context.pipeline_id, generation_id, reason)
+        return active, findings
+
+
+def plan_findings(batch: DataFrame, active: Active) -> DataFrame:
+    """Build the findings of a micro-batch; analysed at once, computed when collected."""
+    snapshot = active.generation.snapshot
+    parsed = parse(
+        batch, snapshot.schema, snapshot.config, topic=snapshot.kafka_topic, source_epoch=snapshot.source_epoch
+    )
+    return finding_columns(
+        active.compiled.evaluate(parsed),
+        active.compiled,
+        snapshot.schema,
+        generation_id=active.generation.generation_id,
+        marker_every=0,
+        first_offsets={},
+        score_every_event=snapshot.config.score_every_event,
+    )
+
+
+def collect_findings(findings: DataFrame) -> FindingBatch:
+    """Compute the findings; matches, dead letters and clean events come to the driver, nothing else."""
+    found = FindingBatch()
+    for row in findings.collect():
+        value = None if row.value is None else bytes(row.value)
+        add_finding(found, row.partition, orjson.loads(row.key), value)
+    return found
 
 
 def end_offsets_of(checkpoint_dir: Path, batch_id: int, topic: str) -> dict[int, int]:

@@ -73,9 +73,7 @@ class RealtimeDetector:
 
     # -- what the pipeline's thread calls
 
-    def start(
-        self, snapshot: PipelineSnapshot, ranges: dict[int, OffsetRange], decided: dict[int, int]
-    ) -> None:
+    def start(self, snapshot: PipelineSnapshot, ranges: dict[int, OffsetRange], decided: dict[int, int]) -> None:
         """Begin at the decided offsets."""
         self._context.topics.ensure_findings_topic(self._context.findings_topic, max(ranges) + 1)
         findings = self._context.topics.ranges(self._context.findings_topic)
@@ -95,6 +93,7 @@ class RealtimeDetector:
     def apply(self, snapshot: PipelineSnapshot) -> None:
         """Make this what is to run; `tick` starts the next generation for it."""
         self._target = snapshot
+        self._retry_at = 0.0
 
     def tick(self, ranges: dict[int, OffsetRange]) -> None:
         """Look after the generations.
@@ -170,9 +169,7 @@ class RealtimeDetector:
             self._give_up(running, f"it did not catch up within {self._context.job.overlap_max_seconds:g} s")
         elif age > SILENCE_SECONDS:
             decided = self._writer.decided
-            silent = [
-                p for p in running.generation.start_offsets if p in ranges and ranges[p].high <= decided[p]
-            ]
+            silent = [p for p in running.generation.start_offsets if p in ranges and ranges[p].high <= decided[p]]
             self._writer.accept_silence(silent)
 
     def _check_current(self, ranges: dict[int, OffsetRange]) -> None:
@@ -236,7 +233,7 @@ class RealtimeDetector:
             )
         except (SentinelError, PySparkException, InjectedFaultError) as error:
             self._writer.withdraw(generation.generation_id)
-            self._failed(generation, f"{type(error).__name__}: {error}")
+            self._failed(generation, short(error))
             return
         self._candidate = RunningQuery(generation, query, monotonic_seconds(), checkpoint_dir)
 
@@ -272,9 +269,7 @@ class RealtimeDetector:
             good = self._context.snapshots.at(self._context.pipeline_id, *versions)
             self._target = good
             self._retry_at = 0.0
-            log.warning(
-                "pipeline %s: going on with schema %s, rule set %s", self._context.pipeline_id, *versions
-            )
+            log.warning("pipeline %s: going on with schema %s, rule set %s", self._context.pipeline_id, *versions)
 
     def _end(self, running: RunningQuery) -> None:
         running.query.stop()
@@ -290,7 +285,15 @@ def failure_of(query: StreamingQuery) -> str | None:
     if query.isActive:
         return None
     error = query.exception()
-    return str(error)[:2000] if error else "the query ended by itself"
+    return short(error) if error else "the query ended by itself"
+
+
+def short(error: BaseException) -> str:
+    """Return the part of an error's text that a person reads: Spark appends plans and stack traces."""
+    text = str(error)
+    for mark in ("\n'Project", ";\n", "\n\tat ", "\n\nJVM stacktrace", "\n=== Streaming Query"):
+        text = text.split(mark, maxsplit=1)[0]
+    return f"{type(error).__name__}: {text.strip()}"[:2000]
 
 
 def change_between(old: PipelineSnapshot, new: PipelineSnapshot) -> str:
