@@ -1,0 +1,53 @@
+"""Fixtures that need servers, Spark or shared data. Servers start once per session, on free ports, when first asked for."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sentinel.settings import PROJECT_ROOT, Settings
+from sentinel.stores.postgres.database import Database
+from sentinel.stores.postgres.migrate import ensure_tenant
+from sentinel.testing.servers import ServerSet, start_servers
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerSet]:
+    """PostgreSQL, Kafka, Redis and S3, with the newest schema; one set for the session."""
+    with start_servers(tmp_path_factory.mktemp("stack")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def settings(servers: ServerSet) -> Settings:
+    """The settings that lead to `servers`."""
+    return servers.settings
+
+
+@pytest.fixture(scope="session")
+def database(settings: Settings) -> Iterator[Database]:
+    """The database as the application role."""
+    opened = Database(settings.postgres)
+    opened.open()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def tenant(settings: Settings) -> str:
+    """A tenant of its own for the test."""
+    tenant_id = f"t{uuid.uuid4().hex[:12]}"
+    ensure_tenant(settings.postgres, tenant_id, "test")
+    return tenant_id
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The directory of the shared data sets; skips where it is absent."""
+    path = PROJECT_ROOT.parent / "shared" / "data"
+    if not path.is_dir():
+        pytest.skip(f"the shared data sets are not at {path}")
+    return path
