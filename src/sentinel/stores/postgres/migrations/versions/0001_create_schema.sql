@@ -164,7 +164,6 @@ CREATE TABLE sentinel.progress (
     partition       integer NOT NULL,
     first_offset    bigint NOT NULL,
     next_offset     bigint NOT NULL,
-    findings_offset bigint NOT NULL DEFAULT 0,
     updated_at      timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (pipeline_id, partition)
 ) WITH (fillfactor = 50);
