@@ -2,7 +2,8 @@
 
     SentinelError
     ├── InvalidError          the caller sent something that can never work      (slug invalid)
-    │   └── InvalidRuleError  a rule with issues, all of them listed
+    │   ├── InvalidRuleError  a rule with issues, all of them listed
+    │   └── TooBroadError     a question whose answer takes too long; narrow it
     ├── NotFoundError         the named thing does not exist for this tenant
     ├── ConflictError         the thing is in a state that does not allow this
     │   ├── VersionMismatchError   If-Match names another version
@@ -67,6 +68,13 @@ class InvalidRuleError(InvalidError):
     def __init__(self, message: str, *, issues: Sequence[dict[str, Any]]) -> None:
         super().__init__(message)
         self.issues = tuple(issues)
+
+
+class TooBroadError(InvalidError):
+    """Answering would take too long; a narrower question would not."""
+
+    slug = "too-broad"
+    title = "The question is too broad"
 
 
 class NotFoundError(SentinelError):

@@ -63,8 +63,8 @@ def read_schema(
             problems.append(
                 ErrorDetail(
                     f"{at}/name",
-                    f"{definition.name!r} is there already as field {earlier} ({definitions[earlier].name!r}); "
-                    "names must differ by more than case",
+                    f"{definition.name!r} is there already as field {earlier} "
+                    f"({definitions[earlier].name!r}); names must differ by more than case",
                 )
             )
         try:
@@ -79,9 +79,7 @@ def read_schema(
     for role in ("event_id", "event_time"):
         marked = [index for index, definition in enumerate(definitions) if role in definition.roles]
         problems += [
-            ErrorDetail(
-                f"{pointer}/{index}", f"only one field can be the {role}; field {marked[0]} is already"
-            )
+            ErrorDetail(f"{pointer}/{index}", f"only one field can be the {role}; field {marked[0]} is already")
             for index in marked[1:]
         ]
     return EventSchema(tuple(fields)), problems

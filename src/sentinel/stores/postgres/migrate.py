@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -14,7 +15,7 @@ from alembic.script import ScriptDirectory
 
 from sentinel.errors import ConfigurationError, InvalidError, StoreUnavailableError
 from sentinel.settings import PostgresSettings
-from sentinel.stores.postgres.database import first_line
+from sentinel.stores.postgres.database import Connection, first_line
 
 # Any constant does: it only has to be the same in every process that migrates.
 _MIGRATION_LOCK = 7_236_410_551
@@ -47,9 +48,22 @@ def upgrade(settings: PostgresSettings) -> None:
         engine.dispose()
 
 
+@cache
 def head_revision() -> str:
     """Return the newest revision this code knows."""
     return ScriptDirectory.from_config(_config()).get_current_head() or ""
+
+
+def schema_problem(connection: Connection) -> str | None:
+    """Return what is wrong with the database's schema for this code, None when it is at the newest revision."""
+    try:
+        row = connection.execute("SELECT version_num FROM public.alembic_version").fetchone()
+    except psycopg.errors.UndefinedTable:
+        return "the database has no schema yet; run `sentinel up`, which migrates it"
+    found = row["version_num"] if row else None
+    if found == head_revision():
+        return None
+    return f"the database is at schema revision {found!r}, this code needs {head_revision()!r}; migrate it"
 
 
 def ensure_tenant(settings: PostgresSettings, tenant_id: str, name: str) -> None:
@@ -78,9 +92,7 @@ def _engine(settings: PostgresSettings) -> sqlalchemy.Engine:
     def connect() -> psycopg.Connection[Any]:
         return psycopg.connect(settings.conninfo("owner"))
 
-    return sqlalchemy.create_engine(
-        "postgresql+psycopg://", creator=connect, poolclass=sqlalchemy.pool.NullPool
-    )
+    return sqlalchemy.create_engine("postgresql+psycopg://", creator=connect, poolclass=sqlalchemy.pool.NullPool)
 
 
 def _config() -> Config:

@@ -1,0 +1,71 @@
+"""The configuration API: `uvicorn --factory config_api.app:create_app`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import PackageNotFoundError, version
+
+from fastapi import FastAPI
+
+from config_api import problems
+from config_api.access import refuse_open_to_others
+from config_api.middleware import BodyLimitMiddleware, RequestIdMiddleware
+from config_api.routers import alerts, health, ledger, pipelines, rules, schemas
+from sentinel.errors import StoreUnavailableError
+from sentinel.settings import Settings
+from sentinel.wiring import Backend
+
+_LOG = logging.getLogger(__name__)
+
+_DESCRIPTION = """
+Pipelines read events from a Kafka topic and check them against rules, which change while they run.
+
+Errors are problem documents (RFC 9457). Writes take an `Idempotency-Key`, so that repeating one is harmless, and
+`If-Match` with the `ETag` of what was read, so that nobody's change is overwritten. Lists are paged by the header
+`Link: <...>; rel="next"`.
+"""
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Build the application. PostgreSQL and Redis need not answer yet.
+
+    Raises:
+        ConfigurationError: It would serve without API keys where others reach it. On startup: the database role is
+            not bound by row-level security.
+    """
+    chosen = settings or Settings.load()
+    refuse_open_to_others(chosen.api)
+    backend = Backend(chosen, pool_size=chosen.api.pool_size)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        backend.open()
+        try:
+            backend.check_role()
+        except StoreUnavailableError as error:
+            _LOG.warning("starting without PostgreSQL: %s", error)
+        try:
+            yield
+        finally:
+            backend.close()
+
+    app = FastAPI(
+        title="Sentinel", version=_version(), description=_DESCRIPTION, lifespan=lifespan, redirect_slashes=False
+    )
+    app.state.backend = backend
+    app.state.settings = chosen
+    problems.install(app)
+    app.add_middleware(BodyLimitMiddleware, max_bytes=chosen.api.max_body_bytes)
+    app.add_middleware(RequestIdMiddleware)
+    for module in (pipelines, schemas, rules, alerts, ledger, health):
+        app.include_router(module.router)
+    return app
+
+
+def _version() -> str:
+    try:
+        return version("sentinel-detect")
+    except PackageNotFoundError:
+        return "0"

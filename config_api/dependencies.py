@@ -1,0 +1,148 @@
+"""What endpoints ask for: a unit of work for reading or writing, expected versions, idempotent answers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from fastapi import Depends, Header, Path, Request, Response
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+
+from config_api.access import Caller, identify, may
+from sentinel.domain.api_key import Scope
+from sentinel.errors import InvalidError
+from sentinel.stores.base import AnswerStore, StoredAnswer
+from sentinel.wiring import Backend, Unit
+
+MAX_ID = 2**63 - 1
+_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_ETAG = re.compile(r'(?:W/)?"?(\d{1,18})"?')
+
+PipelineId = Annotated[int, Path(ge=1, le=MAX_ID, description="The pipeline.", examples=[1])]
+RuleId = Annotated[int, Path(ge=1, le=MAX_ID, description="The rule.", examples=[1])]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a write answers.
+
+    Attributes:
+        etag: The version of the thing after the write, for `If-Match`.
+    """
+
+    body: BaseModel
+    etag: int | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+def _reader(caller: Annotated[Caller, Depends(identify)]) -> Caller:
+    return may(Scope.READ, caller)
+
+
+def _writer(caller: Annotated[Caller, Depends(identify)]) -> Caller:
+    return may(Scope.WRITE, caller)
+
+
+def _read_unit(request: Request, caller: Annotated[Caller, Depends(_reader)]) -> Iterator[Unit]:
+    backend: Backend = request.app.state.backend
+    with backend.unit(caller.tenant_id, caller.name) as unit:
+        yield unit
+
+
+def _write_unit(request: Request, caller: Annotated[Caller, Depends(_writer)]) -> Iterator[Unit]:
+    backend: Backend = request.app.state.backend
+    with backend.unit(caller.tenant_id, caller.name) as unit:
+        yield unit
+
+
+# One request, one transaction. "function": it is committed before the answer is sent, so a failed commit is an error.
+Reading = Annotated[Unit, Depends(_read_unit, scope="function")]
+Writing = Annotated[Unit, Depends(_write_unit, scope="function")]
+
+
+def _expected_version(
+    if_match: Annotated[
+        str | None, Header(description='The ETag of the version this change was made for, e.g. `"3"`.')
+    ] = None,
+) -> int | None:
+    if if_match is None or if_match.strip() == "*":
+        return None
+    found = _ETAG.fullmatch(if_match.strip())
+    if found is None:
+        raise InvalidError(f'If-Match {if_match!r} is not an ETag of ours; send back one as it came, e.g. "3"')
+    return int(found[1])
+
+
+ExpectedVersion = Annotated[int | None, Depends(_expected_version)]
+
+
+async def _raw_body(request: Request) -> bytes:
+    return await request.body()
+
+
+class Once:
+    """Does a write once per `Idempotency-Key`: the same request again gets the answer that was kept.
+
+    The answer is kept in the write's own transaction, so there is one exactly when the write happened.
+    """
+
+    def __init__(self, answers: AnswerStore, key: str | None, request_hash: bytes) -> None:
+        self._answers = answers
+        self._key = key
+        self._request_hash = request_hash
+
+    def run(self, work: Callable[[], Answer], *, status: int = 200) -> Response:
+        """Do the work, or repeat its answer.
+
+        Raises:
+            InvalidError: The key was used for another request.
+        """
+        kept = self._answers.claim(self._key) if self._key else None
+        if kept is not None:
+            if kept.request_hash != self._request_hash:
+                raise InvalidError(
+                    f"the Idempotency-Key {self._key!r} was used for another request; use a new one for each write"
+                )
+            return JSONResponse(kept.body, kept.status, {**kept.headers, "Idempotency-Replayed": "true"})
+        answer = work()
+        headers = dict(answer.headers)
+        if answer.etag is not None:
+            headers["ETag"] = etag(answer.etag)
+        body = answer.body.model_dump(mode="json", by_alias=True)
+        if self._key:
+            self._answers.keep(self._key, StoredAnswer(self._request_hash, status, headers, body))
+        return JSONResponse(body, status, headers)
+
+
+def _once(
+    request: Request,
+    unit: Writing,
+    body: Annotated[bytes, Depends(_raw_body)],
+    idempotency_key: Annotated[
+        str | None, Header(description="Any text that is new for each write; makes repeating it harmless.")
+    ] = None,
+) -> Once:
+    if idempotency_key is not None and not _IDEMPOTENCY_KEY.fullmatch(idempotency_key):
+        raise InvalidError("an Idempotency-Key has 1 to 255 visible ASCII characters")
+    target = f"{request.method} {request.url.path}?{request.url.query}"
+    content = json.dumps([target, request.headers.get("if-match"), hashlib.sha256(body).hexdigest()])
+    return Once(unit.answers, idempotency_key, hashlib.sha256(content.encode()).digest())
+
+
+OnlyOnce = Annotated[Once, Depends(_once, scope="function")]
+
+
+def etag(version: int) -> str:
+    """Return a version as an entity tag."""
+    return f'"{version}"'
+
+
+def next_link(request: Request, **changed: Any) -> dict[str, str]:
+    """Return the header that leads to the next page (RFC 8288)."""
+    url = request.url.include_query_params(**changed)
+    return {"Link": f'<{url.path}?{url.query}>; rel="next"'}

@@ -1,0 +1,113 @@
+"""Rules."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Response
+
+from config_api.dependencies import (
+    Answer,
+    ExpectedVersion,
+    OnlyOnce,
+    PipelineId,
+    Reading,
+    RuleId,
+    Writing,
+    etag,
+)
+from config_api.schemas.problems import problems
+from config_api.schemas.rules import (
+    IssueAnswer,
+    RuleAnswer,
+    RuleCheckAnswer,
+    RuleCheckRequest,
+    RuleCreateRequest,
+    RulePutRequest,
+    RuleStatusRequest,
+)
+from sentinel.domain.rule import Rule
+from sentinel.domain.schema_definition import read_schema
+from sentinel.errors import InvalidError
+
+router = APIRouter(prefix="/api", tags=["rules"])
+
+
+@router.post("/pipelines/{pipeline_id}/rules", status_code=201, response_model=RuleAnswer, responses=problems(404, 409))
+def add_rule(pipeline_id: PipelineId, body: RuleCreateRequest, unit: Writing, once: OnlyOnce) -> Response:
+    """Add a rule; a running job takes it without a restart. A rule that cannot work is refused with every issue."""
+
+    def work() -> Answer:
+        rule = unit.rules.add(
+            pipeline_id,
+            rule_expression=body.rule_expression,
+            severity=body.severity,
+            description=body.description,
+            is_active=body.is_active,
+        )
+        return _answer(rule, {"Location": f"/api/rules/{rule.id}"})
+
+    return once.run(work, status=201)
+
+
+@router.get("/pipelines/{pipeline_id}/rules", responses=problems(404))
+def list_rules(pipeline_id: PipelineId, unit: Reading) -> list[RuleAnswer]:
+    """The rules of a pipeline, oldest first."""
+    return [RuleAnswer.of(rule) for rule in unit.rules.list(pipeline_id)]
+
+
+@router.post("/rules/check", responses=problems(404))
+def check_rule(body: RuleCheckRequest, unit: Reading) -> RuleCheckAnswer:
+    """Check an expression without saving it: every issue with its place in the text."""
+    schema = None
+    if body.fields is not None:
+        schema, wrong = read_schema([field.definition() for field in body.fields])
+        if wrong:
+            raise InvalidError(wrong[0].detail, details=wrong)
+    result = unit.rules.check(body.rule_expression, pipeline_id=body.pipeline_id, schema=schema)
+    return RuleCheckAnswer(
+        valid=result.valid,
+        issues=[IssueAnswer.model_validate(issue.as_json()) for issue in result.issues],
+        columns=sorted(result.columns),
+    )
+
+
+@router.get("/rules/{rule_id}", responses=problems(404))
+def get_rule(rule_id: RuleId, unit: Reading, response: Response) -> RuleAnswer:
+    """One rule."""
+    rule = unit.rules.get(rule_id)
+    response.headers["ETag"] = etag(rule.version)
+    return RuleAnswer.of(rule)
+
+
+@router.put("/rules/{rule_id}", response_model=RuleAnswer, responses=problems(404, 412))
+def change_rule(
+    rule_id: RuleId, body: RulePutRequest, unit: Writing, once: OnlyOnce, expected: ExpectedVersion
+) -> Response:
+    """Write the next version of a rule. Earlier versions stay what they were."""
+
+    def work() -> Answer:
+        rule = unit.rules.change(
+            rule_id,
+            rule_expression=body.rule_expression,
+            severity=body.severity,
+            description=body.description,
+            expected_version=expected,
+        )
+        return _answer(rule)
+
+    return once.run(work)
+
+
+@router.patch("/rules/{rule_id}/status", response_model=RuleAnswer, responses=problems(404, 409, 412))
+def change_rule_status(
+    rule_id: RuleId, body: RuleStatusRequest, unit: Writing, once: OnlyOnce, expected: ExpectedVersion
+) -> Response:
+    """Switch a rule on or off."""
+
+    def work() -> Answer:
+        return _answer(unit.rules.set_active(rule_id, is_active=body.is_active, expected_version=expected))
+
+    return once.run(work)
+
+
+def _answer(rule: Rule, headers: dict[str, str] | None = None) -> Answer:
+    return Answer(RuleAnswer.of(rule), rule.version, headers or {})

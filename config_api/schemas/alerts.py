@@ -1,0 +1,54 @@
+"""Alerts, as they are answered."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ConfigDict
+
+from config_api.schemas.base import AnswerModel, Timestamp
+from sentinel.domain.rule import Severity
+
+
+class AlertAnswer(AnswerModel):
+    """An alert: one rule was true for one event. `transaction_data` is the event."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": 17,
+                    "pipeline_id": 1,
+                    "rule_id": 3,
+                    "rule_version_id": 3,
+                    "severity": "critical",
+                    "score": 80,
+                    "rule_description": "Large foreign payment",
+                    "alert_timestamp": "2026-01-31T12:00:00.021Z",
+                    "transaction_data": {"transaction_id": "t-1", "user_id": "u-9", "amount": 12000.5},
+                    "event_id": "t-1",
+                    "entities": {"user_id": "u-9"},
+                    "generation_id": 2,
+                    "kafka_partition": 0,
+                    "kafka_offset": 4711,
+                    "kafka_timestamp": "2026-01-31T12:00:00Z",
+                }
+            ]
+        }
+    )
+
+    id: int
+    pipeline_id: int
+    severity: Severity
+    rule_description: str
+    alert_timestamp: Timestamp
+    transaction_data: Any
+    rule_id: int
+    rule_version_id: int
+    event_id: str
+    score: int
+    entities: dict[str, Any]
+    generation_id: int
+    kafka_partition: int
+    kafka_offset: int
+    kafka_timestamp: Timestamp

@@ -1,0 +1,117 @@
+"""The ledger and what it leads to, as it is answered."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+from pydantic import Field
+
+from config_api.schemas.base import AnswerModel, Timestamp
+from sentinel.catalog.scores import Verdict
+from sentinel.domain.ledger import DeadLetterEntry
+
+
+class BorderAnswer(AnswerModel):
+    """Offsets of one partition that a generation answers for."""
+
+    partition: int
+    start_offset: int
+    end_offset: int | None = Field(description="Not included; null while the generation is active.")
+
+
+class GenerationAnswer(AnswerModel):
+    """A generation: the schema version and rule set that answered for a range of offsets."""
+
+    id: int
+    state: str = Field(description="starting, active, retired or failed")
+    mode: str
+    schema_version: int
+    rule_set_version: int
+    source_epoch: int
+    reason: str
+    error: str | None
+    started_at: Timestamp
+    activated_at: Timestamp | None
+    retired_at: Timestamp | None
+    borders: list[BorderAnswer]
+
+
+class PartitionAnswer(AnswerModel):
+    """What is decided of one partition."""
+
+    partition: int
+    first_offset: int
+    next_offset: int = Field(description="Every record before it is alerted, clean or a dead letter.")
+    updated_at: Timestamp
+
+
+class JobAnswer(AnswerModel):
+    """The job that runs a pipeline, or ran it last."""
+
+    is_running: bool
+    holder: str
+    heartbeat_at: Timestamp
+    expires_at: Timestamp
+    details: dict[str, Any]
+
+
+class ProgressAnswer(AnswerModel):
+    """How far a pipeline is."""
+
+    pipeline_id: int
+    decided_records: int = Field(description="Records decided since the pipeline began.")
+    partitions: list[PartitionAnswer]
+    job: JobAnswer | None
+
+
+class DeadLetterAnswer(AnswerModel):
+    """A record that is not an event."""
+
+    id: int
+    pipeline_id: int
+    generation_id: int
+    cause: str
+    field: str | None
+    detail: str
+    kafka_topic: str
+    kafka_partition: int
+    kafka_offset: int
+    kafka_timestamp: Timestamp
+    source_epoch: int
+    raw_base64: str | None = Field(description="The record's value, perhaps only its beginning.")
+    raw_text: str | None = Field(description="The same as text; what is no UTF-8 shows as U+FFFD.")
+    raw_size_bytes: int = Field(description="Its full size.")
+    created_at: Timestamp
+
+    @classmethod
+    def of(cls, entry: DeadLetterEntry) -> DeadLetterAnswer:
+        """Build the answer."""
+        return cls(
+            id=entry.id,
+            pipeline_id=entry.pipeline_id,
+            generation_id=entry.generation_id,
+            cause=entry.cause,
+            field=entry.field,
+            detail=entry.detail,
+            kafka_topic=entry.kafka_topic,
+            kafka_partition=entry.kafka_partition,
+            kafka_offset=entry.kafka_offset,
+            kafka_timestamp=entry.kafka_timestamp,
+            source_epoch=entry.source_epoch,
+            raw_base64=None if entry.raw is None else base64.b64encode(entry.raw).decode(),
+            raw_text=None if entry.raw is None else entry.raw.decode("utf-8", "replace"),
+            raw_size_bytes=entry.raw_size_bytes,
+            created_at=entry.created_at,
+        )
+
+
+class ScoreAnswer(AnswerModel):
+    """What detection says of an event."""
+
+    event_id: str
+    status: Verdict = Field(description="matched, clean, not_yet_seen, dead_letter; unknown: clean or not yet seen.")
+    score: int | None = Field(description="0 to 100; null unless matched or clean.")
+    rule_ids: list[int]
+    source: str | None = Field(description="The store that decided: redis, postgresql or ledger.")
+    detail: str

@@ -1,0 +1,114 @@
+"""Rules, as they are sent and answered."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import ConfigDict, Field, JsonValue, StrictBool, model_validator
+
+from config_api.schemas.base import AnswerModel, Description, RequestModel, Text, Timestamp
+from config_api.schemas.event_schemas import SchemaField
+from sentinel.domain.rule import Rule, Severity
+
+_EXAMPLE: dict[str, JsonValue] = {
+    "rule_expression": "amount > 10000 AND country <> 'DE'",
+    "severity": "critical",
+    "description": "Large foreign payment",
+}
+_EXPRESSION = "A condition in Spark SQL over the fields of the schema."
+
+
+class RulePutRequest(RequestModel):
+    """The content of a rule."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra={"examples": [_EXAMPLE]})
+
+    rule_expression: Text = Field(description=_EXPRESSION)
+    severity: Severity
+    description: Description = ""
+
+
+class RuleCreateRequest(RulePutRequest):
+    """A new rule."""
+
+    is_active: StrictBool = True
+
+
+class RuleStatusRequest(RequestModel):
+    """On or off."""
+
+    is_active: StrictBool
+
+
+class RuleCheckRequest(RequestModel):
+    """An expression to check, against a pipeline's schema or against one that is sent along."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        json_schema_extra={"examples": [{"rule_expression": "amount > 10000", "pipeline_id": 1}]},
+    )
+
+    rule_expression: Text = Field(description=_EXPRESSION)
+    pipeline_id: int | None = Field(default=None, ge=1, le=2**63 - 1)
+    fields: list[SchemaField] | None = Field(default=None, alias="schema")
+
+    @model_validator(mode="after")
+    def _one_schema(self) -> RuleCheckRequest:
+        if (self.pipeline_id is None) == (self.fields is None):
+            raise ValueError("give either pipeline_id or schema")
+        return self
+
+
+class IssueAnswer(AnswerModel):
+    """Something about an expression. `start` and `end` are places in its text, counted in characters."""
+
+    severity: Literal["error", "warning"]
+    code: str
+    start: int | None = None
+    end: int | None = None
+    message: str
+    suggestion: str | None = None
+
+
+class RuleCheckAnswer(AnswerModel):
+    """Whether an expression can be a rule."""
+
+    valid: bool
+    issues: list[IssueAnswer]
+    columns: list[str] = Field(description="Fields of the event that it uses.")
+
+
+class RuleAnswer(AnswerModel):
+    """A rule with its current version."""
+
+    id: int
+    pipeline_id: int
+    rule_expression: str
+    severity: Severity
+    description: str
+    is_active: bool
+    status: Literal["active", "inactive"]
+    version: int = Field(description="Version of its content.")
+    rule_version_id: int
+    row_version: int = Field(description="Grows with every change, also of its status; the ETag.")
+    created_at: Timestamp
+    updated_at: Timestamp
+
+    @classmethod
+    def of(cls, rule: Rule) -> RuleAnswer:
+        """Build the answer."""
+        return cls(
+            id=rule.id,
+            pipeline_id=rule.pipeline_id,
+            rule_expression=rule.current.condition,
+            severity=rule.current.severity,
+            description=rule.current.description,
+            is_active=rule.is_active,
+            status="active" if rule.is_active else "inactive",
+            version=rule.current.version,
+            rule_version_id=rule.current.rule_version_id,
+            row_version=rule.version,
+            created_at=rule.created_at,
+            updated_at=rule.updated_at,
+        )

@@ -1,0 +1,212 @@
+"""Use cases on rules: check, add, change, switch on and off."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sentinel.catalog.versions import refuse_other_version
+from sentinel.domain.event_schema import EventSchema
+from sentinel.domain.pipeline import Pipeline
+from sentinel.domain.rule import Rule, Severity
+from sentinel.errors import ConflictError, ErrorDetail, InvalidRuleError, NotFoundError
+from sentinel.rules.checker import CheckResult, check
+from sentinel.stores.base import PipelineStore, RuleStore, SchemaStore
+
+# One pass holds 63 rules to a bigint; a thousand is what the figures in docs were measured with.
+MAX_ACTIVE_RULES = 1000
+
+
+class RuleCatalog:
+    """Rules of one tenant. Every change of what is active writes the next rule set, which a running job notices."""
+
+    def __init__(self, pipelines: PipelineStore, schemas: SchemaStore, rules: RuleStore, caller: str) -> None:
+        self._pipelines = pipelines
+        self._schemas = schemas
+        self._rules = rules
+        self._caller = caller
+
+    def list(self, pipeline_id: int) -> list[Rule]:
+        """Return the rules of a pipeline, oldest first.
+
+        Raises:
+            NotFoundError: There is no such pipeline.
+        """
+        if self._pipelines.get(pipeline_id) is None:
+            raise no_pipeline(pipeline_id)
+        return self._rules.list(pipeline_id)
+
+    def get(self, rule_id: int) -> Rule:
+        """Return a rule.
+
+        Raises:
+            NotFoundError: There is no such rule.
+        """
+        rule = self._rules.get(rule_id)
+        if rule is None:
+            raise NotFoundError(f"there is no rule {rule_id}")
+        return rule
+
+    def check(self, rule_expression: str, *, pipeline_id: int | None, schema: EventSchema | None) -> CheckResult:
+        """Check an expression against a pipeline's current schema, or against a schema that is no pipeline's yet.
+
+        Raises:
+            NotFoundError: There is no such pipeline.
+        """
+        if schema is None:
+            if pipeline_id is None:
+                raise ValueError("a check needs a pipeline or a schema")
+            pipeline = self._pipelines.get(pipeline_id)
+            if pipeline is None:
+                raise no_pipeline(pipeline_id)
+            schema = self._schema_of(pipeline)
+        return check(rule_expression, schema)
+
+    def add(
+        self,
+        pipeline_id: int,
+        *,
+        rule_expression: str,
+        severity: Severity,
+        description: str,
+        is_active: bool = True,
+    ) -> Rule:
+        """Add a rule.
+
+        Raises:
+            NotFoundError: There is no such pipeline.
+            InvalidRuleError: The expression has errors; all issues are listed.
+            ConflictError: The pipeline has as many active rules as one may.
+        """
+        pipeline = self._locked(pipeline_id)
+        refuse_errors(check(rule_expression, self._schema_of(pipeline)))
+        if is_active:
+            self._refuse_too_many(pipeline_id)
+        rule = self._rules.add(
+            pipeline_id,
+            rule_expression=rule_expression,
+            severity=severity,
+            description=description,
+            is_active=is_active,
+            created_by=self._caller,
+        )
+        if is_active:
+            self.publish(pipeline)
+        return rule
+
+    def change(
+        self,
+        rule_id: int,
+        *,
+        rule_expression: str,
+        severity: Severity,
+        description: str,
+        expected_version: int | None,
+    ) -> Rule:
+        """Write the next version of a rule. The same content again changes nothing.
+
+        Raises:
+            NotFoundError: There is no such rule.
+            VersionMismatchError: It is no longer at the expected version.
+            InvalidRuleError: The expression has errors; all issues are listed.
+        """
+        pipeline, rule = self._locked_rule(rule_id)
+        refuse_other_version(f"rule {rule_id}", rule.version, expected_version)
+        current = rule.current
+        if (current.condition, current.severity, current.description) == (rule_expression, severity, description):
+            return rule
+        refuse_errors(check(rule_expression, self._schema_of(pipeline)))
+        changed = self._rules.add_version(
+            rule_id,
+            rule_expression=rule_expression,
+            severity=severity,
+            description=description,
+            created_by=self._caller,
+        )
+        if rule.is_active:
+            self.publish(pipeline)
+        return changed
+
+    def set_active(self, rule_id: int, *, is_active: bool, expected_version: int | None) -> Rule:
+        """Switch a rule on or off.
+
+        Raises:
+            NotFoundError: There is no such rule.
+            VersionMismatchError: It is no longer at the expected version.
+            ConflictError: It no longer fits the schema, or there are as many active rules as one may.
+        """
+        pipeline, rule = self._locked_rule(rule_id)
+        refuse_other_version(f"rule {rule_id}", rule.version, expected_version)
+        if rule.is_active == is_active:
+            return rule
+        if is_active:
+            self._refuse_too_many(pipeline.id)
+            result = check(rule.current.condition, self._schema_of(pipeline))
+            if not result.valid:
+                raise ConflictError(
+                    f"rule {rule_id} does not fit schema version {pipeline.schema_version} of its pipeline; change its "
+                    "expression first",
+                    details=[ErrorDetail("/is_active", issue.message) for issue in errors_of(result)],
+                )
+        self._rules.set_active([rule_id], is_active)
+        self.publish(pipeline)
+        return self.get(rule_id)
+
+    def deactivate(self, pipeline: Pipeline, rule_ids: Sequence[int]) -> None:
+        """Switch rules off that no longer fit; the caller holds the pipeline."""
+        if rule_ids:
+            self._rules.set_active(rule_ids, False)
+            self.publish(pipeline)
+
+    def publish(self, pipeline: Pipeline) -> None:
+        """Write the next rule set and point the pipeline, which the caller holds, to it: its job notices."""
+        version = pipeline.rule_set_version + 1
+        self._rules.add_rule_set(pipeline.id, version)
+        self._pipelines.set_rule_set_version(pipeline.id, version)
+
+    def _refuse_too_many(self, pipeline_id: int) -> None:
+        active = sum(rule.is_active for rule in self._rules.list(pipeline_id))
+        if active >= MAX_ACTIVE_RULES:
+            raise ConflictError(
+                f"pipeline {pipeline_id} has {active} active rules, as many as one may; switch one off first"
+            )
+
+    def _locked(self, pipeline_id: int) -> Pipeline:
+        pipeline = self._pipelines.lock(pipeline_id)
+        if pipeline is None:
+            raise no_pipeline(pipeline_id)
+        return pipeline
+
+    def _locked_rule(self, rule_id: int) -> tuple[Pipeline, Rule]:
+        pipeline = self._locked(self.get(rule_id).pipeline_id)
+        return pipeline, self.get(rule_id)
+
+    def _schema_of(self, pipeline: Pipeline) -> EventSchema:
+        version = self._schemas.get(pipeline.id, pipeline.schema_version)
+        if version is None:
+            raise NotFoundError(f"pipeline {pipeline.id} has no schema version {pipeline.schema_version}")
+        return version.schema
+
+
+def no_pipeline(pipeline_id: int) -> NotFoundError:
+    """Build the error of a pipeline that this tenant does not have."""
+    return NotFoundError(f"there is no pipeline {pipeline_id}")
+
+
+def errors_of(result: CheckResult) -> list[Any]:
+    """Return the issues that make a rule invalid."""
+    return [issue for issue in result.issues if issue.severity == "error"]
+
+
+def refuse_errors(result: CheckResult) -> None:
+    """Refuse a rule with errors.
+
+    Raises:
+        InvalidRuleError: With every issue, warnings too.
+    """
+    if not result.valid:
+        count = len(errors_of(result))
+        raise InvalidRuleError(
+            f"the rule expression has {count} error{'s' if count != 1 else ''}",
+            issues=[issue.as_json() for issue in result.issues],
+        )

@@ -1,0 +1,186 @@
+"""What use cases ask of the stores. Each protocol works inside one unit of work, for one tenant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from sentinel.domain.alert import AlertFilter, AlertPage
+from sentinel.domain.api_key import ApiKey, Scope
+from sentinel.domain.event_schema import EventSchema
+from sentinel.domain.ledger import (
+    DeadLetterEntry,
+    EventMatches,
+    GenerationEntry,
+    PartitionProgress,
+    RecordPlace,
+    RunningJob,
+)
+from sentinel.domain.pipeline import Pipeline, PipelineConfig, PipelineStatus
+from sentinel.domain.rule import Rule, Severity
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaVersion:
+    """A stored schema version. Immutable."""
+
+    pipeline_id: int
+    version: int
+    schema: EventSchema
+    created_by: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAnswer:
+    """The answer to a write, kept under its idempotency key."""
+
+    request_hash: bytes
+    status: int
+    headers: dict[str, str]
+    body: Any
+
+
+class PipelineReader(Protocol):
+    """Reads pipelines."""
+
+    def get(self, pipeline_id: int) -> Pipeline | None:
+        """Return the pipeline."""
+
+    def list(self) -> list[Pipeline]:
+        """Return all pipelines, oldest first."""
+
+
+class PipelineStore(PipelineReader, Protocol):
+    """Keeps pipelines. Every change makes a running job look again."""
+
+    def lock(self, pipeline_id: int) -> Pipeline | None:
+        """Return the pipeline and keep others from changing it or its rules until the end of the unit of work."""
+
+    def add(
+        self, *, name: str, kafka_topic: str, config: PipelineConfig, start_at: str, status: PipelineStatus
+    ) -> Pipeline | None:
+        """Create a pipeline at schema version 1 and rule set version 0; None when the name is taken."""
+
+    def set_status(self, pipeline_id: int, status: PipelineStatus) -> Pipeline:
+        """Change its status."""
+
+    def set_config(self, pipeline_id: int, config: PipelineConfig) -> Pipeline:
+        """Change its settings."""
+
+    def set_schema_version(self, pipeline_id: int, version: int) -> Pipeline:
+        """Point to another schema version."""
+
+    def set_rule_set_version(self, pipeline_id: int, version: int) -> Pipeline:
+        """Point to another rule set."""
+
+
+class SchemaStore(Protocol):
+    """Keeps schema versions."""
+
+    def get(self, pipeline_id: int, version: int) -> SchemaVersion | None:
+        """Return one version."""
+
+    def list(self, pipeline_id: int) -> list[SchemaVersion]:
+        """Return all versions, newest first."""
+
+    def add(self, pipeline_id: int, version: int, schema: EventSchema, created_by: str) -> SchemaVersion:
+        """Write a version."""
+
+
+class RuleStore(Protocol):
+    """Keeps rules, their versions and rule sets."""
+
+    def get(self, rule_id: int) -> Rule | None:
+        """Return the rule."""
+
+    def list(self, pipeline_id: int | None = None) -> list[Rule]:
+        """Return the rules of a pipeline, or of all, oldest first."""
+
+    def add(
+        self,
+        pipeline_id: int,
+        *,
+        rule_expression: str,
+        severity: Severity,
+        description: str,
+        is_active: bool,
+        created_by: str,
+    ) -> Rule:
+        """Create a rule at version 1."""
+
+    def add_version(
+        self, rule_id: int, *, rule_expression: str, severity: Severity, description: str, created_by: str
+    ) -> Rule:
+        """Write the next version and make it the current one."""
+
+    def set_active(self, rule_ids: Sequence[int], is_active: bool) -> None:
+        """Switch rules on or off."""
+
+    def add_rule_set(self, pipeline_id: int, version: int) -> None:
+        """Write the rule set of what is active now."""
+
+
+class AlertReader(Protocol):
+    """Reads alerts."""
+
+    def page(self, wanted: AlertFilter, *, before: int | None, limit: int) -> AlertPage:
+        """Return alerts, newest first, from after the alert `before` on."""
+
+    def matches_of(self, pipeline_id: int, event_id: str) -> EventMatches | None:
+        """Return what matched an event; None when no alert is about it."""
+
+
+class LedgerReader(Protocol):
+    """Reads the ledger and what it led to."""
+
+    def generations(self, pipeline_id: int, *, before: int | None, limit: int) -> list[GenerationEntry]:
+        """Return generations, newest first."""
+
+    def progress(self, pipeline_id: int) -> list[PartitionProgress]:
+        """Return what is decided, per partition."""
+
+    def job(self, pipeline_id: int) -> RunningJob | None:
+        """Return who runs the pipeline, or ran it last."""
+
+    def dead_letters(
+        self, pipeline_id: int, *, cause: str | None, before: int | None, limit: int
+    ) -> list[DeadLetterEntry]:
+        """Return dead letters, newest first."""
+
+    def dead_letter_at(self, pipeline_id: int, source_epoch: int, place: RecordPlace) -> str | None:
+        """Return the cause when the record at this place is a dead letter."""
+
+
+class EventScoreReader(Protocol):
+    """Reads scores."""
+
+    def event_score(self, tenant_id: str, pipeline_id: int, event_id: str) -> int | None:
+        """Return an event's score, None where there is none (any more)."""
+
+
+class ApiKeyStore(Protocol):
+    """Keeps API keys."""
+
+    def add(
+        self, *, name: str, prefix: str, key_hash: bytes, scopes: Sequence[Scope], expires_at: datetime | None
+    ) -> ApiKey:
+        """Keep a key."""
+
+    def list(self) -> list[ApiKey]:
+        """Return all keys of the tenant, newest first."""
+
+    def revoke(self, key_id: int) -> ApiKey | None:
+        """Make a key unusable from now on; None when there is no such key."""
+
+
+class AnswerStore(Protocol):
+    """Keeps the answers of writes by idempotency key."""
+
+    def claim(self, key: str) -> StoredAnswer | None:
+        """Return the answer kept under the key. Another request with it waits until this unit of work ends."""
+
+    def keep(self, key: str, answer: StoredAnswer) -> None:
+        """Keep an answer."""

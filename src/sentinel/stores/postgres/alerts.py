@@ -1,0 +1,113 @@
+"""Reads alerts from PostgreSQL, however many there are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from psycopg.errors import QueryCanceled
+
+from sentinel.domain.alert import Alert, AlertFilter, AlertPage
+from sentinel.domain.ledger import EventMatches
+from sentinel.domain.rule import Severity
+from sentinel.errors import NotFoundError, TooBroadError
+from sentinel.stores.postgres.database import Connection, Row
+from sentinel.stores.postgres.statements import load_statements
+
+_SQL = load_statements("alerts")
+
+# A search in the text reads the alerts one by one: 20,000 take some 0.1 s, so a page answers in about two seconds and
+# goes on in the next.
+_WINDOW = 20_000
+_SEARCH_SECONDS = 1.5
+_STATEMENT_TIMEOUT_MS = 8_000
+
+
+class PostgresAlerts:
+    """The alerts of the transaction's tenant."""
+
+    def __init__(self, connection: Connection, monotonic: Callable[[], float]) -> None:
+        self._connection = connection
+        self._monotonic = monotonic
+
+    def page(self, wanted: AlertFilter, *, before: int | None, limit: int) -> AlertPage:
+        """Return alerts, newest first, from after the alert `before` on.
+
+        Raises:
+            NotFoundError: There is no alert `before`.
+            TooBroadError: PostgreSQL did not find them in time.
+        """
+        parameters = {
+            "pipeline_id": wanted.pipeline_id,
+            "severity": wanted.severity,
+            "rule_id": wanted.rule_id,
+            "event_id": wanted.event_id,
+            "since": wanted.since,
+            "until": wanted.until,
+            "pattern": None if wanted.text is None else f"%{_escape(wanted.text)}%",
+            "limit": limit + 1,
+            "last_id": None,
+            "last_timestamp": None,
+            **self._place(before),
+        }
+        try:
+            self._connection.execute("SELECT set_config('statement_timeout', %s, true)", (str(_STATEMENT_TIMEOUT_MS),))
+            if wanted.text is not None:
+                return self._search(parameters, limit)
+            return _page([_alert(row) for row in self._rows("page", parameters)], limit)
+        except QueryCanceled as error:
+            raise TooBroadError(
+                f"no answer within {_STATEMENT_TIMEOUT_MS // 1000} s; narrow the filter, e.g. by since and until"
+            ) from error
+
+    def matches_of(self, pipeline_id: int, event_id: str) -> EventMatches | None:
+        """Return what matched an event; None when no alert is about it."""
+        rows = self._rows("matches_of", {"pipeline_id": pipeline_id, "event_id": event_id})
+        if not rows:
+            return None
+        return EventMatches(tuple(row["severity"] for row in rows), tuple(row["rule_id"] for row in rows))
+
+    def _search(self, parameters: dict[str, Any], limit: int) -> AlertPage:
+        """Read stretch by stretch until there are enough, no more are left, or the time is up."""
+        deadline = self._monotonic() + _SEARCH_SECONDS
+        found: list[Alert] = []
+        here = dict(parameters)
+        while True:
+            ends = self._rows("window_end", {**here, "window": _WINDOW - 1})
+            here |= {
+                "last_id": ends[0]["id"] if ends else None,
+                "last_timestamp": ends[0]["alert_timestamp"] if ends else None,
+                "limit": limit + 1 - len(found),
+            }
+            found += [_alert(row) for row in self._rows("page", here)]
+            if len(found) > limit or not ends:
+                return _page(found, limit)
+            if self._monotonic() >= deadline:
+                return AlertPage(tuple(found), next_before=ends[0]["id"])
+            here |= {"before_id": ends[0]["id"], "before_timestamp": ends[0]["alert_timestamp"]}
+
+    def _place(self, before: int | None) -> dict[str, Any]:
+        if before is None:
+            return {"before_id": None, "before_timestamp": None}
+        rows = self._rows("place", {"id": before})
+        if not rows:
+            raise NotFoundError(f"there is no alert {before} to continue from; begin again without `before`")
+        return {"before_id": rows[0]["id"], "before_timestamp": rows[0]["alert_timestamp"]}
+
+    def _rows(self, statement: str, parameters: dict[str, Any]) -> list[Row]:
+        # Not prepared: each execution is planned with its own values, so that filters that are not set cost nothing.
+        return self._connection.execute(_SQL[statement], parameters, prepare=False).fetchall()
+
+
+def _page(alerts: list[Alert], limit: int) -> AlertPage:
+    more = len(alerts) > limit
+    return AlertPage(tuple(alerts[:limit]), alerts[limit - 1].id if more else None)
+
+
+def _escape(text: str) -> str:
+    return re.sub(r"([\\%_])", r"\\\1", text)
+
+
+def _alert(row: Row) -> Alert:
+    return Alert(**{**row, "severity": Severity(row["severity"])})

@@ -1,0 +1,45 @@
+-- name: place
+-- Where an alert stands in the order of the list.
+SELECT alert_timestamp, id FROM sentinel.alerts WHERE id = %(id)s
+
+-- name: page
+-- Alerts, newest first. A filter that is NULL folds away when the statement is planned with its values.
+SELECT a.id, a.pipeline_id, a.rule_id, a.rule_version_id, a.generation_id, a.event_id, a.severity, a.score,
+       COALESCE(v.description, '') AS rule_description, a.entities::text AS entities_json,
+       a.transaction_data::text AS transaction_json, a.kafka_partition, a.kafka_offset, a.kafka_timestamp,
+       a.alert_timestamp
+FROM sentinel.alerts a
+LEFT JOIN sentinel.rule_versions v ON v.id = a.rule_version_id
+WHERE (%(pipeline_id)s::bigint IS NULL OR a.pipeline_id = %(pipeline_id)s)
+  AND (%(severity)s::text IS NULL OR a.severity = %(severity)s)
+  AND (%(rule_id)s::bigint IS NULL OR a.rule_id = %(rule_id)s)
+  AND (%(event_id)s::text IS NULL OR a.event_id = %(event_id)s)
+  AND (%(since)s::timestamptz IS NULL OR a.alert_timestamp >= %(since)s)
+  AND (%(until)s::timestamptz IS NULL OR a.alert_timestamp < %(until)s)
+  AND (%(before_id)s::bigint IS NULL
+       OR (a.alert_timestamp, a.id) < (%(before_timestamp)s::timestamptz, %(before_id)s::bigint))
+  AND (%(last_id)s::bigint IS NULL
+       OR (a.alert_timestamp, a.id) >= (%(last_timestamp)s::timestamptz, %(last_id)s::bigint))
+  AND (%(pattern)s::text IS NULL OR a.transaction_data::text ILIKE %(pattern)s)
+ORDER BY a.alert_timestamp DESC, a.id DESC
+LIMIT %(limit)s
+
+-- name: window_end
+-- The last alert of the next stretch that a search in the text reads, found in the index alone.
+SELECT a.alert_timestamp, a.id
+FROM sentinel.alerts a
+WHERE (%(pipeline_id)s::bigint IS NULL OR a.pipeline_id = %(pipeline_id)s)
+  AND (%(severity)s::text IS NULL OR a.severity = %(severity)s)
+  AND (%(rule_id)s::bigint IS NULL OR a.rule_id = %(rule_id)s)
+  AND (%(event_id)s::text IS NULL OR a.event_id = %(event_id)s)
+  AND (%(since)s::timestamptz IS NULL OR a.alert_timestamp >= %(since)s)
+  AND (%(until)s::timestamptz IS NULL OR a.alert_timestamp < %(until)s)
+  AND (%(before_id)s::bigint IS NULL
+       OR (a.alert_timestamp, a.id) < (%(before_timestamp)s::timestamptz, %(before_id)s::bigint))
+ORDER BY a.alert_timestamp DESC, a.id DESC
+OFFSET %(window)s LIMIT 1
+
+-- name: matches_of
+-- What matched one event.
+SELECT severity, rule_id FROM sentinel.alerts
+WHERE pipeline_id = %(pipeline_id)s AND event_id = %(event_id)s ORDER BY rule_id

@@ -1,0 +1,34 @@
+-- name: generations
+-- Generations of a pipeline with their borders, newest first.
+SELECT g.id, g.mode, g.schema_version, g.rule_set_version, g.source_epoch, g.reason, g.state, g.error, g.started_at,
+       g.activated_at, g.retired_at,
+       COALESCE((SELECT jsonb_agg(jsonb_build_array(b.partition, b.start_offset, b.end_offset) ORDER BY b.partition)
+                 FROM sentinel.borders b WHERE b.generation_id = g.id), '[]') AS borders
+FROM sentinel.generations g
+WHERE g.pipeline_id = %(pipeline_id)s AND (%(before)s::bigint IS NULL OR g.id < %(before)s)
+ORDER BY g.id DESC LIMIT %(limit)s
+
+-- name: progress
+-- What is decided, per partition.
+SELECT partition, first_offset, next_offset, updated_at FROM sentinel.progress
+WHERE pipeline_id = %(pipeline_id)s ORDER BY partition
+
+-- name: job
+-- Who runs the pipeline, or ran it last.
+SELECT holder, expires_at > now() AS is_running, heartbeat_at, expires_at, details FROM sentinel.leases
+WHERE pipeline_id = %(pipeline_id)s
+
+-- name: dead_letters
+-- Dead letters of a pipeline, newest first.
+SELECT id, pipeline_id, generation_id, source_epoch, kafka_topic, kafka_partition, kafka_offset, kafka_timestamp, cause,
+       field, detail, raw, raw_size_bytes, created_at
+FROM sentinel.dead_letters
+WHERE pipeline_id = %(pipeline_id)s AND (%(cause)s::text IS NULL OR cause = %(cause)s)
+  AND (%(before)s::bigint IS NULL OR id < %(before)s)
+ORDER BY id DESC LIMIT %(limit)s
+
+-- name: dead_letter_at
+-- Whether the record at a place is a dead letter, and why.
+SELECT cause FROM sentinel.dead_letters
+WHERE pipeline_id = %(pipeline_id)s AND source_epoch = %(source_epoch)s AND kafka_partition = %(partition)s
+  AND kafka_offset = %(offset)s

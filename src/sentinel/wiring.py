@@ -1,0 +1,149 @@
+"""Settings -> stores -> use cases. Entry points build a `Backend` and work in its units."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from redis.exceptions import RedisError
+
+from sentinel.catalog.access import KeyCatalog
+from sentinel.catalog.pipelines import PipelineCatalog
+from sentinel.catalog.rules import RuleCatalog
+from sentinel.catalog.schemas import SchemaCatalog
+from sentinel.catalog.scores import ScoreCatalog
+from sentinel.clock import monotonic_seconds, utc_now
+from sentinel.domain.api_key import ApiKey, hash_secret
+from sentinel.errors import SentinelError, StoreUnavailableError, UnauthenticatedError
+from sentinel.settings import Settings
+from sentinel.stores.base import AlertReader, AnswerStore, LedgerReader
+from sentinel.stores.postgres.alerts import PostgresAlerts
+from sentinel.stores.postgres.answers import PostgresAnswers
+from sentinel.stores.postgres.api_keys import PostgresApiKeys, find_presented
+from sentinel.stores.postgres.database import Connection, Database, first_line
+from sentinel.stores.postgres.ledger_reader import PostgresLedgerReader
+from sentinel.stores.postgres.migrate import schema_problem
+from sentinel.stores.postgres.pipelines import PostgresPipelines
+from sentinel.stores.postgres.rules import PostgresRules
+from sentinel.stores.postgres.schemas import PostgresSchemas
+from sentinel.stores.redis.scores import connect
+from sentinel.stores.redis.scores_reader import RedisScoreReader
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """The use cases of one tenant, bound to one transaction."""
+
+    pipelines: PipelineCatalog
+    schemas: SchemaCatalog
+    rules: RuleCatalog
+    keys: KeyCatalog
+    scores: ScoreCatalog
+    alerts: AlertReader
+    ledger: LedgerReader
+    answers: AnswerStore
+
+
+class Backend:
+    """The stores of one process. Connects when first used, so it may start before they do."""
+
+    def __init__(self, settings: Settings, *, pool_size: int = 4) -> None:
+        self._database = Database(settings.postgres, pool_size=pool_size)
+        self._redis = connect(settings.redis)
+        self._scores = RedisScoreReader(self._redis, settings.redis)
+        self._role_is_checked = False
+
+    def open(self) -> None:
+        """Start connecting. Does not wait."""
+        self._database.open()
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._database.close()
+        self._redis.close()
+
+    def check_role(self) -> None:
+        """Check once that row-level security binds the database role.
+
+        Raises:
+            ConfigurationError: It does not.
+            StoreUnavailableError: PostgreSQL does not answer.
+        """
+        if not self._role_is_checked:
+            self._database.refuse_privileged_role()
+            self._role_is_checked = True
+
+    @contextmanager
+    def unit(self, tenant_id: str, caller: str) -> Iterator[Unit]:
+        """Run use cases as one tenant in one transaction: commit at the end, roll back on any exception.
+
+        Args:
+            tenant_id: The tenant.
+            caller: Who does it, for the record.
+
+        Raises:
+            ConfigurationError: Row-level security would not bind the database role.
+            StoreUnavailableError: PostgreSQL does not answer.
+        """
+        self.check_role()
+        with self._database.transaction(tenant_id) as connection:
+            yield self._bind(connection, tenant_id, caller)
+
+    def authenticate(self, secret: str) -> ApiKey:
+        """Return the key that a caller presents.
+
+        Raises:
+            UnauthenticatedError: It is unknown, expired or revoked.
+            StoreUnavailableError: PostgreSQL does not answer.
+        """
+        self.check_role()
+        now = utc_now()
+        key = find_presented(self._database, hash_secret(secret), now)
+        if key is None or not key.usable_at(now):
+            raise UnauthenticatedError("the API key is unknown, expired or revoked")
+        return key
+
+    def troubles(self) -> dict[str, str | None]:
+        """Ask each store whether it can serve, and return what is wrong with it, None where nothing is."""
+        return {"postgresql": self._postgres_trouble(), "redis": self._redis_trouble()}
+
+    def _postgres_trouble(self) -> str | None:
+        try:
+            self.check_role()
+            with self._database.transaction("") as connection:
+                return schema_problem(connection)
+        except SentinelError as error:
+            return error.message
+
+    def _redis_trouble(self) -> str | None:
+        try:
+            self._redis.ping()
+        except RedisError as error:
+            return StoreUnavailableError("Redis", first_line(error)).message
+        return None
+
+    def _bind(self, connection: Connection, tenant_id: str, caller: str) -> Unit:
+        pipelines = PostgresPipelines(connection)
+        schemas = PostgresSchemas(connection)
+        rules = PostgresRules(connection)
+        alerts = PostgresAlerts(connection, monotonic_seconds)
+        ledger = PostgresLedgerReader(connection)
+        rule_catalog = RuleCatalog(pipelines, schemas, rules, caller)
+        return Unit(
+            pipelines=PipelineCatalog(pipelines, schemas, caller),
+            schemas=SchemaCatalog(pipelines, schemas, rules, rule_catalog, caller),
+            rules=rule_catalog,
+            keys=KeyCatalog(PostgresApiKeys(connection)),
+            scores=ScoreCatalog(
+                tenant_id,
+                pipelines=pipelines,
+                schemas=schemas,
+                alerts=alerts,
+                ledger=ledger,
+                scores=self._scores,
+            ),
+            alerts=alerts,
+            ledger=ledger,
+            answers=PostgresAnswers(connection),
+        )
