@@ -1,0 +1,309 @@
+"""The API's client: one method per endpoint, typed answers, errors as in `sentinel.errors`."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote
+
+import httpx
+
+from sentinel.client import models
+from sentinel.client.problems import refuse
+from sentinel.errors import StoreUnavailableError
+from sentinel.settings import Settings
+
+_BEFORE = re.compile(r"[?&]before=(\d+)")
+
+
+class Client:
+    """Speaks to the configuration API. Safe to share between threads.
+
+    A write carries an `Idempotency-Key` of its own, so it is repeated once when the connection breaks.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        api_key: str = "",
+        timeout_seconds: float = 30.0,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self.base_url = base_url
+        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        self._http = httpx.Client(
+            base_url=base_url, headers=headers, timeout=timeout_seconds, transport=transport, trust_env=False
+        )
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Build the client of the API that the settings describe, with the dashboard's key if there is one."""
+        key = settings.dashboard.api_key.get_secret_value()
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.api.host, settings.api.host)  # noqa: S104
+        return cls(f"http://{f'[{host}]' if ':' in host else host}:{settings.api.port}", api_key=key)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    # -- pipelines
+
+    def create_pipeline(
+        self,
+        name: str,
+        kafka_topic: str,
+        schema: Sequence[Mapping[str, Any]],
+        *,
+        config: Mapping[str, Any] | None = None,
+        start_at: str = "earliest",
+        status: str = "active",
+    ) -> int:
+        """Create a pipeline and return its id.
+
+        Raises:
+            InvalidError: Topic or schema cannot work; `details` lists everything.
+            ConflictError: The name is taken.
+        """
+        body = {
+            "name": name,
+            "kafka_topic": kafka_topic,
+            "schema": list(schema),
+            "config": dict(config or {}),
+            "start_at": start_at,
+            "status": status,
+        }
+        return int(self._send("POST", "/api/pipelines", body).json()["id"])
+
+    def list_pipelines(self) -> list[models.Pipeline]:
+        """Return all pipelines, oldest first."""
+        return [models.Pipeline.model_validate(item) for item in self._get("/api/pipelines").json()]
+
+    def get_pipeline(self, pipeline_id: int) -> models.Pipeline:
+        """Return a pipeline."""
+        return models.Pipeline.model_validate(self._get(f"/api/pipelines/{pipeline_id}").json())
+
+    def set_pipeline_status(self, pipeline_id: int, status: str, *, if_version: int | None = None) -> None:
+        """Set a pipeline active, paused or stopped."""
+        self._send("PATCH", f"/api/pipelines/{pipeline_id}/status", {"status": status}, if_version=if_version)
+
+    def set_pipeline_config(self, pipeline_id: int, *, if_version: int | None = None, **config: Any) -> models.Pipeline:
+        """Change settings: mode, score_every_event, future_tolerance_seconds, max_record_bytes."""
+        answer = self._send("PATCH", f"/api/pipelines/{pipeline_id}", config, if_version=if_version)
+        return models.Pipeline.model_validate(answer.json())
+
+    # -- schemas
+
+    def get_schema(self, pipeline_id: int, version: int | None = None) -> models.Schema:
+        """Return a schema version; None: the one in force."""
+        answer = self._get(f"/api/pipelines/{pipeline_id}/schema", version=version)
+        return models.Schema.model_validate(answer.json())
+
+    def put_schema(
+        self,
+        pipeline_id: int,
+        schema: Sequence[Mapping[str, Any] | models.SchemaField],
+        *,
+        if_version: int | None = None,
+        confirm: str | None = None,
+    ) -> models.SchemaPut:
+        """Write the next schema version.
+
+        Raises:
+            BreakingChangeError: It breaks something; `plan["confirm"]` is what to pass as `confirm`.
+            VersionMismatchError: The schema is no longer at `if_version`.
+        """
+        fields = [
+            item.model_dump(exclude_none=True) if isinstance(item, models.SchemaField) else dict(item)
+            for item in schema
+        ]
+        body = {"schema": fields, "confirm": confirm}
+        answer = self._send("PUT", f"/api/pipelines/{pipeline_id}/schema", body, if_version=if_version)
+        return models.SchemaPut.model_validate(answer.json())
+
+    # -- rules
+
+    def add_rule(
+        self,
+        pipeline_id: int,
+        rule_expression: str,
+        severity: str,
+        description: str = "",
+        *,
+        is_active: bool = True,
+    ) -> models.Rule:
+        """Add a rule.
+
+        Raises:
+            InvalidRuleError: The expression has errors; `issues` lists them with their places.
+        """
+        body = {
+            "rule_expression": rule_expression,
+            "severity": severity,
+            "description": description,
+            "is_active": is_active,
+        }
+        return models.Rule.model_validate(self._send("POST", f"/api/pipelines/{pipeline_id}/rules", body).json())
+
+    def list_rules(self, pipeline_id: int) -> list[models.Rule]:
+        """Return the rules of a pipeline, oldest first."""
+        answer = self._get(f"/api/pipelines/{pipeline_id}/rules")
+        return [models.Rule.model_validate(item) for item in answer.json()]
+
+    def get_rule(self, rule_id: int) -> models.Rule:
+        """Return a rule."""
+        return models.Rule.model_validate(self._get(f"/api/rules/{rule_id}").json())
+
+    def change_rule(
+        self,
+        rule_id: int,
+        rule_expression: str,
+        severity: str,
+        description: str = "",
+        *,
+        if_version: int | None = None,
+    ) -> models.Rule:
+        """Write the next version of a rule. `if_version` is its `row_version`."""
+        body = {"rule_expression": rule_expression, "severity": severity, "description": description}
+        return models.Rule.model_validate(
+            self._send("PUT", f"/api/rules/{rule_id}", body, if_version=if_version).json()
+        )
+
+    def set_rule_status(self, rule_id: int, is_active: bool, *, if_version: int | None = None) -> models.Rule:
+        """Switch a rule on or off."""
+        body = {"is_active": is_active}
+        answer = self._send("PATCH", f"/api/rules/{rule_id}/status", body, if_version=if_version)
+        return models.Rule.model_validate(answer.json())
+
+    def check_rule(
+        self,
+        rule_expression: str,
+        *,
+        pipeline_id: int | None = None,
+        schema: Sequence[Mapping[str, Any]] | None = None,
+    ) -> models.RuleCheck:
+        """Check an expression against a pipeline's schema, or against one that is no pipeline's yet."""
+        body: dict[str, Any] = {"rule_expression": rule_expression}
+        body |= {"pipeline_id": pipeline_id} if pipeline_id is not None else {"schema": list(schema or [])}
+        answer = self._request("POST", "/api/rules/check", json=body)
+        return models.RuleCheck.model_validate(answer.json())
+
+    # -- alerts
+
+    def list_alerts(
+        self,
+        *,
+        limit: int = 50,
+        pipeline_id: int | None = None,
+        severity: str | None = None,
+        rule_id: int | None = None,
+        event_id: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        text: str | None = None,
+        before: int | None = None,
+    ) -> models.AlertPage:
+        """Return a page of alerts, newest first."""
+        answer = self._get(
+            "/api/alerts",
+            limit=limit,
+            pipeline_id=pipeline_id,
+            severity=severity,
+            rule_id=rule_id,
+            event_id=event_id,
+            since=since.isoformat() if since else None,
+            until=until.isoformat() if until else None,
+            text=text,
+            before=before,
+        )
+        alerts = [models.Alert.model_validate(item) for item in answer.json()]
+        return models.AlertPage(alerts=alerts, next_before=_next_before(answer))
+
+    def iterate_alerts(self, **wanted: Any) -> Iterator[models.Alert]:
+        """Yield all alerts of a filter, page by page, newest first."""
+        page = self.list_alerts(**wanted)
+        yield from page.alerts
+        while page.next_before is not None:
+            page = self.list_alerts(**{**wanted, "before": page.next_before})
+            yield from page.alerts
+
+    # -- operation
+
+    def score(
+        self, pipeline_id: int, event_id: str, *, partition: int | None = None, offset: int | None = None
+    ) -> models.EventScore:
+        """Return what detection says of an event; the place of its record tells clean and not yet seen apart."""
+        path = f"/api/pipelines/{pipeline_id}/scores/{quote(event_id, safe='')}"
+        return models.EventScore.model_validate(self._get(path, partition=partition, offset=offset).json())
+
+    def progress(self, pipeline_id: int) -> models.Progress:
+        """Return how far a pipeline is, and the job that runs it."""
+        return models.Progress.model_validate(self._get(f"/api/pipelines/{pipeline_id}/progress").json())
+
+    def generations(self, pipeline_id: int, *, limit: int = 50, before: int | None = None) -> list[models.Generation]:
+        """Return generations with their borders, newest first."""
+        answer = self._get(f"/api/pipelines/{pipeline_id}/generations", limit=limit, before=before)
+        return [models.Generation.model_validate(item) for item in answer.json()]
+
+    def dead_letters(
+        self, pipeline_id: int, *, cause: str | None = None, limit: int = 50, before: int | None = None
+    ) -> list[models.DeadLetter]:
+        """Return dead letters, newest first."""
+        path = f"/api/pipelines/{pipeline_id}/dead-letters"
+        answer = self._get(path, cause=cause, limit=limit, before=before)
+        return [models.DeadLetter.model_validate(item) for item in answer.json()]
+
+    def readiness(self) -> models.Readiness:
+        """Return whether the API can serve, and what is wrong where it cannot.
+
+        Raises:
+            StoreUnavailableError: The API itself does not answer.
+        """
+        answer = self._raw("GET", "/readyz")
+        return models.Readiness.model_validate(answer.json())
+
+    # -- the wire
+
+    def _get(self, path: str, **parameters: Any) -> httpx.Response:
+        wanted = {name: value for name, value in parameters.items() if value is not None}
+        return self._request("GET", path, params=wanted)
+
+    def _send(
+        self, method: str, path: str, body: Mapping[str, Any], *, if_version: int | None = None
+    ) -> httpx.Response:
+        headers = {"Idempotency-Key": uuid.uuid4().hex}
+        if if_version is not None:
+            headers["If-Match"] = f'"{if_version}"'
+        return self._request(method, path, json=dict(body), headers=headers)
+
+    def _request(self, method: str, path: str, **more: Any) -> httpx.Response:
+        response = self._raw(method, path, **more)
+        refuse(response)
+        return response
+
+    def _raw(self, method: str, path: str, **more: Any) -> httpx.Response:
+        try:
+            try:
+                return self._http.request(method, path, **more)
+            except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
+                return self._http.request(method, path, **more)
+        except httpx.TransportError as error:
+            reason = f"{error or type(error).__name__} at {self.base_url}; `sentinel status` shows what runs"
+            raise StoreUnavailableError("the API", reason) from error
+
+
+def _next_before(answer: httpx.Response) -> int | None:
+    found = _BEFORE.search(answer.links.get("next", {}).get("url", ""))
+    return int(found[1]) if found else None
