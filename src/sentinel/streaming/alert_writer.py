@@ -68,6 +68,8 @@ class Committer:
             log.info("alerts are written again")
             self.waiting_for = None
         fault_point("after_commit")
+        if any(part.borders is not None for part in parts):
+            fault_point("generation_switched")
         self._scores.notify([event.event_id for part in parts for event in part.batch.clean])
         return True
 

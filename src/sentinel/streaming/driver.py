@@ -16,7 +16,7 @@ from pyspark.sql import SparkSession
 
 from sentinel.domain.generation import Lease
 from sentinel.domain.pipeline import DetectMode, PipelineSnapshot
-from sentinel.errors import ConfigurationError, NotFoundError
+from sentinel.errors import ConfigurationError, NotFoundError, TerminalError
 from sentinel.settings import Settings
 from sentinel.stores.postgres.alert_scores import AlertScoreReader
 from sentinel.stores.postgres.database import Database
@@ -77,7 +77,8 @@ class Driver:
             check_slots(spark, slots)
             self._serve(spark)
         finally:
-            spark.stop()
+            if not spark_is_gone(spark):
+                spark.stop()
             self._database.close()
 
     def stop(self) -> None:
@@ -94,14 +95,16 @@ class Driver:
         watcher.start()
         for runner in runners:
             runner.start()
-        while not self._stopping.wait(0.5):
-            if spark.sparkContext._jsc.sc().isStopped():  # the JVM side died under us
-                raise ConfigurationError("the Spark context stopped by itself; see the job's log above")
+        lost = False
+        while not self._stopping.wait(0.5) and not lost:
+            lost = spark_is_gone(spark)
         for runner in runners:
             runner.stop()
         watcher.stop()
         for runner in runners:
             runner.join(STOP_SECONDS)
+        if lost:
+            raise TerminalError("Spark ended under the driver; the log above says why. Start the job again")
 
     def _make_runner(self, spark: SparkSession, pipeline_id: int, watcher: ConfigWatcher) -> PipelineRunner:
         settings, tenant_id = self._settings, self._tenant_id
@@ -183,6 +186,14 @@ class Driver:
         finally:
             topics.close()
         return slots
+
+
+def spark_is_gone(spark: SparkSession) -> bool:
+    """Whether the JVM died or stopped its context."""
+    try:
+        return bool(spark.sparkContext._jsc.sc().isStopped())
+    except Exception:  # py4j raises many kinds when the other side is gone
+        return True
 
 
 class ArchiveThread(threading.Thread):

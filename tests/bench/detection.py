@@ -1,0 +1,226 @@
+"""`make bench`: events/s drained, CPU per event and latency, beside a bare Spark job in the same run.
+
+A run whose alerts differ from DuckDB's count is void and ends with an error. Results go to docs/performance.json and
+docs/performance.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from confluent_kafka import Producer
+
+from sentinel.domain.pipeline import DetectMode
+from sentinel.settings import PROJECT_ROOT
+from sentinel.stores.postgres.migrate import ensure_tenant
+from sentinel.testing.servers import ServerSet, start_servers
+from tests.bench.processes import usage
+from tests.bench.report import write_report
+from tests.bench.workload import FIELDS, Events, expected_alerts, make_events, make_rules
+from tests.support.detection import Job, Workbench
+
+PARTITIONS = 4
+
+
+@dataclass
+class Drain:
+    """A backlog drained: the whole triple write, lake included."""
+
+    mode: str
+    rules: int
+    events: int
+    seconds: float
+    events_per_second: float
+    second_half_events_per_second: float
+    archived_after_seconds: float
+    cpu_microseconds_per_event: dict[str, float]
+    rss_mib: dict[str, int]
+    alerts: int
+
+
+@dataclass
+class Latency:
+    """Scheduled send time to commit of the alert's row, milliseconds."""
+
+    mode: str
+    rules: int
+    rate: int
+    seconds: int
+    alerts: int
+    p50: float
+    p95: float
+    p99: float
+    max: float
+    cpu_cores: dict[str, float] = field(default_factory=dict)
+
+
+class Bench:
+    """One set of servers and the measurements on it."""
+
+    def __init__(self, servers: ServerSet, directory: Path) -> None:
+        tenant = f"bench-{uuid.uuid4().hex[:8]}"
+        ensure_tenant(servers.settings.postgres, tenant, "bench")
+        self.servers = servers
+        self.bench = Workbench(servers, tenant, directory)
+
+    def pids(self, job: Job) -> dict[str, int]:
+        """The roots of the process trees that are looked at."""
+        names = {"PostgreSQL": "postgres", "Redis": "redis", "Kafka": "kafka", "S3": "s3"}
+        return {part: self.servers.pid(name) for part, name in names.items()} | {"driver": job.process.pid}
+
+    def fill(self, events: Events) -> str:
+        """Put all events into a new topic."""
+        topic = self.bench.create_topic(PARTITIONS)
+        self.bench.send(topic, events.encoded(0, np.zeros(len(events))))
+        return topic
+
+    def bare_spark(self, topic: str) -> dict[str, float]:
+        """Drain the topic with bare Spark."""
+        command = [sys.executable, "-m", "tests.bench.bare_spark", topic]
+        command += [self.bench.settings.kafka.bootstrap_servers, str(self.bench.settings.jars_dir)]
+        done = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise SystemExit(f"bare Spark failed:\n{done.stderr[-3000:]}")
+        result: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
+        return result
+
+    def drain(self, topic: str, events: Events, rules: dict[str, str], mode: DetectMode) -> Drain:
+        """Drain the topic with a pipeline of these rules."""
+        bench = self.bench
+        right = expected_alerts(events, rules)
+        pipeline_id = bench.create_pipeline(topic, rules, fields=FIELDS, mode=mode)
+        with bench.job(pipeline_id, SENTINEL_JOB__ARCHIVE_INTERVAL_SECONDS="15") as job:
+            bench.wait_generation(pipeline_id, job)
+            began, before = time.monotonic(), usage(self.pids(job))
+            first = sum(bench.decided(pipeline_id).values())
+            half_at = began
+            while (decided := sum(bench.decided(pipeline_id).values())) < len(events):
+                if decided < len(events) / 2:
+                    half_at, half = time.monotonic(), decided
+                time.sleep(0.02)
+                if job.process.poll() is not None:
+                    raise SystemExit(f"the job ended:\n{job.tail()}")
+            ended, after = time.monotonic(), usage(self.pids(job))
+            bench.wait_archived(pipeline_id, job, timeout=300)
+            archived = time.monotonic()
+        check_alerts(bench.alerts_by_rule(pipeline_id), right)
+        count = len(events) - first
+        return Drain(
+            mode=str(mode),
+            rules=len(rules),
+            events=count,
+            seconds=ended - began,
+            events_per_second=count / (ended - began),
+            second_half_events_per_second=(len(events) - half) / (ended - half_at),
+            archived_after_seconds=archived - began,
+            cpu_microseconds_per_event={k: v / count * 1e6 for k, v in after.since(before).items()},
+            rss_mib={part: size // 2**20 for part, size in after.rss_bytes.items()},
+            alerts=sum(right.values()),
+        )
+
+    def latency(self, rules: dict[str, str], rate: int, seconds: int, mode: DetectMode) -> Latency:
+        """Send at a fixed rate and read the commit times of the alerts; the first 10 s are warm-up."""
+        bench, warm_up = self.bench, 10
+        topic = bench.create_topic(PARTITIONS)
+        events = make_events(rate * (seconds + warm_up), seed=rate)
+        right = expected_alerts(events, rules)
+        pipeline_id = bench.create_pipeline(topic, rules, fields=FIELDS, mode=mode)
+        with bench.job(pipeline_id, SENTINEL_JOB__ARCHIVE_INTERVAL_SECONDS="15") as job:
+            bench.send(topic, [])
+            bench.wait_until("the driver runs", lambda: bool(bench.generations(pipeline_id)), job)
+            time.sleep(5)
+            began = time.time()
+            sender = threading.Thread(target=self.send_at_rate, args=(topic, events, rate, began))
+            sender.start()
+            time.sleep(warm_up)
+            before = usage(self.pids(job))
+            sender.join()
+            after = usage(self.pids(job))
+            bench.wait_decided(pipeline_id, topic, job)
+        check_alerts(bench.alerts_by_rule(pipeline_id), right)
+        rows = bench.query(
+            "SELECT 1000 * (extract(epoch FROM pg_xact_commit_timestamp(xmin))"
+            " - (transaction_data->>'sent_at')::numeric) AS ms FROM sentinel.alerts"
+            " WHERE pipeline_id = %s AND (transaction_data->>'sent_at')::numeric > %s",
+            pipeline_id,
+            began + warm_up,
+        )
+        p50, p95, p99, worst = np.percentile([float(row["ms"]) for row in rows], [50, 95, 99, 100])
+        cores = {part: spent / seconds for part, spent in after.since(before).items()}
+        return Latency(str(mode), len(rules), rate, seconds, len(rows), p50, p95, p99, worst, cores)
+
+    def send_at_rate(self, topic: str, events: Events, rate: int, began: float) -> None:
+        """Open loop: event i is due at began + i / rate and carries that time, whenever it really leaves."""
+        producer = Producer({"bootstrap.servers": self.bench.settings.kafka.bootstrap_servers, "linger.ms": 1})
+        sent = 0
+        while sent < len(events):
+            due = min(len(events), int((time.time() - began) * rate))
+            if due > sent:
+                times = began + np.arange(sent, due) / rate
+                for number, value in enumerate(events.encoded(sent, times), start=sent):
+                    producer.produce(topic, value, partition=number % PARTITIONS)
+                sent = due
+            producer.poll(0)
+            time.sleep(0.001)
+        producer.flush(60)
+
+
+def check_alerts(found: dict[str, int], right: dict[str, int]) -> None:
+    """End with an error when the alerts are not the right ones."""
+    if found != right:
+        differing = {
+            name: (found.get(name), right.get(name)) for name in found | right if found.get(name) != right.get(name)
+        }
+        raise SystemExit(f"void: alerts differ from DuckDB's (found, right): {differing}")
+
+
+def main() -> None:
+    """Run all measurements and write the report."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--events", type=int, default=500_000)
+    parser.add_argument("--rules", type=int, nargs="+", default=[1, 10, 100, 1000])
+    parser.add_argument("--rates", type=int, nargs="+", default=[1000, 5000])
+    parser.add_argument("--seconds", type=int, default=30)
+    parser.add_argument("--modes", nargs="+", default=["realtime", "microbatch"])
+    parser.add_argument("--output", type=Path, default=PROJECT_ROOT / "docs")
+    chosen = parser.parse_args()
+    with TemporaryDirectory() as scratch, start_servers(Path(scratch) / "stack") as servers:
+        bench = Bench(servers, Path(scratch))
+        events = make_events(chosen.events)
+        topic = bench.fill(events)
+        bare = [bench.bare_spark(topic)]
+        drains = []
+        for count in chosen.rules:
+            drains.append(bench.drain(topic, events, make_rules(count), DetectMode.REALTIME))
+            print(f"{drains[-1].rules} rules: {drains[-1].events_per_second:,.0f} events/s", file=sys.stderr)
+        if "microbatch" in chosen.modes:
+            drains.append(bench.drain(topic, events, make_rules(100), DetectMode.MICROBATCH))
+        bare.append(bench.bare_spark(topic))
+        latencies = []
+        for mode in chosen.modes:
+            for rate in chosen.rates:
+                latencies.append(bench.latency(make_rules(100), rate, chosen.seconds, DetectMode(mode)))
+                print(f"{mode} {rate}/s: p50 {latencies[-1].p50:.1f} p99 {latencies[-1].p99:.1f} ms", file=sys.stderr)
+        results = {
+            "machine": {"cpus": os.cpu_count(), "platform": platform.platform()},
+            "bare_spark": bare,
+            "drains": [asdict(drain) for drain in drains],
+            "latencies": [asdict(latency) for latency in latencies],
+        }
+        write_report(results, chosen.output)
+
+
+if __name__ == "__main__":
+    main()

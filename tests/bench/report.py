@@ -1,0 +1,63 @@
+"""Write the figures as JSON and as a Markdown table."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+
+def write_report(results: dict[str, Any], directory: Path) -> None:
+    """Write performance.json and performance.md, and print the latter."""
+    (directory / "performance.json").write_text(json.dumps(results, indent=2) + "\n")
+    text = markdown(results)
+    (directory / "performance.md").write_text(text)
+    print(text)
+
+
+def markdown(results: dict[str, Any]) -> str:
+    """Return the report as Markdown."""
+    bare = median(run["events_per_second"] for run in results["bare_spark"])
+    lines = [
+        "# Performance",
+        "",
+        "Written by `make bench` (`tests/bench/detection.py`). Broker, PostgreSQL, Redis, S3 server and load generator",
+        f"run on the same machine: {results['machine']['cpus']} CPUs, {results['machine']['platform']}.",
+        "Events are about 330 bytes with 12 fields, 4 partitions; a run counts only if its alerts equal DuckDB's. Wall",
+        "figures of a shared machine vary; compare the ratios and the CPU per event.",
+        "",
+        "## A backlog drained",
+        "",
+        f"Bare Spark (same topic, same `from_json`, no rules, `noop` sink, second drain of a warm JVM): {bare:,.0f} events/s",
+        f"({', '.join(format(run['events_per_second'], ',.0f') for run in results['bare_spark'])} before and after).",
+        "The drains below start in a cold JVM and write alerts, scores and the lake.",
+        "",
+        "The last four columns are CPU microseconds per event.",
+        "",
+        "| mode | rules | alerts | events/s | second half | of bare Spark | JVM | Python | PostgreSQL | Kafka |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for drain in results["drains"]:
+        cpu = drain["cpu_microseconds_per_event"]
+        lines.append(
+            f"| {drain['mode']} | {drain['rules']} | {drain['alerts']:,} | {drain['events_per_second']:,.0f} "
+            f"| {drain['second_half_events_per_second']:,.0f} | {drain['events_per_second'] / bare:.2f} "
+            f"| {cpu.get('driver JVM', 0):.1f} | {cpu.get('driver', 0):.1f} | {cpu.get('PostgreSQL', 0):.1f} "
+            f"| {cpu.get('Kafka JVM', cpu.get('Kafka', 0)):.1f} |"
+        )
+    lines += [
+        "",
+        "## Event to committed alert",
+        "",
+        "Open loop; from the scheduled send time in the event to the commit time of the alert's row.",
+        "",
+        "| mode | rules | events/s | alerts | p50 ms | p95 ms | p99 ms | max ms |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for run in results["latencies"]:
+        lines.append(
+            f"| {run['mode']} | {run['rules']} | {run['rate']:,} | {run['alerts']:,} | {run['p50']:.1f} "
+            f"| {run['p95']:.1f} | {run['p99']:.1f} | {run['max']:.1f} |"
+        )
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,152 @@
+"""Replay of the card transactions of the Fraud Detection Handbook, with and without crashes."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import random
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sentinel.domain.pipeline import DetectMode
+from tests.support.detection import Job, Workbench
+from tests.support.proof import assert_reconciled
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+
+FIELDS: list[dict[str, Any]] = [
+    {"name": "transaction_id", "type": "integer", "nullable": False, "role": "event_id"},
+    {"name": "tx_datetime", "type": "timestamp", "role": "event_time"},
+    {"name": "customer_id", "type": "integer", "role": "entity"},
+    {"name": "terminal_id", "type": "integer"},
+    {"name": "tx_amount", "type": "decimal(10,2)"},
+]
+
+# The row rules of expected.json that need no reference table; two are written with what the field list offers.
+CONDITIONS = {
+    "amount_gt_50": "tx_amount > 50",
+    "amount_gt_100": "tx_amount > 100",
+    "amount_gt_150": "tx_amount > 150",
+    "amount_gt_200": "tx_amount > 200",
+    "amount_gt_220": "tx_amount > 220",
+    "amount_gt_300": "tx_amount > 300",
+    "amount_gt_500": "tx_amount > 500",
+    "amount_eq_0": "tx_amount = 0",
+    "amount_between_100_and_101": "tx_amount BETWEEN 100 AND 101",
+    "night_00_06_and_gt_100": "hour(tx_datetime) < 6 AND tx_amount > 100",
+    "round_amount_multiple_of_10": "CAST(round(tx_amount * 100) AS BIGINT) % 1000 = 0 AND tx_amount > 0",
+    "modulo_customer_97": "customer_id % 97 = 0",
+    "in_list": "terminal_id IN (3, 33, 333, 1001, 1777)",
+    "always_false": "tx_amount < 0",
+}
+
+
+@pytest.fixture
+def transactions(shared_data: Path) -> list[bytes]:
+    """One JSON text per transaction."""
+    with gzip.open(shared_data / "fraud_handbook" / "transactions.jsonl.gz") as lines:
+        return [line.rstrip(b"\n") for line in lines]
+
+
+@pytest.fixture
+def expected(shared_data: Path) -> dict[str, Any]:
+    """The expected counts."""
+    loaded: dict[str, Any] = json.loads((shared_data / "fraud_handbook" / "expected.json").read_text())
+    return loaded
+
+
+def wanted(expected: dict[str, Any]) -> dict[str, int]:
+    """Rule -> alerts, without rules that have none."""
+    counts = {name: expected["row_rules"][name]["alerts"] for name in CONDITIONS}
+    return {name: count for name, count in counts.items() if count}
+
+
+class TestReplay:
+    def test_all_rows_give_exactly_the_expected_alerts_and_lake_rows(
+        self, bench: Workbench, transactions: list[bytes], expected: dict[str, Any]
+    ) -> None:
+        topic = bench.create_topic()
+        pipeline_id = bench.create_pipeline(topic, {**CONDITIONS, "always_true": "tx_amount >= 0"}, fields=FIELDS)
+        assert bench.send(topic, transactions) == expected["rows"] == 134_214
+        with bench.job(pipeline_id) as job:
+            bench.wait_decided(pipeline_id, topic, job)
+            bench.wait_archived(pipeline_id, job)
+        assert bench.alerts_by_rule(pipeline_id) == {**wanted(expected), "always_true": 134_214}
+        report = assert_reconciled(bench, pipeline_id)
+        assert report.lake_rows == 134_214
+
+
+class Crashes:
+    """Runs a job over a replay and kills it in the middle, again and again."""
+
+    def __init__(self, bench: Workbench, pipeline_id: int, seed: int) -> None:
+        self.bench = bench
+        self.pipeline_id = pipeline_id
+        self.random = random.Random(seed)
+
+    def run(self, plans: list[dict[str, str]]) -> Iterator[Job]:
+        """Start a job per plan, kill it while it is at work, and hand out the next one."""
+        for faults in plans:
+            job = self.bench.start_job(self.pipeline_id, **faults)
+            before = sum(self.bench.decided(self.pipeline_id).values())
+            if faults:
+                self.bench.wait_until("the fault killed the driver", lambda job=job: job.process.poll() is not None)
+            else:
+                self.bench.wait_until(
+                    "it got further",
+                    lambda before=before: sum(self.bench.decided(self.pipeline_id).values()) > before,
+                    job,
+                )
+                time.sleep(self.random.uniform(0, 0.5))
+                job.kill()
+            yield job
+
+
+@pytest.mark.parametrize("mode", [DetectMode.REALTIME, DetectMode.MICROBATCH])
+class TestCrashes:
+    def test_kill_9_in_mid_replay_and_a_lost_checkpoint_lose_and_double_nothing(
+        self, bench: Workbench, transactions: list[bytes], expected: dict[str, Any], mode: DetectMode
+    ) -> None:
+        topic = bench.create_topic()
+        pipeline_id = bench.create_pipeline(topic, CONDITIONS, fields=FIELDS, mode=mode)
+        crashes = Crashes(bench, pipeline_id, seed=7)
+        kill = {"SENTINEL_TEST_FAULTS": "after_commit:2=kill"}
+        between = {"SENTINEL_TEST_FAULTS": "before_commit:3=kill"}
+        sent = 0
+        for job in crashes.run([{}, kill, {}, between]):
+            assert job.process.returncode == -9
+            # The next quarter arrives while nothing runs, and the checkpoint is lost.
+            shutil.rmtree(bench.directory / "checkpoints", ignore_errors=True)
+            sent += bench.send(topic, transactions[sent : sent + len(transactions) // 4])
+        bench.send(topic, transactions[sent:])
+        with bench.job(pipeline_id) as last:
+            bench.wait_decided(pipeline_id, topic, last)
+            bench.wait_archived(pipeline_id, last)
+        assert bench.alerts_by_rule(pipeline_id) == wanted(expected)
+        report = assert_reconciled(bench, pipeline_id)
+        assert report.lake_rows == 134_214
+
+    def test_kill_9_between_two_generations_loses_and_doubles_nothing(self, bench: Workbench, mode: DetectMode) -> None:
+        topic = bench.create_topic(2)
+        pipeline_id = bench.create_pipeline(topic, {"large": "amount > 1000"}, mode=mode)
+        added: list[int] = []
+
+        def until(_sent: int, seconds: float) -> bool:
+            if seconds > 4 and not added:
+                added.append(bench.add_rule(pipeline_id, "user 7", "user_id = 'u7'"))
+            return seconds > 10
+
+        job = bench.start_job(pipeline_id, SENTINEL_TEST_FAULTS="generation_switched:2=kill")
+        bench.wait_generation(pipeline_id, job)
+        sent = bench.send_steadily(topic, 500, until)
+        bench.wait_until("the fault killed the driver", lambda: job.process.poll() == -9)
+        with bench.job(pipeline_id) as last:
+            bench.wait_decided(pipeline_id, topic, last)
+            bench.wait_archived(pipeline_id, last)
+        assert bench.alerts_by_rule(pipeline_id)["large"] == (sent + 99) // 100
+        assert_reconciled(bench, pipeline_id)

@@ -1,0 +1,304 @@
+"""A workbench for tests that run the detection job on real servers."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import redis
+from confluent_kafka import Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+from psycopg.rows import dict_row
+
+from sentinel.domain.pipeline import DetectMode, PipelineConfig, PipelineStatus
+from sentinel.domain.rule import Severity
+from sentinel.domain.schema_definition import FieldDefinition
+from sentinel.settings import PROJECT_ROOT, Settings
+from sentinel.streaming.topics import Topics
+from sentinel.testing.servers import ServerSet
+from sentinel.wiring import Backend
+
+PAYMENT_FIELDS: list[dict[str, Any]] = [
+    {"name": "id", "type": "string", "nullable": False, "role": "event_id"},
+    {"name": "user_id", "type": "string", "role": "entity"},
+    {"name": "amount", "type": "float"},
+    {"name": "sent_at", "type": "float"},
+]
+
+
+class Job:
+    """A running detection job: one driver process."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+        self.process = process
+        self.log = log
+
+    def kill(self) -> None:
+        """SIGKILL, as a machine that dies does it."""
+        self.process.kill()
+        self.process.wait(30)
+
+    def stop(self) -> int:
+        """SIGTERM, and the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(60)
+
+    def tail(self, lines: int = 60) -> str:
+        """The end of its log."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+
+class Workbench:
+    """Creates pipelines, sends records, runs jobs and looks at what came out, for one tenant."""
+
+    def __init__(self, servers: ServerSet, tenant_id: str, directory: Path) -> None:
+        self.servers = servers
+        self.settings: Settings = servers.settings.model_copy(update={"tenant": tenant_id})
+        self.tenant_id = tenant_id
+        self.directory = directory
+        self.backend = Backend(self.settings)
+        self.backend.open()
+        self.topics = Topics(self.settings.kafka, group_id=f"test-{uuid.uuid4().hex}")
+        self._admin = AdminClient({"bootstrap.servers": self.settings.kafka.bootstrap_servers})
+        self.redis = redis.Redis(
+            host=self.settings.redis.host,
+            port=self.settings.redis.port,
+            password=self.settings.redis.password.get_secret_value() or None,
+            decode_responses=True,
+        )
+
+    def close(self) -> None:
+        """Leave the servers."""
+        self.backend.close()
+        self.topics.close()
+        self.redis.close()
+
+    # -- configuration
+
+    def create_topic(self, partitions: int = 4, **config: str) -> str:
+        """Create a topic with a new name."""
+        topic = f"t-{uuid.uuid4().hex[:12]}"
+        (future,) = self._admin.create_topics([NewTopic(topic, partitions, 1, config=config)]).values()
+        future.result(30)
+        return topic
+
+    def delete_records(self, topic: str, before: Mapping[int, int]) -> None:
+        """Cut a topic as retention does: partition -> first offset that stays."""
+        offsets = [TopicPartition(topic, partition, offset) for partition, offset in before.items()]
+        for future in self._admin.delete_records(offsets).values():
+            future.result(30)
+
+    def create_pipeline(
+        self,
+        topic: str,
+        rules: Mapping[str, str],
+        *,
+        fields: Sequence[dict[str, Any]] = PAYMENT_FIELDS,
+        mode: DetectMode = DetectMode.REALTIME,
+        **config: Any,
+    ) -> int:
+        """Create a pipeline with rules {description: condition}, all critical."""
+        with self.backend.unit(self.tenant_id, "test") as unit:
+            pipeline = unit.pipelines.create(
+                name=f"p-{uuid.uuid4().hex[:8]}",
+                kafka_topic=topic,
+                definitions=[definition(field) for field in fields],
+                config=PipelineConfig(mode=mode, **config),
+                start_at="earliest",
+                status=PipelineStatus.ACTIVE,
+            )
+        for description, condition in rules.items():
+            self.add_rule(pipeline.id, description, condition)
+        return pipeline.id
+
+    def add_rule(self, pipeline_id: int, description: str, condition: str, severity: str = "critical") -> int:
+        """Add a rule and return its id."""
+        with self.backend.unit(self.tenant_id, "test") as unit:
+            rule = unit.rules.add(
+                pipeline_id, rule_expression=condition, severity=Severity(severity), description=description
+            )
+        return rule.id
+
+    def set_status(self, pipeline_id: int, status: str) -> None:
+        """Pause, resume or stop a pipeline."""
+        with self.backend.unit(self.tenant_id, "test") as unit:
+            unit.pipelines.set_status(pipeline_id, PipelineStatus(status), expected_version=None)
+
+    # -- records
+
+    def send(self, topic: str, values: Iterable[bytes | None], *, partitions: int | None = None) -> int:
+        """Send records, round robin over the first `partitions` partitions, and return how many."""
+        producer = Producer(
+            {
+                "bootstrap.servers": self.settings.kafka.bootstrap_servers,
+                "linger.ms": 5,
+                "message.max.bytes": 4_000_000,
+                "queue.buffering.max.messages": 2_000_000,
+            }
+        )
+        count = partitions or len(self.topics.partitions(topic))
+        sent = 0
+        for value in values:
+            producer.produce(topic, value, partition=sent % count)
+            sent += 1
+            if sent % 1000 == 0:
+                producer.poll(0)
+        assert producer.flush(60) == 0
+        return sent
+
+    def send_steadily(self, topic: str, rate: int, until: Callable[[int, float], bool]) -> int:
+        """Send payments at a rate until told to stop (given count and seconds); open loop, scheduled time in `sent_at`.
+
+        Every 100th has an amount of 5000, all others of 10; user_id is u0..u49; ids are 0, 1, 2, ...
+        """
+        producer = Producer({"bootstrap.servers": self.settings.kafka.bootstrap_servers, "linger.ms": 1})
+        began = time.time()
+        sent = 0
+        while not until(sent, time.time() - began):
+            due = int((time.time() - began) * rate)
+            for number in range(sent, due):
+                producer.produce(topic, payment(number, sent_at=began + number / rate))
+            sent = max(sent, due)
+            producer.poll(0)
+            time.sleep(0.001)
+        assert producer.flush(60) == 0
+        return sent
+
+    # -- jobs
+
+    @contextmanager
+    def job(self, *pipeline_ids: int, master: str = "", **environment: str) -> Iterator[Job]:
+        """Run a driver for these pipelines; it is stopped, or killed, at the end."""
+        job = self.start_job(*pipeline_ids, master=master, **environment)
+        try:
+            yield job
+        finally:
+            if job.process.poll() is None:
+                job.process.terminate()
+                try:
+                    job.process.wait(40)
+                except subprocess.TimeoutExpired:
+                    job.kill()
+
+    def start_job(self, *pipeline_ids: int, master: str = "", **environment: str) -> Job:
+        """Start a driver; the caller ends it."""
+        command = [sys.executable, str(PROJECT_ROOT / "jobs" / "detect.py"), "--tenant", self.tenant_id]
+        for pipeline_id in pipeline_ids:
+            command += ["--pipeline-id", str(pipeline_id)]
+        if master:
+            command += ["--master", master]
+        log = self.directory / f"job-{uuid.uuid4().hex[:6]}.log"
+        environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("SENTINEL_")},
+            "PYTHONPATH": f"{PROJECT_ROOT / 'src'}{os.pathsep}{PROJECT_ROOT}",
+            "SENTINEL_HOME": str(self.settings.home),
+            "SENTINEL_JOB__JARS_DIR": str(self.settings.jars_dir),
+            "SENTINEL_JOB__ARCHIVE_INTERVAL_SECONDS": "2",
+            "SENTINEL_JOB__LEASE_TTL_SECONDS": "3",
+            "SENTINEL_JOB__SPARK_UI_PORT": "0",
+            "SENTINEL_JOB__CHECKPOINT_DIR": str(self.directory / "checkpoints"),
+            **environment,
+        }
+        with log.open("wb") as output:
+            process = subprocess.Popen(command, env=environment, stdout=output, stderr=output, cwd=self.directory)
+        return Job(process, log)
+
+    # -- waiting and looking
+
+    def query(self, statement: str, *parameters: Any) -> list[dict[str, Any]]:
+        """Run SQL as the owner role, in the name of the tenant."""
+        with psycopg.connect(self.settings.postgres.conninfo("owner"), row_factory=dict_row) as connection:
+            connection.execute("SELECT set_config('app.tenant_id', %s, true)", (self.tenant_id,))
+            return connection.execute(statement, parameters).fetchall()  # type: ignore[call-overload,no-any-return]
+
+    def wait_until(self, what: str, check: Callable[[], bool], job: Job | None = None, timeout: float = 120) -> None:
+        """Wait for a condition; fail with the job's log when it does not come true."""
+        deadline = time.monotonic() + timeout
+        while not check():
+            if job is not None and job.process.poll() is not None:
+                raise AssertionError(f"the job ended while waiting until {what}:\n{job.tail()}")
+            if time.monotonic() > deadline:
+                raise AssertionError(f"not within {timeout} s: {what}\n{job.tail() if job else ''}")
+            time.sleep(0.1)
+
+    def wait_decided(self, pipeline_id: int, topic: str, job: Job | None = None, timeout: float = 120) -> None:
+        """Wait until every record that is in the topic now is decided."""
+        highs = {p: place.high for p, place in self.topics.ranges(topic).items()}
+        self.wait_until(
+            f"pipeline {pipeline_id} has decided {highs}, not only {self.decided(pipeline_id)}",
+            lambda: all(self.decided(pipeline_id).get(p, 0) >= high for p, high in highs.items()),
+            job,
+            timeout,
+        )
+
+    def wait_archived(self, pipeline_id: int, job: Job | None = None, timeout: float = 120) -> None:
+        """Wait until every decided record is in the lake (or a dead letter)."""
+        self.wait_until(
+            f"pipeline {pipeline_id} has archived what is decided",
+            lambda: self.archived(pipeline_id) == self.decided(pipeline_id),
+            job,
+            timeout,
+        )
+
+    def wait_generation(self, pipeline_id: int, job: Job, timeout: float = 60) -> None:
+        """Wait until a generation serves."""
+        self.wait_until("a generation serves", lambda: bool(self.generations(pipeline_id, "active")), job, timeout)
+
+    def decided(self, pipeline_id: int) -> dict[int, int]:
+        """Partition -> next offset."""
+        rows = self.query("SELECT partition, next_offset FROM sentinel.progress WHERE pipeline_id = %s", pipeline_id)
+        return {row["partition"]: row["next_offset"] for row in rows}
+
+    def archived(self, pipeline_id: int) -> dict[int, int]:
+        """Partition -> end of what is committed to the lake."""
+        ends: dict[int, int] = dict.fromkeys(self.decided(pipeline_id), 0)
+        for row in self.query(
+            "SELECT ranges FROM sentinel.archive_commits WHERE pipeline_id = %s AND state = 'committed'", pipeline_id
+        ):
+            for partition, (_, end) in row["ranges"].items():
+                ends[int(partition)] = max(end, ends.get(int(partition), 0))
+        return ends
+
+    def generations(self, pipeline_id: int, *states: str) -> list[dict[str, Any]]:
+        """The pipeline's generations, oldest first."""
+        rows = self.query("SELECT * FROM sentinel.generations WHERE pipeline_id = %s ORDER BY id", pipeline_id)
+        return [row for row in rows if not states or row["state"] in states]
+
+    def alerts_by_rule(self, pipeline_id: int) -> dict[str, int]:
+        """Rule description -> number of alerts."""
+        rows = self.query(
+            "SELECT rule_description, count(*) AS n FROM public.fraud_alerts WHERE pipeline_id = %s GROUP BY 1",
+            pipeline_id,
+        )
+        return {row["rule_description"]: row["n"] for row in rows}
+
+    def latencies_ms(self, pipeline_id: int) -> list[float]:
+        """Milliseconds from an alert's scheduled send time to its commit, sorted."""
+        rows = self.query(
+            "SELECT 1000 * (extract(epoch FROM pg_xact_commit_timestamp(xmin))"
+            " - (transaction_data->>'sent_at')::numeric) AS ms FROM sentinel.alerts WHERE pipeline_id = %s ORDER BY 1",
+            pipeline_id,
+        )
+        return [float(row["ms"]) for row in rows]
+
+
+def definition(field: dict[str, Any]) -> FieldDefinition:
+    """Turn a field's stored form into a definition."""
+    role = field.get("role")
+    return FieldDefinition(field["name"], field["type"], field.get("nullable"), frozenset({role} if role else ()))
+
+
+def payment(number: int, **more: Any) -> bytes:
+    """The JSON of a payment; see `Workbench.send_steadily`."""
+    amount = 5000.0 if number % 100 == 0 else 10.0
+    return json.dumps({"id": str(number), "user_id": f"u{number % 50}", "amount": amount, **more}).encode()
