@@ -69,9 +69,15 @@ class StackPaths:
 
 
 def jars_root(home: Path) -> Path:
-    """Return where the jar sets lie: `SENTINEL_JARS_DIR`, else `<home>/jars`."""
+    """Return where the jar sets lie: `SENTINEL_JARS_DIR`, else `<home>/jars`.
+
+    A home elsewhere than in the checkout, such as a test's, shares the jars of the checkout where those are.
+    """
     named = os.environ.get("SENTINEL_JARS_DIR")
-    return Path(named).expanduser().resolve() if named else home / "jars"
+    if named:
+        return Path(named).expanduser().resolve()
+    shared = PROJECT_ROOT / ".sentinel" / "jars"
+    return shared if shared.is_dir() and not (home / "jars").is_dir() else home / "jars"
 
 
 def package_dir(package: str, purpose: str) -> Path:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from sentinel.localstack.ports import choose_port
 from sentinel.localstack.progress import Report, plain_report
 from sentinel.localstack.servers import SERVERS, Server, ServerContext
 from sentinel.localstack.state import StackState
-from sentinel.localstack.supervision import Supervisor
+from sentinel.localstack.supervision import Supervisor, wait_until
 from sentinel.settings import Settings
 from sentinel.stores.postgres.migrate import ensure_tenant, upgrade
 
@@ -44,8 +43,7 @@ class Stack:
         """Read the state of the home; nothing is started or written."""
         paths = StackPaths(settings.home)
         state = StackState.load(paths)
-        supervisor = Supervisor(paths, state.secrets["supervisor"])
-        return cls(paths, state, supervisor, report, well_known_ports)
+        return cls(paths, state, Supervisor(paths), report, well_known_ports)
 
     @property
     def settings(self) -> Settings:
@@ -56,6 +54,12 @@ class Stack:
         """Return what the servers need to know."""
         java = find_java(self.paths.home)
         return ServerContext(self.paths, self.state, java, jars_root(self.paths.home))
+
+    def save(self) -> None:
+        """Write the state and `stack.env`."""
+        root = jars_root(self.paths.home)
+        shared = root != self.paths.home / "jars"
+        self.state.save(self.paths, {"SENTINEL_JOB__JARS_DIR": str(root / "spark")} if shared else {})
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -150,10 +154,7 @@ class Stack:
                 self.state.ports[name] = port
             if server.name not in self.state.local:
                 self.state.local.append(server.name)
-        extra = {}
-        if jars_root(self.paths.home) != self.paths.home / "jars":
-            extra["SENTINEL_JOB__JARS_DIR"] = str(jars_root(self.paths.home) / "spark")
-        self.state.save(self.paths, extra)
+        self.save()
 
     def _wait(self, context: ServerContext, server: Server, seconds: float = READY_SECONDS) -> None:
         wait_until(lambda: server.probe(context), seconds, lambda: self._died(server.name), self._complain(server))
@@ -171,28 +172,3 @@ class Stack:
 
         return complain
 
-
-def wait_until(
-    probe: Callable[[], str | None],
-    seconds: float,
-    gave_up: Callable[[], bool],
-    complain: Callable[[str], Exception],
-) -> None:
-    """Probe until it answers None; raise what `complain` makes of the last answer after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while (reason := probe()) is not None:
-        if time.monotonic() > deadline or gave_up():
-            raise complain(reason)
-        time.sleep(0.05)
-
-
-def refuse_taken_port(port: int, setting: str, what: str, *, is_free: Callable[[int], bool]) -> None:
-    """Refuse to start what people expect at a known address when something else is there.
-
-    Raises:
-        ConfigurationError: The port is taken.
-    """
-    if not is_free(port):
-        raise ConfigurationError(
-            f"{what} cannot start: port {port} is taken by another program; stop it, or set {setting} to another port"
-        )

@@ -11,7 +11,7 @@ from pathlib import Path
 from sentinel.errors import ConfigurationError
 from sentinel.localstack.paths import StackPaths
 
-_SECRETS = ("postgres_superuser", "postgres_owner", "postgres_app", "redis", "s3_access", "s3_secret", "supervisor")
+_SECRETS = ("postgres_superuser", "postgres_owner", "postgres_app", "redis", "s3_access", "s3_secret")
 
 
 @dataclass(slots=True)

@@ -7,10 +7,12 @@ import http.client
 import importlib.util
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,15 +67,14 @@ class ProgramState:
 class Supervisor:
     """Client of the supervisor of one home."""
 
-    def __init__(self, paths: StackPaths, password: str) -> None:
+    def __init__(self, paths: StackPaths) -> None:
         self.paths = paths
-        self._password = password
 
     @property
     def pid(self) -> int | None:
         """Its process, if it runs."""
         try:
-            found = json.loads((self.paths.run / "supervisor.json").read_text())
+            found = self._known()
             process = psutil.Process(found["pid"])
             if abs(process.create_time() - found["created"]) < 1 and process.status() != psutil.STATUS_ZOMBIE:
                 return process.pid
@@ -149,8 +150,8 @@ class Supervisor:
             self._call("addProcessGroup", name, harmless=(_ALREADY_ADDED,))
 
     def _call(self, method: str, *arguments: Any, harmless: tuple[int, ...] = ()) -> Any:
-        found = json.loads((self.paths.run / "supervisor.json").read_text())
-        url = f"http://sentinel:{self._password}@127.0.0.1:{found['port']}/RPC2"
+        found = self._known()
+        url = f"http://sentinel:{found['password']}@127.0.0.1:{found['port']}/RPC2"
         try:
             with ServerProxy(url, allow_none=True) as server:
                 return getattr(server.supervisor, method)(*arguments)
@@ -159,15 +160,23 @@ class Supervisor:
                 return None
             what = f"{method} {' '.join(map(str, arguments))}".strip()
             raise StoreUnavailableError("the supervisor", f"{what}: {fault.faultString}") from fault
-        except (OSError, ProtocolError, http.client.HTTPException) as error:
+        except ProtocolError as error:  # its text holds the password
+            raise StoreUnavailableError("the supervisor", f"it answered {error.errcode} {error.errmsg}") from None
+        except (OSError, http.client.HTTPException) as error:
             raise StoreUnavailableError("the supervisor", str(error)) from error
+
+    def _known(self) -> dict[str, Any]:
+        """Read what was recorded of it: pid, time of its creation, port, password."""
+        known: dict[str, Any] = json.loads((self.paths.run / "supervisor.json").read_text())
+        return known
 
     def _spawn(self, port: int, *, die_with_parent: bool) -> subprocess.Popen[bytes]:
         if importlib.util.find_spec("supervisor") is None:
             raise ConfigurationError("the package 'supervisor' is not installed; run `make install`")
         configuration = self.paths.run / "supervisord.conf"
         user = f"\nuser={os.geteuid()}" if os.geteuid() == 0 else ""
-        write_private(configuration, _CONFIGURATION.format(port=port, password=self._password, user=user))
+        password = secrets.token_hex(16)
+        write_private(configuration, _CONFIGURATION.format(port=port, password=password, user=user))
         environment = {
             **os.environ,
             "SENTINEL_PYTHON": sys.executable,
@@ -194,7 +203,7 @@ class Supervisor:
                 start_new_session=True,
             )
         created = psutil.Process(process.pid).create_time()
-        known = {"pid": process.pid, "created": created, "port": port}
+        known = {"pid": process.pid, "created": created, "port": port, "password": password}
         write_private(self.paths.run / "supervisor.json", json.dumps(known))
         return process
 
@@ -227,3 +236,16 @@ class Supervisor:
         with contextlib.suppress(psutil.Error, OSError):
             return process.environ().get(MARK, "").startswith(f"{self.paths.home}|")
         return False
+
+def wait_until(
+    probe: Callable[[], str | None],
+    seconds: float,
+    gave_up: Callable[[], bool],
+    complain: Callable[[str], Exception],
+) -> None:
+    """Probe until it answers None; raise what `complain` makes of the last answer after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while (reason := probe()) is not None:
+        if time.monotonic() > deadline or gave_up():
+            raise complain(reason)
+        time.sleep(0.05)

@@ -1,0 +1,89 @@
+"""The `sentinel` command: a router. A verb's module is imported when the verb is used, so that each starts quickly.
+
+To add a verb, write a function in `cli/<name>.py` and add its line to `VERBS`; a group of verbs is a `typer.Typer`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+import typer
+from typer.core import TyperGroup
+
+from sentinel.errors import SentinelError
+
+# verb -> (module, name in it, one line of help), in the order of `sentinel --help`.
+VERBS: dict[str, tuple[str, str, str]] = {
+    "up": ("sentinel.cli.stack", "up", "Start PostgreSQL, Redis, Kafka and S3, and apply the migrations."),
+    "down": ("sentinel.cli.stack", "down", "Stop everything of this home."),
+    "restart": ("sentinel.cli.stack", "restart", "Restart everything that runs, or one program."),
+    "status": ("sentinel.cli.stack", "status", "Show state, address, pid, memory and data size of each program."),
+    "logs": ("sentinel.cli.logs", "logs", "Show the logs, of one program or all; -f follows."),
+    "clean": ("sentinel.cli.stack", "clean", "Stop everything and delete its data (asks first)."),
+    "clean-checkpoints": ("sentinel.cli.stack", "clean_checkpoints", "Delete the streaming checkpoints."),
+    "doctor": ("sentinel.cli.doctor", "doctor", "Check Java, disk, memory, ports, versions and the stores."),
+    "server": ("sentinel.cli.services", "server", "Start the configuration API."),
+    "dashboard": ("sentinel.cli.services", "dashboard", "Start the dashboard."),
+    "submit": ("sentinel.cli.jobs", "submit", "Run the detection job of pipelines under supervision."),
+    "stop": ("sentinel.cli.jobs", "stop", "Stop a job, or any other program by its name."),
+    "spark-ui": ("sentinel.cli.jobs", "spark_ui", "Print the addresses of the running jobs' Spark UI."),
+    "db-shell": ("sentinel.cli.database", "db_shell", "Open psql (or a client of our own) on the database."),
+    "kafka-consume": ("sentinel.cli.kafka", "kafka_consume", "Show the records of a topic."),
+}
+
+
+class Router(TyperGroup):
+    """A group whose commands are looked up in `VERBS`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the verbs in their order."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a verb and return its command."""
+        if cmd_name not in VERBS:
+            return None
+        module, name, line = VERBS[cmd_name]
+        found: Any = getattr(importlib.import_module(module), name)
+        if isinstance(found, typer.Typer):
+            group = found
+        else:
+            group = typer.Typer(add_completion=False)
+            group.command(name=cmd_name, help=found.__doc__ or line)(found)
+        command = typer.main.get_command(group)
+        command.name = cmd_name
+        return command
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the verbs with one line each, without importing them."""
+        click.echo("Usage: sentinel [VERB] --help\n\nSentinel: configuration-driven real-time detection.\n")
+        width = max(map(len, VERBS)) + 2
+        for verb, (_, _, line) in VERBS.items():
+            click.echo(f"  {verb:<{width}}{line}")
+
+
+app = typer.Typer(cls=Router, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.callback()
+def root() -> None:
+    """Sentinel: configuration-driven real-time detection."""
+
+
+def main() -> None:
+    """Run the command line; an error raised on purpose is one line on standard error and exit code 1."""
+    try:
+        app(prog_name="sentinel")
+    except SentinelError as error:
+        sys.stderr.write(f"error: {error.message}\n")
+        sys.exit(1)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()
