@@ -1,0 +1,191 @@
+"""Parse records into events; what is not an event gets a cause."""
+
+from __future__ import annotations
+
+from functools import reduce
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from sentinel.domain.dead_letter import MAX_EVENT_ID_CHARACTERS, DeadLetterCause
+from sentinel.domain.event_schema import EventSchema, ScalarType
+from sentinel.domain.pipeline import PipelineConfig
+from sentinel.errors import ConfigurationError
+from sentinel.streaming.diagnosis import diagnose, enclose, verdict
+from sentinel.streaming.wire import any_of, convert, infinite, unfit, wire_type
+
+JSON_OPTIONS = {
+    "mode": "PERMISSIVE",
+    "columnNameOfCorruptRecord": "_bad",
+    # Both are on by default and neither is JSON.
+    "allowNonNumericNumbers": "false",
+    "allowSingleQuotes": "false",
+}
+
+# Seconds since 1970 of the first moments that are out of range.
+EVENT_TIME_FROM = 0
+EVENT_TIME_BEFORE = 253_402_300_800
+
+
+def parse(
+    records: DataFrame, schema: EventSchema, config: PipelineConfig, *, topic: str, source_epoch: int
+) -> DataFrame:
+    """Parse records into events, with the same verdict in Real-Time Mode, micro-batches and batches.
+
+    Nothing in it can throw for any content of a record, nothing reads a clock, and a record is parsed once: the
+    result is only fast (and the plan only small) in a session of `session.evaluation_session`. The work of naming a
+    cause is done for bad records only.
+
+    Of a key that appears twice the last value counts. Fields that the schema does not name are ignored.
+
+    Columns in: value binary, partition int, offset bigint, timestamp timestamp (others are dropped).
+    Columns out:
+        value, partition, offset, timestamp: As they came.
+        event: Struct of the schema's fields in order; null if the record is not an event.
+        event_id: String; the id field's value, or the record's place (`{topic}/{partition}/{offset}`, with
+            `@{source_epoch}` after the topic from the first epoch on) where there is none or it is empty.
+        event_time: Timestamp; the event time field's value, or the record's timestamp where there is none.
+        cause: `DeadLetterCause`, null for an event.
+        field: The first offending field, in the schema's order; null if the cause is not about a field.
+        detail: A sentence for people; null for an event.
+
+    Raises:
+        ConfigurationError: The event time field is neither a timestamp nor a date.
+    """
+    read = records.select("value", "partition", "offset", "timestamp", read_wire(schema, config).alias("_wire"))
+    wire, event = F.col("_wire"), F.col("event")
+    checked = read.select(
+        "value",
+        "partition",
+        "offset",
+        "timestamp",
+        F.when(sound(wire, schema), event_struct(wire["_v"][0], schema)).alias("event"),
+        F.when(
+            ~sound(wire, schema),
+            diagnose(
+                F.col("value"),
+                wire,
+                schema,
+                max_record_bytes=config.max_record_bytes,
+                json_options=JSON_OPTIONS,
+            ),
+        ).alias("_fault"),
+    )
+    identified = checked.select(
+        "value",
+        "partition",
+        "offset",
+        "timestamp",
+        "event",
+        event_id(event, schema, topic, source_epoch).alias("event_id"),
+        event_time(event, schema).alias("event_time"),
+        "_fault",
+    )
+    fault = F.coalesce(F.col("_fault"), late_fault(schema, config))
+    judged = identified.select(
+        "value", "partition", "offset", "timestamp", "event", "event_id", "event_time", fault.alias("_fault")
+    )
+    return judged.select(
+        "value",
+        "partition",
+        "offset",
+        "timestamp",
+        F.when(F.col("_fault").isNull(), event).alias("event"),
+        "event_id",
+        "event_time",
+        F.col("_fault.cause").alias("cause"),
+        F.col("_fault.field").alias("field"),
+        F.col("_fault.detail").alias("detail"),
+    )
+
+
+def read_wire(schema: EventSchema, config: PipelineConfig) -> Column:
+    """Return struct<_v array<struct of wire values>, _bad string>; null where the value is not even read."""
+    value, text = F.col("value"), F.col("value").cast("string")
+    readable = (F.octet_length(value) <= config.max_record_bytes) & F.is_valid_utf8(text)
+    fields = ",".join(f"`{field.name}`:{wire_type(field.type)}" for field in schema)
+    return F.when(readable, F.from_json(enclose(text), f"_v array<struct<{fields}>>, _bad string", JSON_OPTIONS))
+
+
+def sound(wire: Column, schema: EventSchema) -> Column:
+    """Return whether what was read is one object with every required field and without a value that does not fit.
+
+    True or false, never null.
+    """
+    values = wire["_v"][0]
+    checks = [wire["_bad"].isNull(), F.size(wire["_v"]) == 1, values.isNotNull()]
+    checks += [values[field.name].isNotNull() for field in schema if not field.nullable]
+    faults = [
+        *[infinite(values[field.name], field.type) for field in schema],
+        *[unfit(values[field.name], field.type) for field in schema],
+    ]
+    faulty = any_of(faults)
+    if faulty is not None:
+        checks.append(~faulty)
+    return F.coalesce(wire.isNotNull() & reduce(lambda a, b: a & b, checks), F.lit(False))
+
+
+def event_struct(values: Column, schema: EventSchema) -> Column:
+    """Return the event: the schema's fields, in order, in their types."""
+    return F.struct(*[convert(values[field.name], field.type).alias(field.name) for field in schema])
+
+
+def event_id(event: Column, schema: EventSchema, topic: str, source_epoch: int) -> Column:
+    """Return the identity of an event. It never depends on a batch, so replays find the same."""
+    source = f"{topic}@{source_epoch}" if source_epoch else topic
+    place = F.concat_ws("/", F.lit(source), F.col("partition").cast("string"), F.col("offset").cast("string"))
+    if schema.event_id is None:
+        return place
+    given = event[schema.event_id.name].cast("string")
+    return F.when(F.length(given) > 0, given).otherwise(place)
+
+
+def event_time(event: Column, schema: EventSchema) -> Column:
+    """Return the event time, or the record's timestamp."""
+    field = schema.event_time
+    if field is None:
+        return F.col("timestamp")
+    if field.type not in (ScalarType("timestamp"), ScalarType("date")):
+        raise ConfigurationError(
+            f"the event time field {field.name!r} is of type {field.type}; it must be a timestamp or a date"
+        )
+    return F.coalesce(event[field.name].cast("timestamp"), F.col("timestamp"))
+
+
+def late_fault(schema: EventSchema, config: PipelineConfig) -> Column:
+    """Return the verdict on what can only be judged once the event is there: its time and its id."""
+    time, timestamp = F.col("event_time"), F.col("timestamp")
+    field = F.lit(schema.event_time.name if schema.event_time else None).cast("string")
+    seconds, ahead = F.unix_seconds(time), F.unix_seconds(time) - F.unix_seconds(timestamp)
+    outside = (seconds < EVENT_TIME_FROM) | (seconds >= EVENT_TIME_BEFORE)
+    fault = F.when(
+        outside,
+        verdict(
+            DeadLetterCause.EVENT_TIME_OUT_OF_RANGE,
+            field=field,
+            detail=F.concat(F.lit("the event time is "), time.cast("string")),
+        ),
+    ).when(
+        ahead > config.future_tolerance_seconds,
+        verdict(
+            DeadLetterCause.EVENT_TIME_IN_FUTURE,
+            field=field,
+            detail=F.format_string(
+                f"the event time is %d s after the record's timestamp; {config.future_tolerance_seconds} s are tolerated",
+                ahead,
+            ),
+        ),
+    )
+    if schema.event_id is not None:
+        characters = F.length(F.col("event_id"))
+        fault = fault.when(
+            characters > MAX_EVENT_ID_CHARACTERS,
+            verdict(
+                DeadLetterCause.OUT_OF_RANGE,
+                field=F.lit(schema.event_id.name),
+                detail=F.format_string(
+                    f"the event id has %d characters; {MAX_EVENT_ID_CHARACTERS} are allowed", characters
+                ),
+            ),
+        )
+    return fault
