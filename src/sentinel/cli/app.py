@@ -32,6 +32,9 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "spark-ui": ("sentinel.cli.jobs", "spark_ui", "Print the addresses of the running jobs' Spark UI."),
     "db-shell": ("sentinel.cli.database", "db_shell", "Open psql (or a client of our own) on the database."),
     "kafka-consume": ("sentinel.cli.kafka", "kafka_consume", "Show the records of a topic."),
+    "producer": ("sentinel.cli.producer", "producer", "Send card transactions, or replay a file, into a topic."),
+    "lake": ("sentinel.cli.lake", "lake_app", "Query the lake with SQL: `sentinel lake query`."),
+    "demo": ("sentinel.cli.demo", "demo", "Show the whole system at work in about three minutes."),
 }
 
 

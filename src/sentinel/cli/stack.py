@@ -13,7 +13,6 @@ import typer
 from sentinel.cli.output import megabytes, print_table, say
 from sentinel.errors import ConflictError, NotFoundError
 from sentinel.localstack.paths import StackPaths
-from sentinel.localstack.state import StackState
 from sentinel.localstack.status import stack_status
 from sentinel.localstack.supervision import Supervisor
 from sentinel.settings import Settings
@@ -72,16 +71,12 @@ def restart(name: Annotated[str | None, typer.Argument(help="A program as `statu
 
 
 def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Show state, address, pid, memory and data size of each program. Exit code 3 when a server is not running."""
+    """Show state, address, pid, memory and data size of each program."""
     settings = Settings.load()
     if as_json:
         print(json.dumps([asdict(program) for program in stack_status(settings.home)], indent=1))
     else:
         _print_status(settings)
-    local = StackState.load(StackPaths(settings.home)).local
-    states = _supervisor(settings).states()
-    if not local or any(name not in states or states[name].pid == 0 for name in local):
-        raise typer.Exit(3)
 
 
 def clean(yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False) -> None:
