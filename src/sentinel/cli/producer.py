@@ -31,6 +31,7 @@ LEAD_SECONDS = 0.5
 
 
 def producer(
+    *,
     topic: Annotated[str, typer.Option(help="Topic to send to; created if it does not exist.")] = DEFAULT_TOPIC,
     rate: Annotated[
         str, typer.Option(help="Events per second by a fixed timetable, or 'max'. Default: 1000; files: see --speed.")
@@ -77,7 +78,14 @@ def producer(
                 label_file = opened.enter_context(LabelsFile(labels))
             seed = secrets.randbelow(1_000_000) if seed is None else seed
             _tell_topic(status, settings, topic, partitions)
-            chunks, begin = _transactions(seed, pace, event_rate, start_time, _limit(count, duration, pace), label_file)
+            chunks, begin = _transactions(
+                seed=seed,
+                pace=pace,
+                event_rate=event_rate,
+                start_time=start_time,
+                limit=_limit(count, duration, pace),
+                label_file=label_file,
+            )
             status.say(f"seed {seed}: the same people and purchases again with --seed {seed}")
 
         def progress(summary: SendSummary) -> None:
@@ -119,6 +127,7 @@ def _limit(count: int | None, duration: float | None, pace: float | None) -> int
 
 
 def _transactions(
+    *,
     seed: int,
     pace: float | None,
     event_rate: float | None,
