@@ -1,0 +1,421 @@
+"""Resolve a parsed rule against an event schema: names, types, and the total expression it becomes.
+
+Checking and compiling are one pass, so what is accepted is what runs: every node is either reported or turned into
+Spark SQL that cannot throw, with an explicit null-giving cast wherever Spark would insert one of its own.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from decimal import Decimal
+
+from sentinel.domain.event_schema import ArrayType, DecimalType, EventSchema, StructType, parse_type
+from sentinel.rules import operators, syntax
+from sentinel.rules.bound import Bound
+from sentinel.rules.calls import bind_call, find_function
+from sentinel.rules.coercion import CAST_TARGETS, as_small, cast_sql, castable, coerce, without_nan
+from sentinel.rules.functions.dates import TRUNCATIONS, UNITS
+from sentinel.rules.limits import MAX_COMPILED_LENGTH, MAX_TEXT_GROWTH
+from sentinel.rules.literals import (
+    date_literal,
+    number_literal,
+    parse_date,
+    parse_timestamp,
+    text_literal,
+    timestamp_literal,
+)
+from sentinel.rules.matching import bind_like, bind_rlike
+from sentinel.rules.report import Report
+from sentinel.rules.types import (
+    BOOLEAN,
+    DATE,
+    DAY_TIME,
+    FLOAT,
+    INTEGER,
+    NULL,
+    STRING,
+    TIMESTAMP,
+    YEAR_MONTH,
+    Kind,
+    UnknownType,
+    is_moment,
+)
+
+EVENT = "event"
+_UNIT_FIRST = {"timestampdiff": UNITS, "date_trunc": TRUNCATIONS}
+
+
+class TooLongError(Exception):
+    """The compiled text passes its bound."""
+
+
+class Binder:
+    """Binds the nodes of one rule.
+
+    Attributes:
+        report: The issues found.
+        columns: Names of the top-level fields the rule uses.
+    """
+
+    def __init__(self, schema: EventSchema) -> None:
+        self.schema = schema
+        self.report = Report()
+        self.columns: set[str] = set()
+
+    def bind(self, node: syntax.Node) -> Bound:
+        """Return the node resolved; of kind unknown where something was reported.
+
+        Raises:
+            TooLongError: The compiled text becomes too long.
+        """
+        bound = self._bind(node)
+        if len(bound.sql) > MAX_COMPILED_LENGTH:
+            raise TooLongError
+        if (bound.start, bound.end) == (node.start, node.end):
+            return bound
+        return replace(bound, start=node.start, end=node.end)
+
+    def _bind(self, node: syntax.Node) -> Bound:  # noqa: PLR0911, PLR0912 - one line per kind of node
+        match node:
+            case syntax.Literal():
+                return self.literal(node)
+            case syntax.TypedLiteral():
+                return self.typed_literal(node)
+            case syntax.IntervalLiteral():
+                return self.interval(node)
+            case syntax.Name():
+                return self.field(node.name, node.start, node.end)
+            case syntax.Member():
+                return self.member(node)
+            case syntax.Index():
+                return self.index(node)
+            case syntax.Call():
+                return self.call(node)
+            case syntax.Unary():
+                return operators.signed(node.operator, self.bind(node.operand), node.start, self.report)
+            case syntax.Binary():
+                return self.binary(node)
+            case syntax.Logical():
+                return self.logical(node)
+            case syntax.Not():
+                operand = self.condition(node.operand, "The operand of NOT")
+                return replace(operand, kind=BOOLEAN, sql=f"(NOT {operand.sql})", is_literal=False, literal=None)
+            case syntax.IsTest():
+                return self.is_test(node)
+            case syntax.Between():
+                return self.between(node)
+            case syntax.InList():
+                return self.in_list(node)
+            case syntax.PatternMatch():
+                operand, pattern = self.bind(node.operand), self.bind(node.pattern)
+                bind_pattern = bind_rlike if node.operator == "RLIKE" else bind_like
+                return bind_pattern(node.operator, operand, pattern, node.negated, self.report)
+            case syntax.Case():
+                return self.case(node)
+            case syntax.Cast():
+                return self.cast(node)
+            case _:
+                return operators.unknown(node.start, node.end)
+
+    def condition(self, node: syntax.Node, where: str) -> Bound:
+        """Bind something that must be true or false."""
+        bound = self.bind(node)
+        operators.require_boolean(bound, where, self.report)
+        return bound
+
+    # Values
+
+    @staticmethod
+    def literal(node: syntax.Literal) -> Bound:
+        """Bind a literal; integers beyond 64 bits are decimals, as in Spark."""
+        value = node.value
+        if isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63:
+            return Bound(INTEGER, number_literal(value), node.start, node.end, value, is_literal=True, constant=True)
+        made = Bound(NULL, "NULL", node.start, node.end, value, is_literal=True, constant=True)
+        if value is None:
+            return made
+        if isinstance(value, bool):
+            return replace(made, kind=BOOLEAN, sql="TRUE" if value else "FALSE")
+        if isinstance(value, str):
+            return replace(made, kind=STRING, sql=text_literal(value))
+        if isinstance(value, int):
+            return replace(made, kind=DecimalType(len(str(abs(value))), 0), sql=number_literal(value))
+        if isinstance(value, Decimal):
+            _, digits, exponent = value.as_tuple()
+            scale = max(0, -int(exponent))
+            kind = DecimalType(min(38, max(len(digits) + max(0, int(exponent)), scale)), min(38, scale))
+            return replace(made, kind=kind, sql=number_literal(value))
+        return replace(made, kind=FLOAT, sql=number_literal(value))
+
+    def typed_literal(self, node: syntax.TypedLiteral) -> Bound:
+        """Bind DATE '...' or TIMESTAMP '...'; words such as 'now' are not dates here."""
+        made = Bound(DATE, "", node.start, node.end, is_literal=True, constant=True, in_calendar=True)
+        if node.type_name == "DATE" and (day := parse_date(node.text)):
+            return replace(made, sql=date_literal(day))
+        if node.type_name == "TIMESTAMP" and (moment := parse_timestamp(node.text)):
+            return replace(made, kind=TIMESTAMP, sql=timestamp_literal(moment))
+        form = "DATE '2024-01-31'" if node.type_name == "DATE" else "TIMESTAMP '2024-01-31 10:00:00'"
+        message = f"{node.text!r:.60} is not a {node.type_name.lower()}."
+        self.report.error("not-a-moment", node.start, node.end, message, f"Write it as {form}.")
+        return operators.unknown(node.start, node.end)
+
+    @staticmethod
+    def interval(node: syntax.IntervalLiteral) -> Bound:
+        """Bind an interval; weeks become days."""
+        count, unit = (node.count * 7, "DAY") if node.unit == "WEEK" else (node.count, node.unit)
+        kind = YEAR_MONTH if unit in ("MONTH", "YEAR") else DAY_TIME
+        maximum = {"SECOND": 10**9, "MINUTE": 10**9, "HOUR": 10**8, "DAY": 10**7, "MONTH": 10**8, "YEAR": 10**7}
+        written = min(abs(count), maximum[unit])
+        sign = "-" if count < 0 else ""
+        return Bound(kind, f"INTERVAL '{sign}{written}' {unit}", node.start, node.end, constant=True)
+
+    def field(self, name: str, start: int, end: int) -> Bound:
+        """Bind a top-level field of the event."""
+        if name == EVENT:
+            message = "event is the whole event, which is not a value by itself."
+            self.report.error("unknown-column", start, end, message, "Name a field, as in event.amount.")
+            return operators.unknown(start, end)
+        field = self.schema.field(name)
+        if field is None:
+            self.unknown_name(name, (known.name for known in self.schema), start, end, "the event")
+            return operators.unknown(start, end)
+        self.columns.add(name)
+        return Bound(field.type, f"{EVENT}.`{name}`", start, end, growth=1.0)
+
+    def unknown_name(self, name: str, known: Iterable[str], start: int, end: int, owner: str) -> None:
+        """Report a field that does not exist, with the nearest ones that do."""
+        names = list(known)
+        same = [candidate for candidate in names if candidate.lower() == name.lower()]
+        near = same or difflib.get_close_matches(name, names, n=3, cutoff=0.6)
+        suggestion = (
+            f"Did you mean {' or '.join(near)}?"
+            if near
+            else f"Fields: {', '.join(names[:10])}" + (", ..." if len(names) > 10 else ".")
+        )
+        note = " (upper and lower case matter)" if same else ""
+        self.report.error("unknown-column", start, end, f"There is no field {name[:128]} in {owner}{note}.", suggestion)
+
+    def member(self, node: syntax.Member) -> Bound:
+        """Bind `event.x`, `struct.x` and, as Spark does, `array_of_structs.x`: the array of that member."""
+        if isinstance(node.base, syntax.Name) and node.base.name == EVENT:
+            return self.field(node.name, node.name_start, node.end)
+        base = self.bind(node.base)
+        kind: Kind = base.kind.element if isinstance(base.kind, ArrayType) else base.kind
+        if isinstance(kind, UnknownType):
+            return base
+        if not isinstance(kind, StructType):
+            message = f"{base.kind} has no members, so there is no {node.name[:128]} in it."
+            self.report.error("unknown-column", node.name_start, node.end, message)
+            return operators.unknown(node.start, node.end)
+        found = dict(kind.fields).get(node.name)
+        if found is None:
+            self.unknown_name(node.name, (name for name, _ in kind.fields), node.name_start, node.end, "the struct")
+            return operators.unknown(node.start, node.end)
+        result: Kind = ArrayType(found) if isinstance(base.kind, ArrayType) else found
+        return Bound(result, f"{base.sql}.`{node.name}`", node.start, node.end, growth=base.growth)
+
+    def index(self, node: syntax.Index) -> Bound:
+        """Bind `array[i]`, counted from 0; null where there is no such element."""
+        base, index = self.bind(node.base), self.bind(node.index)
+        if isinstance(base.kind, UnknownType) or isinstance(index.kind, UnknownType):
+            return operators.unknown(node.start, node.end)
+        if not isinstance(base.kind, ArrayType):
+            way_out = "substring(text, 1, 1) takes characters of a text." if base.kind == STRING else None
+            self.report.error("not-an-array", base.start, base.end, f"[ ] needs an array, not {base.kind}.", way_out)
+            return operators.unknown(node.start, node.end)
+        if index.kind not in (INTEGER, NULL):
+            message = f"An index is a whole number, not {index.kind}."
+            self.report.error("argument-type", index.start, index.end, message, "try_cast(... AS bigint)")
+            return operators.unknown(node.start, node.end)
+        return Bound(
+            base.kind.element,
+            f"get({base.sql}, {as_small(index)})",
+            node.start,
+            node.end,
+            constant=base.constant and index.constant,
+            growth=base.growth,
+        )
+
+    def call(self, node: syntax.Call) -> Bound:
+        """Bind a function call."""
+        function = find_function(node.name, node.start, node.name_end, self.report)
+        arguments = list(node.arguments)
+        if node.name.lower() in _UNIT_FIRST and arguments and isinstance(arguments[0], syntax.Name):
+            unit = arguments[0]
+            arguments[0] = syntax.Literal(unit.start, unit.end, 1, unit.name)
+        bound = [self.bind(argument) for argument in arguments]
+        if function is None:
+            return operators.unknown(node.start, node.end)
+        made = bind_call(function, bound, node.start, node.name_end, node.end, self.report)
+        if made.constant and bound and is_moment(made.kind):
+            self.constant_moment(made, any(b.kind == STRING and not b.is_literal for b in bound))
+        return made
+
+    def constant_moment(self, made: Bound, computed: bool) -> None:
+        """Refuse dates computed from constant texts, since Spark reads 'now' and 'today' in them as the clock."""
+        if computed or re.search(r"'(?:\s*(?:now|today|tomorrow|yesterday|epoch)\b)", made.sql, re.IGNORECASE):
+            message = "A constant date or timestamp is written as a literal."
+            self.report.error(
+                "constant-moment", made.start, made.end, message, "TIMESTAMP '2024-01-31 10:00:00', DATE '2024-01-31'"
+            )
+
+    def cast(self, node: syntax.Cast) -> Bound:
+        """Bind a cast to a scalar type; what does not fit becomes null."""
+        operand = self.bind(node.operand)
+        target = CAST_TARGETS.get(node.type_text)
+        if target is None and node.type_text.startswith(("decimal", "numeric", "dec(")):
+            target = self.decimal(node)
+        if target is None:
+            known = ", ".join([*CAST_TARGETS, "decimal(p,s)"])
+            end = node.type_start + len(node.type_text)
+            message = f"A cast to {node.type_text:.40} is not part of the language."
+            self.report.error("cast-type", node.type_start, end, message, f"Known types: {known}.")
+            return operators.unknown(node.start, node.end)
+        if isinstance(operand.kind, UnknownType) or not castable(operand.kind, target):
+            if not isinstance(operand.kind, UnknownType):
+                message = f"{operand.kind} cannot be cast to {target}."
+                self.report.error("cast-type", operand.start, operand.end, message)
+            return operators.unknown(node.start, node.end)
+        if is_moment(target) and operand.constant and operand.kind == STRING:
+            moment = operators.as_moment_literal(operand, target)
+            if moment is None:
+                self.constant_moment(replace(operand, start=node.start, end=node.end), True)
+                return operators.unknown(node.start, node.end)
+            return moment
+        narrow = target == INTEGER and node.type_text in ("int", "integer")
+        sql = cast_sql(operand, target, narrow=narrow)
+        from_text = operand.kind == STRING and target == FLOAT
+        return Bound(
+            target,
+            without_nan(sql) if from_text else sql,
+            node.start,
+            node.end,
+            constant=operand.constant,
+            narrow=narrow,
+            infinite=from_text or (operand.infinite and target == FLOAT),
+            growth=operand.growth if target == STRING else 0.0,
+        )
+
+    def decimal(self, node: syntax.Cast) -> Kind | None:
+        """Return the decimal type a cast names, or None."""
+        written = re.sub(r"^(numeric|dec)(?=\(|$)", "decimal", node.type_text)
+        try:
+            return parse_type("decimal(10,0)" if written == "decimal" else written)
+        except ValueError:
+            return None
+
+    # Operators
+
+    def binary(self, node: syntax.Binary) -> Bound:
+        """Bind a binary operator."""
+        left, right = self.bind(node.left), self.bind(node.right)
+        if node.operator in ("+", "-", "*", "/", "%", "DIV"):
+            return operators.arithmetic(node.operator, left, right, self.report)
+        if node.operator in ("&", "|", "^"):
+            return operators.bitwise(node.operator, left, right, self.report)
+        if node.operator == "||":
+            made = operators.joined_text(left, right, self.report)
+            if made.growth > MAX_TEXT_GROWTH:
+                message = f"This text may be {made.growth:.0f} times as large as the event."
+                self.report.error("grows-too-large", node.start, node.end, message, "Join fewer texts.")
+            return made
+        return operators.compare(node.operator, left, right, self.report)
+
+    def logical(self, node: syntax.Logical) -> Bound:
+        """Bind a chain of AND or OR as a balanced tree, which keeps Catalyst's recursion shallow."""
+        bound = [self.condition(operand, f"An operand of {node.operator}") for operand in node.operands]
+        constant = all(operand.constant for operand in bound)
+        sql = _balanced([operand.sql for operand in bound], node.operator)
+        return Bound(BOOLEAN, sql, node.start, node.end, constant=constant)
+
+    def is_test(self, node: syntax.IsTest) -> Bound:
+        """Bind IS [NOT] NULL, TRUE, FALSE, UNKNOWN."""
+        operand = self.bind(node.operand)
+        if node.test != "NULL":
+            operators.require_boolean(operand, f"The value before IS {node.test}", self.report)
+        sql = "NULL" if operand.kind == NULL and node.test != "NULL" else operand.sql
+        if sql == "NULL":
+            sql = "CAST(NULL AS BOOLEAN)"
+        negation = "NOT " if node.negated else ""
+        return replace(
+            operand, kind=BOOLEAN, sql=f"({sql} IS {negation}{node.test})", is_literal=False, literal=None, growth=0.0
+        )
+
+    def between(self, node: syntax.Between) -> Bound:
+        """Bind BETWEEN as its two comparisons, each with its own type check."""
+        operand, low, high = self.bind(node.operand), self.bind(node.low), self.bind(node.high)
+        at_least = operators.compare(">=", operand, low, self.report)
+        at_most = operators.compare("<=", operand, high, self.report)
+        if _reversed(low, high):
+            message = "BETWEEN is never true here: the first bound is above the second."
+            self.report.warning("empty-range", node.low.start, node.high.end, message, "Swap the bounds.")
+        sql = f"({at_least.sql} AND {at_most.sql})"
+        constant = at_least.constant and at_most.constant
+        return Bound(BOOLEAN, f"(NOT {sql})" if node.negated else sql, node.start, node.end, constant=constant)
+
+    def in_list(self, node: syntax.InList) -> Bound:
+        """Bind IN."""
+        operand = self.bind(node.operand)
+        items = [self.bind(item) for item in node.items]
+        if node.negated and any(item.kind == NULL for item in items):
+            null = next(item for item in items if item.kind == NULL)
+            message = "NOT IN over a list with NULL is never true."
+            self.report.warning("null-in-list", null.start, null.end, message, "Remove NULL from the list.")
+        for item in items:
+            if STRING in (operand.kind, item.kind) and operand.kind != item.kind:
+                operators.compare("<=>", operand, item, self.report)
+        if any(issue.severity == "error" for issue in self.report.issues):
+            return Bound(BOOLEAN, "NULL", node.start, node.end)
+        settled, kind = operators.aligned([operand, *items], self.report, "The IN list")
+        if isinstance(kind, UnknownType):
+            return Bound(BOOLEAN, "NULL", node.start, node.end)
+        values = ", ".join(item.sql for item in settled[1:])
+        sql = f"({settled[0].sql} {'NOT ' if node.negated else ''}IN ({values}))"
+        return Bound(BOOLEAN, sql, node.start, node.end, constant=all(item.constant for item in settled))
+
+    def case(self, node: syntax.Case) -> Bound:
+        """Bind CASE; `CASE x WHEN y` becomes comparisons."""
+        operand = self.bind(node.operand) if node.operand is not None else None
+        conditions: list[Bound] = []
+        values: list[Bound] = []
+        for when, then in node.branches:
+            if operand is None:
+                conditions.append(self.condition(when, "The condition of WHEN"))
+            else:
+                conditions.append(operators.compare("=", operand, self.bind(when), self.report))
+            values.append(self.bind(then))
+        if node.otherwise is not None:
+            values.append(self.bind(node.otherwise))
+        settled, kind = operators.aligned(values, self.report, "CASE")
+        settled = [coerce(value, kind) if value.kind == NULL else value for value in settled]
+        branches = "".join(
+            f" WHEN {condition.sql} THEN {value.sql}" for condition, value in zip(conditions, settled, strict=False)
+        )
+        otherwise = f" ELSE {settled[-1].sql}" if node.otherwise is not None else ""
+        return Bound(
+            kind,
+            f"CASE{branches}{otherwise} END",
+            node.start,
+            node.end,
+            constant=all(part.constant for part in (*conditions, *settled)),
+            infinite=kind == FLOAT and any(value.infinite for value in settled),
+            growth=max(value.growth for value in settled),
+        )
+
+
+def _reversed(low: Bound, high: Bound) -> bool:
+    if not (low.is_literal and high.is_literal) or isinstance(low.literal, str | bool | None):
+        return False
+    if isinstance(high.literal, str | bool | None):
+        return False
+    return low.literal > high.literal
+
+
+def _balanced(terms: list[str], operator: str) -> str:
+    if len(terms) == 1:
+        return terms[0]
+    middle = len(terms) // 2
+    return f"({_balanced(terms[:middle], operator)} {operator} {_balanced(terms[middle:], operator)})"

@@ -1,0 +1,271 @@
+"""Bind operators: types checked, and the total expression each becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sentinel.domain.event_schema import ArrayType, DecimalType, StructType
+from sentinel.rules.bound import Bound
+from sentinel.rules.coercion import SMALLEST_INTEGER, as_moment_literal, as_text, coerce, spark_type, without_nan
+from sentinel.rules.report import Report
+from sentinel.rules.types import (
+    BOOLEAN,
+    DATE,
+    DAY_TIME,
+    FLOAT,
+    INTEGER,
+    NULL,
+    STRING,
+    TIMESTAMP,
+    UNKNOWN,
+    IntervalType,
+    Kind,
+    NullType,
+    UnknownType,
+    arithmetic_decimal,
+    as_decimal,
+    common,
+    is_lenient,
+    is_moment,
+    is_numeric,
+    is_scalar,
+)
+
+_FUNCTION_OF = {"+": "try_add", "-": "try_subtract", "*": "try_multiply", "/": "try_divide", "%": "try_mod"}
+_EQUALITY = ("=", "<>", "<=>")
+
+
+def unknown(start: int, end: int) -> Bound:
+    """Return what stands for something already reported."""
+    return Bound(UNKNOWN, "NULL", start, end)
+
+
+def _made(kind: Kind, sql: str, *parts: Bound, start: int | None = None, end: int | None = None) -> Bound:
+    return Bound(
+        kind,
+        sql,
+        parts[0].start if start is None else start,
+        parts[-1].end if end is None else end,
+        constant=all(part.constant for part in parts),
+    )
+
+
+def require_boolean(bound: Bound, where: str, report: Report) -> None:
+    """Report a value that is not a condition."""
+    if bound.kind == BOOLEAN or is_lenient(bound.kind):
+        return
+    way_out = f"Compare it, as in {_shown(bound)} IS NOT NULL."
+    if bound.kind == STRING:
+        way_out = f"Compare it, as in {_shown(bound)} = 'true'."
+    elif is_numeric(bound.kind):
+        way_out = f"Compare it, as in {_shown(bound)} <> 0."
+    message = f"{where} must be a condition (true or false), not {_described(bound.kind)}."
+    report.error("not-boolean", bound.start, bound.end, message, way_out)
+
+
+def _described(kind: Kind) -> str:
+    text = str(kind)
+    return f"{'an' if text[0] in 'aeiou' else 'a'} {text}"
+
+
+def _shown(bound: Bound) -> str:
+    """Return a short name of a value for suggestions: the field where it is one."""
+    sql = bound.sql.replace("`", "").removeprefix("event.")
+    return sql if len(sql) <= 40 and sql.replace("_", "").replace(".", "").isalnum() else "value"
+
+
+def aligned(bounds: Sequence[Bound], report: Report, where: str) -> tuple[list[Bound], Kind]:
+    """Bring values to their common type, text literals beside dates and timestamps included.
+
+    Reports the first value that does not fit; the type is then unknown.
+    """
+    moments = [bound.kind for bound in bounds if is_moment(bound.kind)]
+    wanted = (TIMESTAMP if TIMESTAMP in moments else DATE) if moments else None
+    kind: Kind = NULL
+    settled: list[Bound] = []
+    for bound in bounds:
+        value = bound
+        if wanted is not None and bound.kind == STRING and bound.is_literal:
+            literal = as_moment_literal(bound, wanted)
+            if literal is None:
+                form = "'2024-01-31'" if wanted == DATE else "'2024-01-31 10:00:00'"
+                message = f"The text {bound.literal!r:.60} is not a {wanted}."
+                report.error("not-a-moment", bound.start, bound.end, message, f"Write it as {form}.")
+                return list(bounds), UNKNOWN
+            value = literal
+        joined = common(kind, value.kind)
+        if joined is None:
+            _report_mixed(kind, value, report, where)
+            return list(bounds), UNKNOWN
+        kind = joined
+        settled.append(value)
+    if kind == TIMESTAMP:
+        settled = [coerce(value, kind) if value.kind == DATE else value for value in settled]
+    return settled, kind
+
+
+def _report_mixed(kind: Kind, value: Bound, report: Report, where: str) -> None:
+    message = f"{where} mixes {_described(kind)} and {_described(value.kind)}."
+    suggestion = None
+    if value.kind == STRING and isinstance(kind, DecimalType) | (kind in (INTEGER, FLOAT, BOOLEAN)):
+        if value.is_literal:
+            suggestion = f"Write the value without quotes, or compare with cast(... AS string) = '{value.literal}'."
+        else:
+            suggestion = f"try_cast({_shown(value)} AS {spark_type(kind)})"
+    elif kind == STRING and is_scalar(value.kind):
+        suggestion = f"Put quotes around the value, or cast the text: try_cast(... AS {spark_type(value.kind)})."
+    report.error("type-mismatch", value.start, value.end, message, suggestion)
+
+
+def compare(operator: str, left: Bound, right: Bound, report: Report) -> Bound:
+    """Bind a comparison."""
+    if operator != "<=>":
+        for side in (left, right):
+            if isinstance(side.kind, NullType):
+                report.warning(
+                    "null-comparison",
+                    side.start,
+                    side.end,
+                    f"Comparing with NULL by {operator} is never true.",
+                    "Use IS NULL or IS NOT NULL.",
+                )
+    if STRING in (left.kind, right.kind) and (is_numeric(left.kind) or is_numeric(right.kind)):
+        _report_text_and_number(left, right, report)
+        return _made(BOOLEAN, "NULL", left, right)
+    (left, right), kind = aligned((left, right), report, f"The comparison {operator}")
+    if (isinstance(kind, ArrayType | StructType) or kind == BOOLEAN) and operator not in _EQUALITY:
+        message = f"{_described(kind).capitalize()} has no order, so {operator} means nothing here."
+        report.error("not-ordered", left.start, right.end, message, "Use = or <>, or compare single values.")
+    return _made(BOOLEAN, f"({left.sql} {operator} {right.sql})", left, right)
+
+
+def _report_text_and_number(left: Bound, right: Bound, report: Report) -> None:
+    text, number = (left, right) if left.kind == STRING else (right, left)
+    message = f"A text and {_described(number.kind)} cannot be compared: the text may not be a number."
+    if text.is_literal:
+        way_out = f"Write the number without quotes: {str(text.literal)[:40]}."
+    else:
+        way_out = f"try_cast({_shown(text)} AS {spark_type(number.kind)}), which is null where it is none."
+    report.error("type-mismatch", text.start, text.end, message, way_out)
+
+
+def arithmetic(operator: str, left: Bound, right: Bound, report: Report) -> Bound:
+    """Bind + - * / % DIV, on numbers and, for + and -, on dates and timestamps."""
+    if isinstance(left.kind, UnknownType) or isinstance(right.kind, UnknownType):
+        return unknown(left.start, right.end)
+    if is_moment(left.kind) or is_moment(right.kind):
+        return _moment_arithmetic(operator, left, right, report)
+    for side in (left, right):
+        if not is_numeric(side.kind) and not isinstance(side.kind, NullType):
+            way_out = f"try_cast({_shown(side)} AS double)" if side.kind == STRING else None
+            if side.kind == STRING and operator == "+":
+                way_out = f"{way_out}, or join texts with ||"
+            message = f"{operator} needs numbers, not {_described(side.kind)}."
+            report.error("arithmetic", side.start, side.end, message, way_out)
+            return unknown(left.start, right.end)
+    if isinstance(left.kind, NullType) or isinstance(right.kind, NullType):
+        kind: Kind = right.kind if isinstance(left.kind, NullType) else left.kind
+        return _made(kind, coerce(replace(left, kind=NULL), kind).sql, left, right)
+    if operator == "DIV":
+        return _whole_division(left, right, report)
+    return _number_arithmetic(operator, left, right)
+
+
+def _number_arithmetic(operator: str, left: Bound, right: Bound) -> Bound:
+    name = _FUNCTION_OF[operator]
+    if FLOAT in (left.kind, right.kind):
+        first, second = coerce(left, FLOAT), coerce(right, FLOAT)
+        return _float_result(operator, name, first, second)
+    if left.kind == INTEGER and right.kind == INTEGER:
+        first = f"CAST({left.sql} AS BIGINT)" if left.narrow and right.narrow else left.sql
+        kind: Kind = FLOAT if operator == "/" else INTEGER
+        return _made(kind, f"{name}({first}, {right.sql})", left, right)
+    kind = arithmetic_decimal(operator, as_decimal(left.kind), as_decimal(right.kind))
+    return _made(kind, f"{name}({left.sql}, {right.sql})", left, right)
+
+
+def _float_result(operator: str, name: str, left: Bound, right: Bound) -> Bound:
+    """Finite values give NaN nowhere here: division by zero is null. Infinite ones may, and then are guarded."""
+    sql = f"{name}({left.sql}, {right.sql})"
+    both, either = left.infinite and right.infinite, left.infinite or right.infinite
+    may_be_nan = {"+": both, "-": both, "*": either, "/": both, "%": left.infinite}[operator]
+    made = _made(FLOAT, without_nan(sql) if may_be_nan else sql, left, right)
+    return replace(made, infinite=operator != "%")
+
+
+def _whole_division(left: Bound, right: Bound, report: Report) -> Bound:
+    for side in (left, right):
+        if side.kind != INTEGER:
+            message = f"DIV divides integers, not {_described(side.kind)}."
+            report.error("arithmetic", side.start, side.end, message, "Use floor(a / b).")
+            return unknown(left.start, right.end)
+    return _made(INTEGER, f"(nullif({left.sql}, {SMALLEST_INTEGER}) DIV nullif({right.sql}, 0L))", left, right)
+
+
+def _moment_arithmetic(operator: str, left: Bound, right: Bound, report: Report) -> Bound:
+    name = _FUNCTION_OF.get(operator, "")
+    if operator == "+" and is_moment(right.kind) and isinstance(left.kind, IntervalType):
+        moment, span = right, left
+        return _shifted(name, moment, span, left, right)
+    if operator in ("+", "-") and isinstance(right.kind, IntervalType):
+        return _shifted(name, left, right, left, right)
+    if operator == "-":
+        (first, second), kind = aligned((left, right), report, "The difference")
+        if kind in (DATE, TIMESTAMP):
+            first, second = coerce(first, TIMESTAMP), coerce(second, TIMESTAMP)
+            return _made(DAY_TIME, f"try_subtract({first.sql}, {second.sql})", left, right)
+        if isinstance(kind, UnknownType):
+            return unknown(left.start, right.end)
+    suggestion = "Add an interval, as in event_time + INTERVAL '15' MINUTE"
+    if DATE in (left.kind, right.kind) and INTEGER in (left.kind, right.kind):
+        suggestion = "date_add(date, days) or date_sub(date, days)"
+    message = f"{operator} does not apply to {_described(left.kind)} and {_described(right.kind)}."
+    report.error("arithmetic", left.start, right.end, message, suggestion)
+    return unknown(left.start, right.end)
+
+
+def _shifted(name: str, moment: Bound, span: Bound, left: Bound, right: Bound) -> Bound:
+    if moment.kind == DATE and span.kind == DAY_TIME:
+        moment = coerce(moment, TIMESTAMP)
+    return _made(moment.kind, f"{name}({moment.sql}, {span.sql})", left, right)
+
+
+def bitwise(operator: str, left: Bound, right: Bound, report: Report) -> Bound:
+    """Bind & | ^ on integers."""
+    for side in (left, right):
+        if side.kind != INTEGER and not is_lenient(side.kind):
+            message = f"{operator} works on the bits of integers, not on {_described(side.kind)}."
+            report.error("arithmetic", side.start, side.end, message, "For conditions write AND, OR.")
+            return unknown(left.start, right.end)
+    left, right = coerce(left, INTEGER), coerce(right, INTEGER)
+    return _made(INTEGER, f"({left.sql} {operator} {right.sql})", left, right)
+
+
+def joined_text(left: Bound, right: Bound, report: Report) -> Bound:
+    """Bind `||`."""
+    for side in (left, right):
+        if not is_scalar(side.kind) and not is_lenient(side.kind):
+            message = f"|| joins texts, not {_described(side.kind)}."
+            report.error("argument-type", side.start, side.end, message, None)
+            return unknown(left.start, right.end)
+    made = _made(STRING, f"concat({as_text(left)}, {as_text(right)})", left, right)
+    return replace(made, growth=left.growth + right.growth)
+
+
+def signed(operator: str, operand: Bound, start: int, report: Report) -> Bound:
+    """Bind unary - + ~."""
+    if isinstance(operand.kind, UnknownType):
+        return operand
+    bits = operator == "~"
+    if (operand.kind != INTEGER if bits else not is_numeric(operand.kind)) and not isinstance(operand.kind, NullType):
+        message = f"{operator} needs {'an integer' if bits else 'a number'}, not {_described(operand.kind)}."
+        way_out = f"try_cast({_shown(operand)} AS double)" if operand.kind == STRING else None
+        report.error("arithmetic", operand.start, operand.end, message, way_out)
+        return unknown(start, operand.end)
+    if operator == "+" or isinstance(operand.kind, NullType):
+        return replace(operand, start=start)
+    negated = f"try_subtract(0L, {operand.sql})" if operand.kind == INTEGER else f"(- {operand.sql})"
+    sql = f"(~ {operand.sql})" if bits else negated
+    made = _made(operand.kind, sql, operand, start=start)
+    return replace(made, infinite=operand.infinite, narrow=bits and operand.narrow)
