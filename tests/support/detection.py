@@ -221,6 +221,12 @@ class Workbench:
             connection.execute("SELECT set_config('app.tenant_id', %s, true)", (self.tenant_id,))
             return connection.execute(statement, parameters).fetchall()  # type: ignore[call-overload,no-any-return]
 
+    def execute(self, statement: str, *parameters: Any) -> None:
+        """Change something by SQL as the owner role, in the name of the tenant."""
+        with psycopg.connect(self.settings.postgres.conninfo("owner")) as connection:
+            connection.execute("SELECT set_config('app.tenant_id', %s, true)", (self.tenant_id,))
+            connection.execute(statement, parameters)  # type: ignore[call-overload]
+
     def wait_until(self, what: str, check: Callable[[], bool], job: Job | None = None, timeout: float = 120) -> None:
         """Wait for a condition; fail with the job's log when it does not come true."""
         deadline = time.monotonic() + timeout
