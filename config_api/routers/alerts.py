@@ -47,7 +47,8 @@ def list_alerts(
     wanted = AlertFilter(pipeline_id, severity, rule_id, event_id, since, until, text)
     page = unit.alerts.page(wanted, before=before, limit=limit)
     headers = next_link(request, before=page.next_before) if page.next_before is not None else {}
-    return Response(orjson.dumps([_answer(alert) for alert in page.alerts]), 200, headers, "application/json")
+    body = orjson.dumps([_answer(alert) for alert in page.alerts], option=orjson.OPT_UTC_Z)
+    return Response(body, 200, headers, "application/json")
 
 
 def _answer(alert: Alert) -> dict[str, object]:

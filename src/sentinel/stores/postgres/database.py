@@ -38,7 +38,7 @@ class Database:
             min_size=1,
             max_size=pool_size,
             timeout=float(settings.connect_timeout_seconds),
-            kwargs={"row_factory": dict_row},
+            kwargs={"row_factory": dict_row, "options": "-c timezone=UTC"},
             connection_class=psycopg.Connection[Row],
             open=False,
             check=ConnectionPool.check_connection,

@@ -1,0 +1,110 @@
+"""The API on real servers, and callers with keys."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+from httpx import Client
+
+from config_api.app import create_app
+from sentinel.domain.api_key import Scope
+from sentinel.settings import Settings
+from sentinel.testing.http import serve
+from sentinel.wiring import Backend
+
+FIELDS = [
+    {"name": "transaction_id", "type": "string", "nullable": False, "role": "event_id"},
+    {"name": "user_id", "type": "string", "nullable": False, "role": "entity"},
+    {"name": "amount", "type": "float", "nullable": False},
+    {"name": "country", "type": "string"},
+]
+
+
+@pytest.fixture(scope="session")
+def backend(settings: Settings) -> Iterator[Backend]:
+    """The stores, for arranging what a test needs."""
+    opened = Backend(settings)
+    opened.open()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def base_url(settings: Settings) -> Iterator[str]:
+    """Where the API answers, closed to anonymous callers."""
+    closed = settings.model_copy(update={"api": settings.api.model_copy(update={"open": False})})
+    with serve(create_app(closed)) as url:
+        yield url
+
+
+@pytest.fixture
+def anonymous(base_url: str) -> Iterator[Client]:
+    """A caller without a key."""
+    with Client(base_url=base_url) as caller:
+        yield caller
+
+
+@pytest.fixture
+def key_of(backend: Backend) -> Callable[..., str]:
+    """Makes an API key of a tenant."""
+
+    def make(tenant_id: str, scope: Scope = Scope.ADMIN) -> str:
+        with backend.unit(tenant_id, "test") as unit:
+            return unit.keys.create("test", [scope])[1]
+
+    return make
+
+
+@pytest.fixture
+def client_of(base_url: str, key_of: Callable[..., str]) -> Iterator[Callable[..., Client]]:
+    """Makes a caller of a tenant."""
+    with ExitStack() as callers:
+
+        def make(tenant_id: str, scope: Scope = Scope.ADMIN) -> Client:
+            headers = {"Authorization": f"Bearer {key_of(tenant_id, scope)}"}
+            return callers.enter_context(Client(base_url=base_url, headers=headers, timeout=30))
+
+        yield make
+
+
+@pytest.fixture
+def client(client_of: Callable[..., Client], tenant: str) -> Client:
+    """A caller who may do everything in a tenant of its own."""
+    return client_of(tenant)
+
+
+@pytest.fixture
+def stranger(client_of: Callable[..., Client], settings: Settings) -> Client:
+    """A caller who may do everything in the default tenant."""
+    return client_of(settings.tenant)
+
+
+@pytest.fixture
+def pipeline(client: Client) -> dict[str, Any]:
+    """A pipeline of the tenant, as it was answered."""
+    return create_pipeline(client)
+
+
+def create_pipeline(client: Client, **changed: Any) -> dict[str, Any]:
+    """Create a pipeline with a name of its own and return the answer."""
+    body = {"name": f"p-{uuid.uuid4().hex[:8]}", "kafka_topic": "transactions", "schema": FIELDS, **changed}
+    answer = client.post("/api/pipelines", json=body)
+    assert answer.status_code == 201, answer.text
+    return dict(answer.json())
+
+
+def add_rule(client: Client, pipeline_id: int, expression: str = "amount > 100", **more: Any) -> dict[str, Any]:
+    """Add a rule and return the answer."""
+    body = {"rule_expression": expression, "severity": "critical", "description": "large", **more}
+    answer = client.post(f"/api/pipelines/{pipeline_id}/rules", json=body)
+    assert answer.status_code == 201, answer.text
+    return dict(answer.json())
+
+
+def pointers(answer: Any) -> set[str]:
+    """Return the JSON pointers of a problem's errors."""
+    return {item["pointer"] for item in answer.json()["errors"]}

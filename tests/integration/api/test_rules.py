@@ -1,0 +1,173 @@
+"""The rules resource."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from httpx import Client
+
+from sentinel.stores.postgres.database import Database
+from sentinel.stores.postgres.snapshots import CatalogReader
+from tests.integration.api.conftest import FIELDS, add_rule, create_pipeline
+
+pytestmark = pytest.mark.integration
+
+RULE = {"rule_expression": "amount > 100", "severity": "critical", "description": "large"}
+
+
+def snapshot_rules(database: Database, tenant: str, pipeline_id: int) -> tuple[int, list[str]]:
+    """Return what the job would run now: rule set version and conditions."""
+    with database.transaction(tenant) as connection:
+        rule_set = CatalogReader().snapshot(connection, tenant, pipeline_id).rule_set
+    return rule_set.version, [rule.condition for rule in rule_set.rules]
+
+
+CALLS = [
+    ("GET", "/api/pipelines/{pipeline}/rules", None),
+    ("POST", "/api/pipelines/{pipeline}/rules", RULE),
+    ("GET", "/api/rules/{rule}", None),
+    ("PUT", "/api/rules/{rule}", RULE),
+    ("PATCH", "/api/rules/{rule}/status", {"is_active": False}),
+    ("POST", "/api/rules/check", {"rule_expression": "amount > 1", "pipeline_id": "{pipeline}"}),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body"), CALLS)
+def test_anonymous_gets_401(anonymous: Client, method: str, path: str, body: Any) -> None:
+    assert anonymous.request(method, path.format(pipeline=1, rule=1), json=body).status_code == 401
+
+
+@pytest.mark.parametrize(("method", "path", "body"), CALLS)
+def test_another_tenant_gets_404(  # noqa: PLR0917 - three fixtures, three parameters
+    client: Client, stranger: Client, pipeline: dict[str, Any], method: str, path: str, body: Any
+) -> None:
+    rule = add_rule(client, pipeline["id"])
+    if body and "pipeline_id" in body:
+        body = {**body, "pipeline_id": pipeline["id"]}
+    answer = stranger.request(method, path.format(pipeline=pipeline["id"], rule=rule["id"]), json=body)
+    assert answer.status_code == 404
+
+
+class TestAdd:
+    def test_answers_with_id_and_status(self, client: Client, pipeline: dict[str, Any]) -> None:
+        answer = client.post(f"/api/pipelines/{pipeline['id']}/rules", json=RULE)
+        assert answer.status_code == 201
+        assert answer.json().items() >= {**RULE, "status": "active", "is_active": True, "version": 1}.items()
+        assert answer.headers["location"] == f"/api/rules/{answer.json()['id']}"
+
+    def test_the_job_sees_each_change_as_the_next_rule_set(
+        self, client: Client, database: Database, tenant: str, pipeline: dict[str, Any]
+    ) -> None:
+        first = add_rule(client, pipeline["id"], "amount > 1")
+        add_rule(client, pipeline["id"], "amount > 2")
+        assert snapshot_rules(database, tenant, pipeline["id"]) == (2, ["amount > 1", "amount > 2"])
+        client.patch(f"/api/rules/{first['id']}/status", json={"is_active": False})
+        assert snapshot_rules(database, tenant, pipeline["id"]) == (3, ["amount > 2"])
+        client.put(f"/api/rules/{first['id']}", json={**RULE, "rule_expression": "amount > 3"})
+        assert snapshot_rules(database, tenant, pipeline["id"]) == (3, ["amount > 2"])
+        client.patch(f"/api/rules/{first['id']}/status", json={"is_active": True})
+        assert snapshot_rules(database, tenant, pipeline["id"]) == (4, ["amount > 3", "amount > 2"])
+
+    def test_earlier_rule_sets_can_still_be_read(
+        self, client: Client, database: Database, tenant: str, pipeline: dict[str, Any]
+    ) -> None:
+        rule = add_rule(client, pipeline["id"], "amount > 1")
+        client.put(f"/api/rules/{rule['id']}", json={**RULE, "rule_expression": "amount > 2"})
+        with database.transaction(tenant) as connection:
+            reader = CatalogReader()
+            sets = [reader.rule_set(connection, pipeline["id"], version).rules for version in (0, 1, 2)]
+        assert [[rule.condition for rule in rules] for rules in sets] == [[], ["amount > 1"], ["amount > 2"]]
+
+    def test_an_inactive_rule_leaves_the_rule_set_alone(
+        self, client: Client, database: Database, tenant: str, pipeline: dict[str, Any]
+    ) -> None:
+        add_rule(client, pipeline["id"], is_active=False)
+        assert snapshot_rules(database, tenant, pipeline["id"]) == (0, [])
+
+    def test_a_rule_with_errors_is_refused_with_all_of_them(self, client: Client, pipeline: dict[str, Any]) -> None:
+        text = "amuont > 100 AND cuontry = 'DE'"
+        answer = client.post(f"/api/pipelines/{pipeline['id']}/rules", json={**RULE, "rule_expression": text})
+        assert answer.status_code == 422
+        assert answer.json()["type"] == "urn:sentinel:problem:invalid-rule"
+        found = [(text[item["start"] : item["end"]], item["pointer"]) for item in answer.json()["errors"]]
+        assert found == [("amuont", "/rule_expression"), ("cuontry", "/rule_expression")]
+        assert client.get(f"/api/pipelines/{pipeline['id']}/rules").json() == []
+
+    @pytest.mark.parametrize(
+        "change",
+        [{"severity": "high"}, {"severity": None}, {"rule_expression": 5}, {"description": "x" * 2001}, {"x": 1}],
+    )
+    def test_a_wrong_shape_is_refused(self, client: Client, pipeline: dict[str, Any], change: Any) -> None:
+        answer = client.post(f"/api/pipelines/{pipeline['id']}/rules", json={**RULE, **change})
+        assert answer.status_code == 422
+        assert [item["pointer"] for item in answer.json()["errors"]] == [f"/{next(iter(change))}"]
+
+    def test_repeating_it_under_one_key_adds_one(self, client: Client, pipeline: dict[str, Any]) -> None:
+        path = f"/api/pipelines/{pipeline['id']}/rules"
+        ids = {client.post(path, json=RULE, headers={"Idempotency-Key": "r"}).json()["id"] for _ in range(3)}
+        assert len(ids) == 1
+        assert len(client.get(path).json()) == 1
+
+
+class TestChange:
+    def test_put_writes_the_next_version(self, client: Client, pipeline: dict[str, Any]) -> None:
+        rule = add_rule(client, pipeline["id"])
+        body = {"rule_expression": "amount > 5", "severity": "info", "description": "other"}
+        answer = client.put(f"/api/rules/{rule['id']}", json=body)
+        assert answer.json().items() >= {**body, "version": 2}.items()
+        assert answer.json()["rule_version_id"] > rule["rule_version_id"]
+        assert client.get(f"/api/rules/{rule['id']}").json() == answer.json()
+
+    def test_the_same_content_again_is_the_same_version(self, client: Client, pipeline: dict[str, Any]) -> None:
+        rule = add_rule(client, pipeline["id"], RULE["rule_expression"])
+        assert client.put(f"/api/rules/{rule['id']}", json=RULE).json()["version"] == 1
+
+    def test_an_outdated_if_match_is_412(self, client: Client, pipeline: dict[str, Any]) -> None:
+        rule = add_rule(client, pipeline["id"])
+        read = client.get(f"/api/rules/{rule['id']}").headers["etag"]
+        body = {**RULE, "rule_expression": "amount > 7"}
+        assert client.put(f"/api/rules/{rule['id']}", json=body, headers={"If-Match": read}).status_code == 200
+        late = client.patch(f"/api/rules/{rule['id']}/status", json={"is_active": False}, headers={"If-Match": read})
+        assert late.status_code == 412
+        assert client.get(f"/api/rules/{rule['id']}").json()["is_active"] is True
+
+    def test_is_active_must_be_a_boolean(self, client: Client, pipeline: dict[str, Any]) -> None:
+        rule = add_rule(client, pipeline["id"])
+        assert client.patch(f"/api/rules/{rule['id']}/status", json={"is_active": "no"}).status_code == 422
+
+    def test_a_rule_that_no_longer_fits_cannot_be_switched_on(self, client: Client) -> None:
+        pipeline = create_pipeline(client)
+        rule = add_rule(client, pipeline["id"], "country = 'DE'", is_active=False)
+        path = f"/api/pipelines/{pipeline['id']}/schema"
+        without = {"schema": [field for field in FIELDS if field["name"] != "country"]}
+        plan = client.put(path, json=without).json()["plan"]
+        assert client.put(path, json=without, params={"confirm": plan["confirm"]}).status_code == 200
+        answer = client.patch(f"/api/rules/{rule['id']}/status", json={"is_active": True})
+        assert answer.status_code == 409
+        assert "does not fit schema version 2" in answer.json()["detail"]
+
+
+class TestCheck:
+    def test_a_good_expression(self, client: Client, pipeline: dict[str, Any]) -> None:
+        body = {"rule_expression": "amount > 100 AND country = 'DE'", "pipeline_id": pipeline["id"]}
+        answer = client.post("/api/rules/check", json=body)
+        assert (answer.status_code, answer.json()["valid"]) == (200, True)
+        assert answer.json()["columns"] == ["amount", "country"]
+
+    def test_a_bad_one_is_an_answer_too(self, client: Client) -> None:
+        body = {"rule_expression": "a > 1 AND b > 2", "schema": [{"name": "a", "type": "integer"}]}
+        answer = client.post("/api/rules/check", json=body)
+        assert (answer.status_code, answer.json()["valid"]) == (200, False)
+        (issue,) = answer.json()["issues"]
+        assert (issue["severity"], issue["start"], issue["end"]) == ("error", 10, 11)
+
+    @pytest.mark.parametrize("more", [{}, {"pipeline_id": 1, "schema": [{"name": "a", "type": "integer"}]}])
+    def test_needs_exactly_one_schema(self, client: Client, more: dict[str, Any]) -> None:
+        assert client.post("/api/rules/check", json={"rule_expression": "a > 1", **more}).status_code == 422
+
+    def test_a_schema_that_is_none_is_refused(self, client: Client) -> None:
+        body = {"rule_expression": "a > 1", "schema": [{"name": "a", "type": "banana"}]}
+        answer = client.post("/api/rules/check", json=body)
+        assert answer.status_code == 422
+        assert answer.json()["errors"][0]["pointer"] == "/schema/0/type"
