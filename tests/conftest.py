@@ -1,16 +1,20 @@
-"""Fixtures that need servers, Spark or shared data. Servers start once per session, on free ports, when first asked for."""
+"""Fixtures that need servers, Spark or shared data. Servers start when first asked for, once per session."""
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pyspark.sql import SparkSession
 
+from sentinel.localstack.java import find_java
 from sentinel.settings import PROJECT_ROOT, Settings
 from sentinel.stores.postgres.database import Database
 from sentinel.stores.postgres.migrate import ensure_tenant
+from sentinel.streaming.session import build_session
 from sentinel.testing.servers import ServerSet, start_servers
 
 
@@ -42,6 +46,17 @@ def tenant(settings: Settings) -> str:
     tenant_id = f"t{uuid.uuid4().hex[:12]}"
     ensure_tenant(settings.postgres, tenant_id, "test")
     return tenant_id
+
+
+@pytest.fixture(scope="session")
+def spark(settings: Settings) -> Iterator[SparkSession]:
+    """A local Spark session with the product's settings; one for the session."""
+    os.environ.setdefault("JAVA_HOME", str(find_java(settings.home).home))
+    session = build_session(
+        settings, app_name="tests", master="local[4]", extra={"spark.ui.enabled": "false", "spark.driver.memory": "1g"}
+    )
+    yield session
+    session.stop()
 
 
 @pytest.fixture(scope="session")

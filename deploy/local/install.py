@@ -55,12 +55,12 @@ def suitable_python():
     if OLDEST <= sys.version_info[:2] <= NEWEST:
         return sys.executable
     for minor in range(NEWEST[1], OLDEST[1] - 1, -1):
-        found = shutil.which("python3.%d" % minor)
+        found = shutil.which(f"python3.{minor}")
         if found:
             return found
     stop(
-        "Sentinel needs Python 3.11, 3.12 or 3.13; this is %s (%s). Install one of them, or name it: make PYTHON=/path/to/python3.12"
-        % (sys.version.split()[0], sys.executable)
+        f"Sentinel needs Python 3.11, 3.12 or 3.13; this is {sys.version.split()[0]} ({sys.executable}). "
+        "Install one of them, or name it: make PYTHON=/path/to/python3.12"
     )
     return None
 
@@ -72,9 +72,9 @@ def make_venv():
         import venv  # noqa: F401, PLC0415
     except ImportError as error:
         stop(
-            "this Python (%s) lacks the module %s, which Debian and Ubuntu ship apart: install the package "
-            "python3-venv (or python3.%d-venv), or use another Python: make PYTHON=/path/to/python3"
-            % (sys.executable, error.name, sys.version_info[1])
+            f"this Python ({sys.executable}) lacks the module {error.name}, which Debian and Ubuntu ship apart: "
+            f"install the package python3-venv (or python3.{sys.version_info[1]}-venv), or use another Python: "
+            "make PYTHON=/path/to/python3"
         )
     MARKER.unlink(missing_ok=True)
     configuration = VENV / "pyvenv.cfg"
@@ -117,7 +117,9 @@ def writable(path):
 def works(command):
     """Return whether a command ends with 0."""
     try:
-        return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode == 0
+        return (
+            subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode == 0
+        )
     except OSError:
         return False
 
@@ -127,18 +129,18 @@ def run(what, command, environment):
     say(what)
     code = subprocess.run(command, cwd=str(ROOT), env=environment, check=False).returncode
     if code != 0:
-        stop("%s failed (exit code %d, see above); repeat the command, what is there is kept" % (what, code))
+        stop(f"{what} failed (exit code {code}, see above); repeat the command, what is there is kept")
 
 
 def say(text):
     """Print a line of progress."""
-    sys.stderr.write("install: %s\n" % text)
+    sys.stderr.write(f"install: {text}\n")
     sys.stderr.flush()
 
 
 def stop(text):
     """End with an error."""
-    sys.stderr.write("error: %s\n" % text)
+    sys.stderr.write(f"error: {text}\n")
     sys.exit(1)
 
 

@@ -9,7 +9,6 @@ import importlib
 import sys
 from typing import Any
 
-import click
 import typer
 from typer.core import TyperGroup
 
@@ -33,6 +32,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "db-shell": ("sentinel.cli.database", "db_shell", "Open psql (or a client of our own) on the database."),
     "kafka-consume": ("sentinel.cli.kafka", "kafka_consume", "Show the records of a topic."),
     "producer": ("sentinel.cli.producer", "producer", "Send card transactions, or replay a file, into a topic."),
+    "keys": ("sentinel.cli.keys", "app", "Make, list and revoke API keys."),
     "lake": ("sentinel.cli.lake", "lake_app", "Query the lake with SQL: `sentinel lake query`."),
     "demo": ("sentinel.cli.demo", "demo", "Show the whole system at work in about three minutes."),
 }
@@ -41,11 +41,11 @@ VERBS: dict[str, tuple[str, str, str]] = {
 class Router(TyperGroup):
     """A group whose commands are looked up in `VERBS`."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: Any) -> list[str]:
         """Return the verbs in their order."""
         return list(VERBS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Import a verb and return its command."""
         if cmd_name not in VERBS:
             return None
@@ -60,12 +60,12 @@ class Router(TyperGroup):
         command.name = cmd_name
         return command
 
-    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the verbs with one line each, without importing them."""
-        click.echo("Usage: sentinel [VERB] --help\n\nSentinel: configuration-driven real-time detection.\n")
+        typer.echo("Usage: sentinel [VERB] --help\n\nSentinel: configuration-driven real-time detection.\n")
         width = max(map(len, VERBS)) + 2
         for verb, (_, _, line) in VERBS.items():
-            click.echo(f"  {verb:<{width}}{line}")
+            typer.echo(f"  {verb:<{width}}{line}")
 
 
 app = typer.Typer(cls=Router, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)

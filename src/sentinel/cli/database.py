@@ -19,7 +19,8 @@ from sentinel.stores.postgres.database import first_line
 
 _SEARCH_PATH = "public, sentinel"
 _DESCRIBE = """
-SELECT schemaname AS schema, tablename AS name, 'table' AS kind FROM pg_tables WHERE schemaname IN ('sentinel', 'public')
+SELECT schemaname AS schema, tablename AS name, 'table' AS kind FROM pg_tables
+WHERE schemaname IN ('sentinel', 'public')
 UNION ALL SELECT schemaname, viewname, 'view' FROM pg_views WHERE schemaname = 'public' ORDER BY 1, 2
 """
 _HELP = "End a statement with a semicolon. \\d lists tables, \\q ends."

@@ -65,5 +65,3 @@ def _line(record: Message, values_only: bool) -> str:
     value = record.value()
     text = "<tombstone>" if value is None else value.decode(errors="backslashreplace")
     return text if values_only else f"{record.partition()}:{record.offset()}\t{text}"
-
-

@@ -5,12 +5,10 @@ from __future__ import annotations
 from sentinel.localstack.java import find_java
 from sentinel.localstack.jobs import spark_environment
 from sentinel.localstack.paths import package_dir
-from sentinel.localstack.ports import choose_port
+from sentinel.localstack.ports import choose_port, is_free
 from sentinel.localstack.program import Program
 from sentinel.localstack.stack import Stack
 from sentinel.localstack.supervision import wait_until
-from sentinel.errors import StoreUnavailableError
-from sentinel.localstack.ports import is_free
 
 MASTER, WORKER = "spark-master", "spark-worker"
 _PORTS: dict[str, int | None] = {
@@ -73,6 +71,6 @@ def _wait(stack: Stack, name: str) -> None:
     wait_until(
         lambda: "nothing listens yet" if is_free(stack.state.ports[name]) else None,
         _READY_SECONDS,
-        lambda: False,
-        lambda reason: StoreUnavailableError(name, f"{reason}; see `sentinel logs {name}`"),
+        lambda: stack.supervisor.has_failed(name),
+        lambda reason: stack.supervisor.complaint(name, name, reason),
     )

@@ -62,7 +62,8 @@ def read_lock(path: Path = LOCK_FILE) -> list[Jar]:
             raise ConfigurationError(
                 f"{path.name}, line {number}: expected `group:artifact:version[:classifier] sha256 set`, found {line!r}"
             )
-        jars.append(Jar(*coordinates[:3], coordinates[3] if len(coordinates) == 4 else "", fields[1], fields[2]))
+        group, artifact, version, *classifier = coordinates
+        jars.append(Jar(group, artifact, version, "".join(classifier), fields[1], fields[2]))
     return jars
 
 

@@ -16,7 +16,7 @@ from sentinel.localstack.program import Program
 from sentinel.localstack.services import python_path
 from sentinel.settings import PROJECT_ROOT, Settings
 
-_SCRIPT = Path("jobs") / "detect.py"
+_SCRIPT = PROJECT_ROOT / "jobs" / "detect.py"
 _LOGGING = PROJECT_ROOT / "src" / "sentinel" / "streaming" / "log4j2.properties"
 # An end within this time counts as a failed start: the next one comes after a growing delay.
 _START_SECONDS = 30
@@ -27,7 +27,9 @@ def job_name(pipeline_ids: Sequence[int]) -> str:
     return "job-" + ("-".join(map(str, sorted(set(pipeline_ids)))) or "all")
 
 
-def job_program(pipeline_ids: Sequence[int], settings: Settings, *, master: str = "") -> Program:
+def job_program(
+    pipeline_ids: Sequence[int], settings: Settings, *, master: str = "", script: Path = _SCRIPT
+) -> Program:
     """Return the job of these pipelines (none: all of the tenant) as a program.
 
     Raises:
@@ -47,9 +49,9 @@ def job_program(pipeline_ids: Sequence[int], settings: Settings, *, master: str 
     return Program(
         name=job_name(pipeline_ids),
         argv=(
-            *(sys.executable, "-m", "sentinel.localstack.job_runner", _SCRIPT.name),
+            *(sys.executable, "-m", "sentinel.localstack.job_runner", script.name),
             *spark_submit(settings, master=master),
-            *(str(PROJECT_ROOT / _SCRIPT), *arguments),
+            *(str(script), *arguments),
         ),
         directory=settings.home,
         environment=spark_environment(settings, java),

@@ -11,17 +11,17 @@ from typing import Protocol, TextIO
 class Report(Protocol):
     """Tells a person what is going on."""
 
-    def __call__(self, text: str) -> None:
+    def __call__(self, text: str, /) -> None:
         """Say that something has happened; stays visible."""
 
 
-def plain_report(text: str) -> None:
+def plain_report(text: str, /) -> None:
     """Write one line to standard error."""
     sys.stderr.write(text + "\n")
     sys.stderr.flush()
 
 
-def silent_report(_text: str) -> None:
+def silent_report(_text: str, /) -> None:
     """Say nothing."""
 
 
@@ -51,7 +51,13 @@ def counted(label: str, total: int, report: Report, stream: TextIO = sys.stderr)
     from rich.console import Console  # noqa: PLC0415 - only on a terminal; costs 50 ms of every command otherwise
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
 
-    columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.fields[text]}"))
+    columns = (
+        TextColumn(label),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[text]}"),
+    )
     with Progress(*columns, console=Console(file=stream)) as bar:
         task = bar.add_task(label, total=total, text="")
 

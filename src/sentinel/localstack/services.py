@@ -9,7 +9,7 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sentinel.errors import ConfigurationError, StoreUnavailableError
+from sentinel.errors import ConfigurationError
 from sentinel.localstack.paths import StackPaths
 from sentinel.localstack.ports import is_free
 from sentinel.localstack.program import Program
@@ -102,10 +102,8 @@ def start_service(service: Service, settings: Settings, supervisor: Supervisor, 
     wait_until(
         lambda: _answers(f"{url}{service.health}"),
         _READY_SECONDS,
-        lambda: False,
-        lambda reason: StoreUnavailableError(
-            service.label, f"{reason}; see its log with `sentinel logs {service.name}`"
-        ),
+        lambda: supervisor.has_failed(service.name),
+        lambda reason: supervisor.complaint(service.name, service.label, reason),
     )
     return url
 

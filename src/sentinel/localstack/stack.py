@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from sentinel.errors import ConfigurationError, NotFoundError, StoreUnavailableError
+from sentinel.errors import NotFoundError
 from sentinel.localstack.jars import ensure_jars
 from sentinel.localstack.java import find_java
 from sentinel.localstack.paths import StackPaths, jars_root
@@ -157,18 +157,9 @@ class Stack:
         self.save()
 
     def _wait(self, context: ServerContext, server: Server, seconds: float = READY_SECONDS) -> None:
-        wait_until(lambda: server.probe(context), seconds, lambda: self._died(server.name), self._complain(server))
-
-    def _died(self, name: str) -> bool:
-        state = self.supervisor.states().get(name)
-        return state is None or state.state == "fatal"
-
-    def _complain(self, server: Server) -> Callable[[str], Exception]:
-        def complain(reason: str) -> Exception:
-            log = self.paths.logs / f"{server.name}.log"
-            tail = log.read_text(errors="replace").strip().splitlines()[-5:] if log.exists() else []
-            quoted = "".join(f"\n  {line}" for line in tail)
-            return StoreUnavailableError(server.label, f"{reason}; its log {log} ends with:{quoted}")
-
-        return complain
-
+        wait_until(
+            lambda: server.probe(context),
+            seconds,
+            lambda: server.name not in self.supervisor.states(),
+            lambda reason: self.supervisor.complaint(server.name, server.label, reason),
+        )

@@ -139,6 +139,18 @@ class Supervisor:
         self.stop(name)
         self._call("removeProcessGroup", name, harmless=(_BAD_NAME,))
 
+    def has_failed(self, name: str) -> bool:
+        """Return whether the program ended instead of starting; it may be started again later."""
+        state = self.states().get(name)
+        return state is None or state.state in {"backoff", "fatal", "exited"}
+
+    def complaint(self, name: str, label: str, reason: str) -> StoreUnavailableError:
+        """Return the error that a program does not answer, with the end of its log."""
+        log = self.paths.logs / f"{name}.log"
+        tail = log.read_text(errors="replace").strip().splitlines()[-5:] if log.exists() else []
+        quoted = "".join(f"\n  {line}" for line in tail)
+        return StoreUnavailableError(label, f"{reason}; its log {log} ends with:{quoted}")
+
     def _load(self, name: str) -> None:
         """Make it know the program; a changed section replaces the one it knows, unless that runs."""
         _added, changed, _removed = self._call("reloadConfig")[0]
@@ -236,6 +248,7 @@ class Supervisor:
         with contextlib.suppress(psutil.Error, OSError):
             return process.environ().get(MARK, "").startswith(f"{self.paths.home}|")
         return False
+
 
 def wait_until(
     probe: Callable[[], str | None],

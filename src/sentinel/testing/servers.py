@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -82,7 +82,7 @@ def start_servers(home: Path, names: Sequence[str] = ALL, *, migrate: bool = Tru
 
 
 @contextlib.contextmanager
-def own_environment(home: Path):  # type: ignore[no-untyped-def]  # noqa: ANN201
+def own_environment(home: Path) -> Iterator[None]:
     """Replace the `SENTINEL_*` variables by the home and the jars that the checkout has fetched already."""
     before = {name: value for name, value in os.environ.items() if name.startswith("SENTINEL_")}
     jars = before.get("SENTINEL_JARS_DIR") or str(jars_root(PROJECT_ROOT / ".sentinel"))

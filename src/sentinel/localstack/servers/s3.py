@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import boto3
-from botocore.client import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import SecretStr
 
 from sentinel.localstack.jars import class_path
 from sentinel.localstack.program import Program
+from sentinel.localstack.s3_client import s3_client
 from sentinel.localstack.servers.base import ServerContext, java_properties
 from sentinel.localstack.state import write_private
-from sentinel.settings import Settings
+from sentinel.settings import LakeSettings, Settings
+
+if TYPE_CHECKING:  # stubs only, see s3_client
+    from mypy_boto3_s3 import S3Client
 
 _HEAP = "192m"
 
@@ -72,13 +76,10 @@ class S3Server:
         if bucket and bucket not in {found["Name"] for found in client.list_buckets()["Buckets"]}:
             client.create_bucket(Bucket=bucket)
 
-    def _client(self, context: ServerContext):  # type: ignore[no-untyped-def]  # noqa: ANN202
-        config = Config(connect_timeout=2, read_timeout=5, retries={"max_attempts": 0}, s3={"addressing_style": "path"})
-        return boto3.client(
-            "s3",
-            endpoint_url=f"http://127.0.0.1:{context.port('s3')}",
-            aws_access_key_id=context.secret("s3_access"),
-            aws_secret_access_key=context.secret("s3_secret"),
-            region_name="us-east-1",
-            config=config,
+    def _client(self, context: ServerContext) -> S3Client:
+        lake = LakeSettings(
+            endpoint=f"http://127.0.0.1:{context.port('s3')}",
+            access_key=context.secret("s3_access"),
+            secret_key=SecretStr(context.secret("s3_secret")),
         )
+        return s3_client(lake, connect_seconds=2, read_seconds=5)
