@@ -43,10 +43,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         backend.open()
         try:
-            backend.check_role()
-        except StoreUnavailableError as error:
-            _LOG.warning("starting without PostgreSQL: %s", error)
-        try:
+            try:
+                backend.check_role()
+            except StoreUnavailableError as error:
+                _LOG.warning("starting without PostgreSQL: %s", error)
             yield
         finally:
             backend.close()

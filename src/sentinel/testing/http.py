@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 import time
@@ -24,7 +25,7 @@ def serve(app: Any) -> Iterator[str]:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
         listener.bind(("127.0.0.1", 0))
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread = threading.Thread(target=_run, args=(server, listener), daemon=True)
         thread.start()
         try:
             _wait(server, thread)
@@ -32,6 +33,12 @@ def serve(app: Any) -> Iterator[str]:
         finally:
             server.should_exit = True
             thread.join(_START_SECONDS)
+
+
+def _run(server: uvicorn.Server, listener: socket.socket) -> None:
+    # uvicorn leaves the process when an application does not start; here it is a thread of the test's.
+    with contextlib.suppress(SystemExit):
+        server.run(sockets=[listener])
 
 
 def _wait(server: uvicorn.Server, thread: threading.Thread) -> None:
