@@ -13,7 +13,7 @@ from sentinel.streaming.wire import infinite, never_null, unfit, wire_type
 
 WHITE_SPACE = " \t\r\n"
 SHOWN_CHARACTERS = 120
-NAN_TOKEN = r"[:\[,]\s*[-+]?(NaN|Infinity|INF)\s*[,\]}]"
+NAN_PATTERN = r"[:\[,]\s*[-+]?(NaN|Infinity|INF)\s*[,\]}]"
 NAN_TEXT = r"(?i)^[-+]?(nan|inf|infinity)$"
 
 
@@ -48,7 +48,7 @@ def diagnose(
         .when(~F.is_valid_utf8(text), verdict(cause.INVALID_UTF8))
         .when(not_json, verdict(cause.NOT_JSON, detail=not_json_detail(text, head)))
         .when(~F.startswith(head, F.lit("{")), verdict(cause.NOT_AN_OBJECT, detail=root_kind(head)))
-        .otherwise(first_fault(text, texts["_v"][0], wire["_v"][0], schema, json_options))
+        .otherwise(first_fault(text, F.get(texts["_v"], F.lit(0)), F.get(wire["_v"], F.lit(0)), schema, json_options))
     )
 
 
@@ -75,7 +75,7 @@ def not_json_detail(text: Column, head: Column) -> Column:
     opened = F.length(F.regexp_replace(text, F.lit(r"[^\[{]"), F.lit("")))
     return (
         F.when(F.startswith(head, F.lit("\ufeff")), F.lit("it begins with a byte order mark"))
-        .when(text.rlike(NAN_TOKEN), F.lit("it contains NaN or Infinity, which JSON does not know"))
+        .when(text.rlike(NAN_PATTERN), F.lit("it contains NaN or Infinity, which JSON does not know"))
         .when(opened > 990, F.lit("it is nested deeper than 1000 levels, or not well-formed"))
         .when(
             F.startswith(head, F.lit("{")) & ~F.endswith(tail, F.lit("}")),
@@ -178,7 +178,12 @@ def judge(fact: Column, keys: Column) -> Column:
         F.when(F.array_contains(keys, fact["name"]), F.concat(name, F.lit(" is null")))
         .when(
             F.size(near) > 0,
-            F.concat(name, F.lit(" is missing; the record has `"), near[0], F.lit("`, and upper and lower case count")),
+            F.concat(
+                name,
+                F.lit(" is missing; the record has `"),
+                F.get(near, F.lit(0)),
+                F.lit("`, and upper and lower case count"),
+            ),
         )
         .otherwise(F.concat(name, F.lit(" is missing")))
     )

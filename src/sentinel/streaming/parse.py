@@ -52,45 +52,21 @@ def parse(
     Raises:
         ConfigurationError: The event time field is neither a timestamp nor a date.
     """
-    read = records.select("value", "partition", "offset", "timestamp", read_wire(schema, config).alias("_wire"))
-    wire, event = F.col("_wire"), F.col("event")
-    checked = read.select(
-        "value",
-        "partition",
-        "offset",
-        "timestamp",
-        F.when(sound(wire, schema), event_struct(wire["_v"][0], schema)).alias("event"),
-        F.when(
-            ~sound(wire, schema),
-            diagnose(
-                F.col("value"),
-                wire,
-                schema,
-                max_record_bytes=config.max_record_bytes,
-                json_options=JSON_OPTIONS,
-            ),
-        ).alias("_fault"),
-    )
-    identified = checked.select(
-        "value",
-        "partition",
-        "offset",
-        "timestamp",
-        "event",
-        event_id(event, schema, topic, source_epoch).alias("event_id"),
-        event_time(event, schema).alias("event_time"),
-        "_fault",
-    )
-    fault = F.coalesce(F.col("_fault"), late_fault(schema, config))
-    judged = identified.select(
-        "value", "partition", "offset", "timestamp", "event", "event_id", "event_time", fault.alias("_fault")
+    place = [F.col(name) for name in ("value", "partition", "offset", "timestamp")]
+    read = records.select(*place, read_wire(schema, config).alias("_wire"))
+    wire, values = F.col("_wire"), F.get(F.col("_wire")["_v"], F.lit(0))
+    identity, time = event_id(values, schema, topic, source_epoch), event_time(values, schema)
+    broken = diagnose(F.col("value"), wire, schema, max_record_bytes=config.max_record_bytes, json_options=JSON_OPTIONS)
+    judged = read.select(
+        *place,
+        event_struct(values, schema).alias("event"),
+        identity.alias("event_id"),
+        time.alias("event_time"),
+        F.when(~sound(wire, schema), broken).otherwise(late_fault(identity, time, schema, config)).alias("_fault"),
     )
     return judged.select(
-        "value",
-        "partition",
-        "offset",
-        "timestamp",
-        F.when(F.col("_fault").isNull(), event).alias("event"),
+        *place,
+        F.when(F.col("_fault").isNull(), F.col("event")).alias("event"),
         "event_id",
         "event_time",
         F.col("_fault.cause").alias("cause"),
@@ -112,7 +88,7 @@ def sound(wire: Column, schema: EventSchema) -> Column:
 
     True or false, never null.
     """
-    values = wire["_v"][0]
+    values = F.get(wire["_v"], F.lit(0))
     checks = [wire["_bad"].isNull(), F.size(wire["_v"]) == 1, values.isNotNull()]
     checks += [values[field.name].isNotNull() for field in schema if not field.nullable]
     faults = [
@@ -130,17 +106,18 @@ def event_struct(values: Column, schema: EventSchema) -> Column:
     return F.struct(*[convert(values[field.name], field.type).alias(field.name) for field in schema])
 
 
-def event_id(event: Column, schema: EventSchema, topic: str, source_epoch: int) -> Column:
+def event_id(values: Column, schema: EventSchema, topic: str, source_epoch: int) -> Column:
     """Return the identity of an event. It never depends on a batch, so replays find the same."""
     source = f"{topic}@{source_epoch}" if source_epoch else topic
     place = F.concat_ws("/", F.lit(source), F.col("partition").cast("string"), F.col("offset").cast("string"))
-    if schema.event_id is None:
+    field = schema.event_id
+    if field is None:
         return place
-    given = event[schema.event_id.name].cast("string")
+    given = convert(values[field.name], field.type).cast("string")
     return F.when(F.length(given) > 0, given).otherwise(place)
 
 
-def event_time(event: Column, schema: EventSchema) -> Column:
+def event_time(values: Column, schema: EventSchema) -> Column:
     """Return the event time, or the record's timestamp."""
     field = schema.event_time
     if field is None:
@@ -149,15 +126,17 @@ def event_time(event: Column, schema: EventSchema) -> Column:
         raise ConfigurationError(
             f"the event time field {field.name!r} is of type {field.type}; it must be a timestamp or a date"
         )
-    return F.coalesce(event[field.name].cast("timestamp"), F.col("timestamp"))
+    return F.coalesce(convert(values[field.name], field.type).cast("timestamp"), F.col("timestamp"))
 
 
-def late_fault(schema: EventSchema, config: PipelineConfig) -> Column:
+def late_fault(identity: Column, time: Column, schema: EventSchema, config: PipelineConfig) -> Column:
     """Return the verdict on what can only be judged once the event is there: its time and its id."""
-    time, timestamp = F.col("event_time"), F.col("timestamp")
     field = F.lit(schema.event_time.name if schema.event_time else None).cast("string")
-    seconds, ahead = F.unix_seconds(time), F.unix_seconds(time) - F.unix_seconds(timestamp)
-    outside = (seconds < EVENT_TIME_FROM) | (seconds >= EVENT_TIME_BEFORE)
+    ahead = F.unix_seconds(time) - F.unix_seconds("timestamp")
+    tolerance = config.future_tolerance_seconds
+    outside = (time < F.timestamp_seconds(F.lit(EVENT_TIME_FROM))) | (
+        time >= F.timestamp_seconds(F.lit(EVENT_TIME_BEFORE))
+    )
     fault = F.when(
         outside,
         verdict(
@@ -166,25 +145,23 @@ def late_fault(schema: EventSchema, config: PipelineConfig) -> Column:
             detail=F.concat(F.lit("the event time is "), time.cast("string")),
         ),
     ).when(
-        ahead > config.future_tolerance_seconds,
+        ahead > tolerance,
         verdict(
             DeadLetterCause.EVENT_TIME_IN_FUTURE,
             field=field,
             detail=F.format_string(
-                f"the event time is %d s after the record's timestamp; {config.future_tolerance_seconds} s are tolerated",
-                ahead,
+                f"the event time is %d s after the record's timestamp; {tolerance} s are tolerated", ahead
             ),
         ),
     )
     if schema.event_id is not None:
-        characters = F.length(F.col("event_id"))
         fault = fault.when(
-            characters > MAX_EVENT_ID_CHARACTERS,
+            F.length(identity) > MAX_EVENT_ID_CHARACTERS,
             verdict(
                 DeadLetterCause.OUT_OF_RANGE,
                 field=F.lit(schema.event_id.name),
                 detail=F.format_string(
-                    f"the event id has %d characters; {MAX_EVENT_ID_CHARACTERS} are allowed", characters
+                    f"the event id has %d characters; {MAX_EVENT_ID_CHARACTERS} are allowed", F.length(identity)
                 ),
             ),
         )

@@ -34,21 +34,19 @@ def wire_type(kind: FieldType) -> str:
 
 def convert(value: Column, kind: FieldType) -> Column:
     """Return a wire value as its type; null where it does not fit. Never throws."""
+    if plain(kind):
+        return value
     match kind:
         case ArrayType(element):
-            return value if plain(element) else F.transform(value, lambda item: convert(item, element))
+            return F.transform(value, lambda item: convert(item, element))
         case StructType(fields):
-            if plain(kind):
-                return value
             inner = [convert(value[name], of).alias(name) for name, of in fields]
             return F.when(value.isNotNull(), F.struct(*inner))
         case DecimalType():
             return exact_decimal(value, kind)
-        case ScalarType("timestamp"):
-            return timestamp(value)
         case ScalarType("date"):
             return F.when((F.length(value) == 10) & dashed(value), value.try_cast("date"))
-    return value
+    return timestamp(value)
 
 
 def plain(kind: FieldType) -> bool:
