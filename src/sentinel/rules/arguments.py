@@ -54,11 +54,6 @@ _FORMAT_PART = re.compile(
 )
 
 
-def describes_number(kind: Kind) -> bool:
-    """Tell whether a cast would make an argument fit."""
-    return is_numeric(kind)
-
-
 def check_argument(argument: Argument, bound: Bound, function: str, report: Report) -> bool:
     """Report an argument that does not fit; tell whether it does."""
     if isinstance(bound.kind, UnknownType):
@@ -95,7 +90,7 @@ def _report_kind(argument: Argument, bound: Bound, function: str, report: Report
     report.error("argument-type", bound.start, bound.end, message, way_out)
 
 
-def _check_literal(argument: Argument, bound: Bound, function: str, report: Report) -> bool:
+def _check_literal(argument: Argument, bound: Bound, function: str, report: Report) -> bool:  # noqa: PLR0911 - one per kind
     value = bound.literal
     wants_text = argument.accepts is not Accepts.LITERAL_SMALL
     fits = isinstance(value, str) if wants_text else isinstance(value, int) and not isinstance(value, bool)
@@ -150,7 +145,7 @@ def checked_regex(bound: Bound, report: Report) -> Pattern | None:
     return pattern
 
 
-def handed_over(argument: Argument, bound: Bound, common_kind: Kind) -> str:
+def handed_over(argument: Argument, bound: Bound, common_kind: Kind) -> str:  # noqa: PLR0911 - one per kind
     """Return the SQL of a checked argument in the form the function takes.
 
     Args:

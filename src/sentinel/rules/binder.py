@@ -16,7 +16,7 @@ from sentinel.domain.event_schema import ArrayType, DecimalType, EventSchema, St
 from sentinel.rules import operators, syntax
 from sentinel.rules.bound import Bound
 from sentinel.rules.calls import bind_call, find_function
-from sentinel.rules.coercion import CAST_TARGETS, as_small, cast_sql, castable, coerce, without_nan
+from sentinel.rules.coercion import CAST_TARGETS, as_moment_literal, as_small, cast_sql, castable, coerce, without_nan
 from sentinel.rules.functions.dates import TRUNCATIONS, UNITS
 from sentinel.rules.limits import MAX_COMPILED_LENGTH, MAX_TEXT_GROWTH
 from sentinel.rules.literals import (
@@ -129,7 +129,7 @@ class Binder:
     # Values
 
     @staticmethod
-    def literal(node: syntax.Literal) -> Bound:
+    def literal(node: syntax.Literal) -> Bound:  # noqa: PLR0911 - one per kind
         """Bind a literal; integers beyond 64 bits are decimals, as in Spark."""
         value = node.value
         if isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63:
@@ -249,7 +249,7 @@ class Binder:
         bound = [self.bind(argument) for argument in arguments]
         if function is None:
             return operators.unknown(node.start, node.end)
-        made = bind_call(function, bound, node.start, node.name_end, node.end, self.report)
+        made = bind_call(function, bound, node, self.report)
         if made.constant and bound and is_moment(made.kind):
             self.constant_moment(made, any(b.kind == STRING and not b.is_literal for b in bound))
         return made
@@ -280,7 +280,7 @@ class Binder:
                 self.report.error("cast-type", operand.start, operand.end, message)
             return operators.unknown(node.start, node.end)
         if is_moment(target) and operand.constant and operand.kind == STRING:
-            moment = operators.as_moment_literal(operand, target)
+            moment = as_moment_literal(operand, target)
             if moment is None:
                 self.constant_moment(replace(operand, start=node.start, end=node.end), True)
                 return operators.unknown(node.start, node.end)
@@ -340,8 +340,9 @@ class Binder:
         if sql == "NULL":
             sql = "CAST(NULL AS BOOLEAN)"
         negation = "NOT " if node.negated else ""
+        test = "NULL" if node.test == "UNKNOWN" else node.test
         return replace(
-            operand, kind=BOOLEAN, sql=f"({sql} IS {negation}{node.test})", is_literal=False, literal=None, growth=0.0
+            operand, kind=BOOLEAN, sql=f"({sql} IS {negation}{test})", is_literal=False, literal=None, growth=0.0
         )
 
     def between(self, node: syntax.Between) -> Bound:
@@ -391,13 +392,12 @@ class Binder:
             values.append(self.bind(node.otherwise))
         settled, kind = operators.aligned(values, self.report, "CASE")
         settled = [coerce(value, kind) if value.kind == NULL else value for value in settled]
-        branches = "".join(
-            f" WHEN {condition.sql} THEN {value.sql}" for condition, value in zip(conditions, settled, strict=False)
-        )
-        otherwise = f" ELSE {settled[-1].sql}" if node.otherwise is not None else ""
+        # when(...) is the same expression as CASE; Catalyst's JSON form of CASE doubles with every level of nesting.
+        branches = [sql for pair in zip(conditions, settled, strict=False) for sql in (pair[0].sql, pair[1].sql)]
+        otherwise = [settled[-1].sql] if node.otherwise is not None else []
         return Bound(
             kind,
-            f"CASE{branches}{otherwise} END",
+            f"when({', '.join([*branches, *otherwise])})",
             node.start,
             node.end,
             constant=all(part.constant for part in (*conditions, *settled)),

@@ -16,7 +16,8 @@ from sentinel.rules.functions.base import Accepts
 from sentinel.rules.functions.trying import OPERATOR_OF
 from sentinel.rules.limits import MAX_TEXT_GROWTH
 from sentinel.rules.report import Report
-from sentinel.rules.types import FLOAT, INTEGER, NULL, Kind, UnknownType
+from sentinel.rules.syntax import Call
+from sentinel.rules.types import FLOAT, INTEGER, NULL, UNKNOWN, Kind, UnknownType
 
 _CLOCK = "A rule sees the event and no clock, so that it gives the same verdict for ever."
 _AGGREGATE = "A rule sees one event, so it has no aggregates and no windows."
@@ -88,10 +89,9 @@ def find_function(name: str, start: int, end: int, report: Report) -> RuleFuncti
     return function
 
 
-def bind_call(
-    function: RuleFunction, arguments: Sequence[Bound], start: int, name_end: int, end: int, report: Report
-) -> Bound:
+def bind_call(function: RuleFunction, arguments: Sequence[Bound], node: Call, report: Report) -> Bound:
     """Bind a call whose arguments are bound."""
+    start, name_end, end = node.start, node.name_end, node.end
     if not _counted(function, arguments, start, name_end, report):
         return operators.unknown(start, end)
     if function.name in OPERATOR_OF:
@@ -106,7 +106,7 @@ def bind_call(
     settled, kind = _aligned(function, list(arguments), report)
     if isinstance(kind, UnknownType) and any(not isinstance(a.kind, UnknownType) for a in arguments):
         return operators.unknown(start, end)
-    made = _made(function, settled, kind, start, end, report)
+    made = replace(_made(function, settled, kind, report), start=start, end=end)
     if made.growth > MAX_TEXT_GROWTH:
         message = f"The text that {function.name} makes may be {made.growth:.0f} times as large as the event."
         report.error("grows-too-large", start, end, message, f"At most {MAX_TEXT_GROWTH:.0f} times are allowed.")
@@ -137,13 +137,13 @@ def _aligned(function: RuleFunction, arguments: list[Bound], report: Report) -> 
         if kind not in (element, NULL) and not isinstance(kind, UnknownType):
             message = f"{function.name} looks for {element} values, not {value.kind}."
             report.error("type-mismatch", value.start, value.end, message, f"try_cast(... AS {element})")
-            return arguments, operators.UNKNOWN
+            return arguments, UNKNOWN
         arguments[place] = value
         return arguments, kind
     if Accepts.SAME_ARRAY in accepts and arguments[0].kind != arguments[1].kind:
         message = f"{function.name} takes arrays of one type, not {arguments[0].kind} and {arguments[1].kind}."
         report.error("type-mismatch", arguments[1].start, arguments[1].end, message)
-        return arguments, operators.UNKNOWN
+        return arguments, UNKNOWN
     together = [position for position, accept in enumerate(accepts) if accept is Accepts.SAME]
     if not together:
         return arguments, NULL
@@ -153,9 +153,7 @@ def _aligned(function: RuleFunction, arguments: list[Bound], report: Report) -> 
     return arguments, kind
 
 
-def _made(
-    function: RuleFunction, arguments: Sequence[Bound], kind: Kind, start: int, end: int, report: Report
-) -> Bound:
+def _made(function: RuleFunction, arguments: Sequence[Bound], kind: Kind, report: Report) -> Bound:
     sql = [handed_over(function.argument(i), argument, kind) for i, argument in enumerate(arguments)]
     for position, argument in enumerate(arguments):
         if function.argument(position).accepts is Accepts.REGEX:
@@ -175,8 +173,8 @@ def _made(
     return Bound(
         result,
         expanded,
-        start,
-        end,
+        0,
+        0,
         constant=all(argument.constant for argument in arguments),
         narrow=function.narrow or (result == INTEGER and not numbers and _all_narrow(arguments)),
         infinite=result == FLOAT,

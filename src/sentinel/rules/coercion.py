@@ -1,4 +1,4 @@
-"""Turn one type into another without ever throwing: explicit casts, so that Catalyst has no reason to insert its own."""
+"""Turn one type into another without ever throwing: explicit casts, so that Catalyst inserts none of its own."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def as_calendar(bound: Bound) -> str:
     if bound.in_calendar or not is_moment(bound.kind):
         return coerce(bound, TIMESTAMP).sql if isinstance(bound.kind, NullType) else bound.sql
     first, last = (_FIRST_DAY, _LAST_DAY) if bound.kind == DATE else (_FIRST_MOMENT, _LAST_MOMENT)
-    return f"CASE WHEN {bound.sql} >= {first} AND {bound.sql} <= {last} THEN {bound.sql} END"
+    return f"when({bound.sql} >= {first} AND {bound.sql} <= {last}, {bound.sql})"
 
 
 def without_nan(sql: str) -> str:
@@ -141,4 +141,4 @@ def short_text(bound: Bound, limit: int | None) -> str:
     """Return the SQL of a text that is null where it has more characters than a pattern may be matched against."""
     if limit is None or bound.is_literal:
         return bound.sql
-    return f"CASE WHEN length({bound.sql}) <= {limit} THEN {bound.sql} END"
+    return f"when(length({bound.sql}) <= {limit}, {bound.sql})"

@@ -1,8 +1,8 @@
 """Split a rule expression into tokens: the subset of Spark's lexical grammar that a rule may use.
 
-An allowlist of characters: what is not named here is refused with its place (comments, hints, parameter markers, session
-variables, semicolons, look-alike letters), so none of it reaches a parser, neither ours nor Spark's. Literals are
-decoded as Spark's `unescapeSQLString` does (sql/api, ParserUtils.scala).
+An allowlist of characters: what is not named here is refused with its place (comments, hints, parameter markers,
+session variables, semicolons, look-alike letters), so none of it reaches a parser, neither ours nor Spark's. Literals
+are decoded as Spark's `unescapeSQLString` does (sql/api, ParserUtils.scala).
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ class Token:
     Attributes:
         text: As written, but the plain name for a quoted name.
         value: The decoded value of a number or text.
+        word: The upper-case word, or the symbol; empty for quoted names and literals, which are never keywords.
     """
 
     kind: TokenKind
@@ -41,11 +42,7 @@ class Token:
     start: int
     end: int
     value: str | int | float | Decimal | None = None
-
-    @property
-    def word(self) -> str:
-        """The upper-case word, or the symbol; empty for names and literals, which are never keywords."""
-        return self.text.upper() if self.kind in (TokenKind.WORD, TokenKind.SYMBOL) else ""
+    word: str = ""
 
 
 _SPACE = re.compile(r"[ \t\r\n]+")
@@ -89,7 +86,7 @@ def tokenize(text: str) -> tuple[list[Token], list[Issue]]:
     return tokens, issues
 
 
-def _next(text: str, at: int) -> tuple[Token | None, Issue | None, int]:
+def _next(text: str, at: int) -> tuple[Token | None, Issue | None, int]:  # noqa: PLR0911 - one per kind of token
     for opening in ("--", "/*"):
         if text.startswith(opening, at):
             return None, _refusal(opening, at, len(text)), len(text)
@@ -97,7 +94,7 @@ def _next(text: str, at: int) -> tuple[Token | None, Issue | None, int]:
         value = raw.group(1) if raw.group(1) is not None else raw.group(2)
         return _text_token(text, at, raw.end(), value)
     if (word := _WORD.match(text, at)) is not None:
-        return Token(TokenKind.WORD, word.group(), at, word.end()), None, word.end()
+        return Token(TokenKind.WORD, word.group(), at, word.end(), word=word.group().upper()), None, word.end()
     if text[at].isascii() and (text[at].isdigit() or re.match(r"\.\d", text[at : at + 2])):
         return _number(text, at)
     if text[at] in "'\"":
@@ -107,7 +104,7 @@ def _next(text: str, at: int) -> tuple[Token | None, Issue | None, int]:
             return Token(TokenKind.QUOTED, quoted.group(1), at, quoted.end()), None, quoted.end()
         return None, _unclosed("`", at, len(text)), len(text)
     if (symbol := _SYMBOL.match(text, at)) is not None:
-        return Token(TokenKind.SYMBOL, symbol.group(), at, symbol.end()), None, symbol.end()
+        return Token(TokenKind.SYMBOL, symbol.group(), at, symbol.end(), word=symbol.group()), None, symbol.end()
     if text[at] in _REFUSED:
         return None, _refusal(text[at], at, at + 1), at + 1
     return None, _odd_character(text, at), at + 1

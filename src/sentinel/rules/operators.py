@@ -178,9 +178,8 @@ def _number_arithmetic(operator: str, left: Bound, right: Bound) -> Bound:
         first, second = coerce(left, FLOAT), coerce(right, FLOAT)
         return _float_result(operator, name, first, second)
     if left.kind == INTEGER and right.kind == INTEGER:
-        first = f"CAST({left.sql} AS BIGINT)" if left.narrow and right.narrow else left.sql
-        kind: Kind = FLOAT if operator == "/" else INTEGER
-        return _made(kind, f"{name}({first}, {right.sql})", left, right)
+        wide = f"CAST({left.sql} AS BIGINT)" if left.narrow and right.narrow else left.sql
+        return _made(FLOAT if operator == "/" else INTEGER, f"{name}({wide}, {right.sql})", left, right)
     kind = arithmetic_decimal(operator, as_decimal(left.kind), as_decimal(right.kind))
     return _made(kind, f"{name}({left.sql}, {right.sql})", left, right)
 

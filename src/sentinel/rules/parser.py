@@ -14,48 +14,13 @@ from sentinel.rules.lexer import Token, TokenKind, tokenize
 from sentinel.rules.limits import MAX_DEPTH, MAX_IN_ITEMS
 from sentinel.rules.syntax import Node
 
-KEYWORDS = frozenset(
-    [
-        "AND",
-        "OR",
-        "NOT",
-        "BETWEEN",
-        "IN",
-        "LIKE",
-        "ILIKE",
-        "RLIKE",
-        "REGEXP",
-        "IS",
-        "NULL",
-        "TRUE",
-        "FALSE",
-        "CASE",
-        "WHEN",
-        "THEN",
-        "ELSE",
-        "END",
-        "CAST",
-        "TRY_CAST",
-        "DIV",
-        "DISTINCT",
-        "FROM",
-        "SELECT",
-        "WITH",
-        "TABLE",
-        "VALUES",
-        "EXISTS",
-        "AS",
-        "ESCAPE",
-        "OVER",
-        "FILTER",
-        "WITHIN",
-        "UNION",
-        "WHERE",
-        "GROUP",
-        "ORDER",
-        "HAVING",
-    ]
-)
+# fmt: off
+KEYWORDS = frozenset((
+    "AND", "OR", "NOT", "BETWEEN", "IN", "LIKE", "ILIKE", "RLIKE", "REGEXP", "IS", "NULL", "TRUE", "FALSE", "CASE",
+    "WHEN", "THEN", "ELSE", "END", "CAST", "TRY_CAST", "DIV", "DISTINCT", "FROM", "SELECT", "WITH", "TABLE",
+    "VALUES", "EXISTS", "AS", "ESCAPE", "OVER", "FILTER", "WITHIN", "UNION", "WHERE", "GROUP", "ORDER", "HAVING",
+))
+# fmt: on
 COMPARISONS = {"=": "=", "==": "=", "<>": "<>", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">=", "<=>": "<=>"}
 # Binding strength of binary operators, weakest first (valueExpression in SqlBaseParser.g4).
 _PRECEDENCE = {
@@ -71,6 +36,7 @@ _PRECEDENCE = {
     "%": 7,
     "DIV": 7,
 }
+QUERY_WORDS = ("SELECT", "WITH", "TABLE", "VALUES")
 INTERVAL_UNITS = ("SECOND", "MINUTE", "HOUR", "DAY", "WEEK", "MONTH", "YEAR")
 
 
@@ -221,17 +187,23 @@ class _Parser:
 
     def in_list(self, operand: Node, negated: bool) -> Node:
         opening = self.expect("(", "after IN")
-        if self.token.word in ("SELECT", "WITH", "TABLE", "VALUES"):
+        if self.token.word in QUERY_WORDS:
             refused = self.skip_query(opening)
             return syntax.Refused(operand.start, refused.end, 1)
-        items = [self.expression()]
+        items = [self.item()]
         while self.take(","):
-            items.append(self.expression())
+            items.append(self.item())
             if len(items) > MAX_IN_ITEMS:
                 self.stop(f"The IN list has more than {MAX_IN_ITEMS} items.", "too-many-items")
         closing = self.expect(")", "after the IN list")
         depth = self.depth_of(operand, *items)
         return syntax.InList(operand.start, closing.end, depth, operand, tuple(items), negated)
+
+    def item(self) -> Node:
+        """Parse an item of a list; a plain literal, which most are, without the detour through all levels."""
+        if self.token.kind in (TokenKind.NUMBER, TokenKind.TEXT) and self.following.word in (",", ")"):
+            return self.literal()
+        return self.expression()
 
     def pattern_match(self, operand: Node, token: Token, negated: bool) -> Node:
         operator = "RLIKE" if token.word == "REGEXP" else token.word
@@ -322,7 +294,7 @@ class _Parser:
         return syntax.Literal(token.start, token.end, 1, token.value)
 
     def parenthesised(self, opening: Token) -> Node:
-        if self.token.word in ("SELECT", "WITH", "TABLE", "VALUES"):
+        if self.token.word in QUERY_WORDS:
             return self.skip_query(opening)
         inner = self.expression()
         if self.token.word == ",":
@@ -347,7 +319,7 @@ class _Parser:
         )
         return syntax.Refused(opening.start, end, 1)
 
-    def worded(self) -> Node:
+    def worded(self) -> Node:  # noqa: PLR0911 - one per kind of word
         token = self.advance()
         word = token.word
         if word in ("TRUE", "FALSE", "NULL") and self.token.word != "(":
@@ -362,11 +334,12 @@ class _Parser:
             return syntax.TypedLiteral(token.start, text.end, 1, word, str(text.value))
         if word == "INTERVAL" and (self.token.kind in (TokenKind.NUMBER, TokenKind.TEXT) or self.token.word == "-"):
             return self.interval(token)
-        if word == "EXISTS" and self.take("("):
+        if word == "EXISTS" and self.token.word == "(" and self.following.word in QUERY_WORDS:
+            self.advance()
             return self.skip_query(token)
         if word == "EXTRACT" and self.take("("):
             return self.extract(token)
-        if self.token.word == "(" and (word not in KEYWORDS or word == "LIKE"):
+        if self.token.word == "(" and (word not in KEYWORDS or word in ("LIKE", "EXISTS", "FILTER")):
             return self.call(token)
         if word in KEYWORDS:
             self.at -= 1
@@ -447,9 +420,8 @@ class _Parser:
                 numbers.append(self.number())
             end = self.expect(")", "after the size of the type").end
             written += f"({','.join(numbers)})"
-        elif self.token.word == "<":
-            if written in ("array", "map", "struct"):
-                self.stop(f"A cast to {written}<...> is not part of the language.", "cast-type")
+        elif self.token.word == "<" and written in ("array", "map", "struct"):
+            self.stop(f"A cast to {written}<...> is not part of the language.", "cast-type")
         return written, end
 
     def number(self) -> str:

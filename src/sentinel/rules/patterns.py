@@ -1,7 +1,7 @@
 """Check regular expressions and LIKE patterns: their syntax, and how their cost grows with the text.
 
 Regular expressions are a subset that Java, RE2 (DuckDB) and Python read alike: no backreferences, look-around,
-possessive or atomic parts, no nested classes. Java backtracks, so a pattern's cost on a hostile text of n characters may
+possessive or atomic parts, no nested classes. Java backtracks: a pattern's cost on a hostile text of n characters may
 grow like n^k or 2^n. The bound here is conservative (after Weideman et al. 2016, "Analyzing matching time behavior of
 backtracking regular expression matchers"): inside a repetition every choice must be decided by the next character,
 which rules out 2^n; each repetition that the next character does not end counts one to k, and so do the scan itself
@@ -184,7 +184,7 @@ class _Reader:
     def quantifier(self) -> tuple[int, int | None] | None:
         bounds: tuple[int, int | None]
         if self.peek() in ("*", "+", "?"):
-            bounds = {"*": (0, None), "+": (1, None), "?": (0, 1)}[self.peek()]  # type: ignore[assignment]
+            bounds = {"*": (0, None), "+": (1, None), "?": (0, 1)}[self.peek()]
             self.at += 1
         elif self.peek() == "{":
             found = re.compile(r"\{(\d{1,9})(?:(,)(\d{1,9})?)?\}").match(self.pattern, self.at)

@@ -25,8 +25,8 @@ DATE_PARTS = (
     "MINUTE",
 )
 _DAYS = "BETWEEN -3660000 AND 3660000"  # ten thousand years: date_add wraps around silently beyond 2**31 days
-_SECONDS = "CASE WHEN {0} BETWEEN -62135596800L AND 253402300799L THEN timestamp_seconds({0}) END"
-_MILLIS = "CASE WHEN {0} BETWEEN -62135596800000L AND 253402300799999L THEN timestamp_millis({0}) END"
+_SECONDS = "when({0} BETWEEN -62135596800L AND 253402300799L, timestamp_seconds({0}))"
+_MILLIS = "when({0} BETWEEN -62135596800000L AND 253402300799999L, timestamp_millis({0}))"
 
 
 def _to_timestamp(sql: Sequence[str]) -> str:
@@ -71,7 +71,7 @@ DATE_FUNCTIONS = registry(
         DATE,
         "date_add(birth_date, 7) < event_time",
         "that many days later",
-        expansion=f"CASE WHEN {{1}} {_DAYS} THEN date_add(CAST({{0}} AS DATE), {{1}}) END",
+        expansion=f"when({{1}} {_DAYS}, date_add(CAST({{0}} AS DATE), {{1}}))",
     ),
     RuleFunction(
         "date_sub",
@@ -79,7 +79,7 @@ DATE_FUNCTIONS = registry(
         DATE,
         "date_sub(event_time, 30) > birth_date",
         "that many days earlier",
-        expansion=f"CASE WHEN {{1}} {_DAYS} THEN date_sub(CAST({{0}} AS DATE), {{1}}) END",
+        expansion=f"when({{1}} {_DAYS}, date_sub(CAST({{0}} AS DATE), {{1}}))",
     ),
     RuleFunction(
         "add_months",

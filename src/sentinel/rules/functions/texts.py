@@ -224,8 +224,8 @@ TEXT_FUNCTIONS = registry(
         "levenshtein(country, 'DK') = 1",
         f"edits between two texts of up to {MAX_LEVENSHTEIN_TEXT} characters",
         expansion=(
-            f"CASE WHEN length({{0}}) <= {MAX_LEVENSHTEIN_TEXT} AND length({{1}}) <= {MAX_LEVENSHTEIN_TEXT} "
-            "THEN levenshtein({0}, {1}) END"
+            f"when(length({{0}}) <= {MAX_LEVENSHTEIN_TEXT} AND length({{1}}) <= {MAX_LEVENSHTEIN_TEXT}, "
+            "levenshtein({0}, {1}))"
         ),
         narrow=True,
     ),
