@@ -23,6 +23,7 @@ from psycopg.rows import dict_row
 from sentinel.domain.pipeline import DetectMode, PipelineConfig, PipelineStatus
 from sentinel.domain.rule import Severity
 from sentinel.domain.schema_definition import FieldDefinition
+from sentinel.errors import SentinelError
 from sentinel.settings import PROJECT_ROOT, Settings
 from sentinel.streaming.topics import Topics
 from sentinel.testing.servers import ServerSet
@@ -69,7 +70,7 @@ class Workbench:
         self.backend = Backend(self.settings)
         self.backend.open()
         self.topics = Topics(self.settings.kafka, group_id=f"test-{uuid.uuid4().hex}")
-        self._admin = AdminClient({"bootstrap.servers": self.settings.kafka.bootstrap_servers})
+        self._admin = AdminClient({"bootstrap.servers": self.settings.kafka.bootstrap_servers, "log_level": 0})
         self.redis = redis.Redis(
             host=self.settings.redis.host,
             port=self.settings.redis.port,
@@ -90,7 +91,14 @@ class Workbench:
         topic = f"t-{uuid.uuid4().hex[:12]}"
         (future,) = self._admin.create_topics([NewTopic(topic, partitions, 1, config=config)]).values()
         future.result(30)
+        self.wait_until("every partition of the new topic has a leader", lambda: self._leads(topic, partitions))
         return topic
+
+    def _leads(self, topic: str, partitions: int) -> bool:
+        try:
+            return len(self.topics.ranges(topic)) == partitions
+        except SentinelError:
+            return False
 
     def delete_records(self, topic: str, before: Mapping[int, int]) -> None:
         """Cut a topic as retention does: partition -> first offset that stays."""
@@ -144,6 +152,7 @@ class Workbench:
                 "linger.ms": 5,
                 "message.max.bytes": 4_000_000,
                 "queue.buffering.max.messages": 2_000_000,
+                "log_level": 0,
             }
         )
         count = partitions or len(self.topics.partitions(topic))
@@ -161,7 +170,9 @@ class Workbench:
 
         Every 100th has an amount of 5000, all others of 10; user_id is u0..u49; ids are 0, 1, 2, ...
         """
-        producer = Producer({"bootstrap.servers": self.settings.kafka.bootstrap_servers, "linger.ms": 1})
+        producer = Producer(
+            {"bootstrap.servers": self.settings.kafka.bootstrap_servers, "linger.ms": 1, "log_level": 0}
+        )
         began = time.time()
         sent = 0
         while not until(sent, time.time() - began):

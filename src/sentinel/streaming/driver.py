@@ -70,9 +70,7 @@ class Driver:
         snapshots = SnapshotStore(self._database, self._tenant_id)
         configured = [snapshots.current(pipeline_id) for pipeline_id in self._pipeline_ids]
         slots = self._slots_needed(configured)
-        spark = build_session(
-            self._settings, app_name=self._name(configured), master=self._master or f"local[{slots}]"
-        )
+        spark = build_session(self._settings, app_name=self._name(configured), master=self._master or f"local[{slots}]")
         try:
             check_slots(spark, slots)
             self._serve(spark)
@@ -139,16 +137,14 @@ class Driver:
                 ScoreStore(redis, settings.redis, tenant_id, pipeline_id),
                 name=f"scores-{pipeline_id}",
             )
-            archive = Archive(spark, self._database, settings, tenant_id, pipeline_id)
+            archive = Archive(spark, self._database, settings, tenant_id, pipeline_id, lease=context.lease)
 
             def make_committer(stopped: threading.Event) -> Committer:
                 store = FindingStore(self._database, tenant_id, score_ttl_seconds=ttl)
                 return Committer(store, context.lease, scores, stopped)
 
             kind = RealtimeDetector if mode is DetectMode.REALTIME else MicroBatchDetector
-            detector = kind(
-                context, session, lambda snapshot: compile_gated(session, snapshot), make_committer
-            )
+            detector = kind(context, session, lambda snapshot: compile_gated(session, snapshot), make_committer)
             return detector, [scores, ArchiveThread(archive, pipeline_id)]
 
         return PipelineRunner(
