@@ -74,7 +74,7 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
     """Show state, address, pid, memory and data size of each program."""
     settings = Settings.load()
     if as_json:
-        print(json.dumps([asdict(program) for program in stack_status(settings.home)], indent=1))
+        print(json.dumps([asdict(program) for program in stack_status(settings)], indent=1))
     else:
         _print_status(settings)
 
@@ -116,7 +116,7 @@ def _supervisor(settings: Settings) -> Supervisor:
 
 
 def _print_status(settings: Settings) -> None:
-    programs = stack_status(settings.home)
+    programs = stack_status(settings)
     rows = [
         [
             program.name,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -16,16 +17,19 @@ from xml.etree import ElementTree
 
 from sentinel.errors import ConfigurationError, StoreUnavailableError
 from sentinel.localstack.paths import DEPLOY_DIR, package_dir
-from sentinel.localstack.progress import Report, counted, plain_report
+from sentinel.localstack.progress import Report, Steps, counted, plain_report
 
 LOCK_FILE = DEPLOY_DIR / "jars.lock"
 SETS = ("spark", "kafka", "s3")
 _MAVEN = "http://ant.apache.org/ivy/maven"
 _ATTEMPTS = 3
-# No repository is named: Ivy's own default is Maven Central. Mirrors are set as usual for Java, see the README.
+_ARRIVED = re.compile(r"\[SUCCESSFUL \] \S+!(\S+) ")
+_COMPLAINT = re.compile(r"not found|FAILED|error|exception|unresolved|timed out|refused|UnknownHost", re.IGNORECASE)
+# No repository is named: Ivy's own default is Maven Central. POMs are not read: every jar is listed. Mirrors are set as usual for Java, see the README.
 _IVY_SETTINGS = (
     '<ivysettings><settings defaultResolver="central"/>'
-    '<resolvers><ibiblio name="central" m2compatible="true"/></resolvers></ivysettings>'
+    '<resolvers><ibiblio name="central" m2compatible="true" usepoms="false" useMavenMetadata="false"/></resolvers>'
+    "</ivysettings>"
 )
 
 
@@ -107,7 +111,7 @@ def _fetch(root: Path, java: Path, missing: list[Jar], report: Report) -> None:
     staging = root / ".staging"
     with counted("fetching jars", len(missing), report) as steps:
         for attempt in range(1, _ATTEMPTS + 1):
-            said = _run_ivy(root, java, missing, staging)
+            said = _run_ivy(root, java, missing, staging, steps)
             for jar in list(missing):
                 fetched = staging / jar.file_name
                 if fetched.exists():
@@ -117,7 +121,6 @@ def _fetch(root: Path, java: Path, missing: list[Jar], report: Report) -> None:
                     fetched.replace(target)
                     _remember(root, jar)
                     missing.remove(jar)
-                    steps.advance(jar.file_name)
             if not missing:
                 break
             if attempt == _ATTEMPTS:
@@ -132,7 +135,7 @@ def _fetch(root: Path, java: Path, missing: list[Jar], report: Report) -> None:
     shutil.rmtree(root / ".ivy", ignore_errors=True)
 
 
-def _run_ivy(root: Path, java: Path, jars: list[Jar], staging: Path) -> str:
+def _run_ivy(root: Path, java: Path, jars: list[Jar], staging: Path, steps: Steps) -> str:
     """Fetch jars into the staging directory; return the last complaint."""
     ivy = next(package_dir("pyspark", "Spark").joinpath("jars").glob("ivy-*.jar"), None)
     if ivy is None:
@@ -143,12 +146,17 @@ def _run_ivy(root: Path, java: Path, jars: list[Jar], staging: Path) -> str:
         settings.write_text(_IVY_SETTINGS)
         module.write_text(_ivy_module(jars))
         command = [str(java), "-Xmx256m", "-cp", str(ivy), "org.apache.ivy.Main", "-settings", str(settings)]
-        command += ["-ivy", str(module), "-cache", str(root / ".ivy"), "-types", "jar", "-warn"]
+        command += ["-ivy", str(module), "-cache", str(root / ".ivy"), "-types", "jar"]
         command += ["-retrieve", str(staging / "[artifact]-[revision](-[classifier]).[ext]")]
-        run = subprocess.run(command, capture_output=True, text=True, check=False)
-    lines = [line.strip() for line in (run.stdout + run.stderr).splitlines()]
-    complaints: deque[str] = deque((line for line in lines if line and not set(line) <= set(":.-|= ")), maxlen=3)
-    return " / ".join(complaints) or f"Ivy ended with exit code {run.returncode}"
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as ivy_process:
+            said: deque[str] = deque(maxlen=200)
+            for line in ivy_process.stdout or ():
+                said.append(line.strip())
+                arrived = _ARRIVED.search(line)
+                if arrived:
+                    steps.advance(arrived.group(1))
+    complaints = [line for line in said if _COMPLAINT.search(line)]
+    return " / ".join(complaints[-3:]) or f"Ivy ended with exit code {ivy_process.returncode}"
 
 
 def _ivy_module(jars: list[Jar]) -> str:

@@ -14,6 +14,7 @@ import psutil
 from sentinel.localstack.paths import StackPaths
 from sentinel.localstack.state import StackState
 from sentinel.localstack.supervision import Supervisor
+from sentinel.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +37,19 @@ class ProgramStatus:
     detail: str = ""
 
 
-def stack_status(home: Path) -> list[ProgramStatus]:
+def stack_status(settings: Settings) -> list[ProgramStatus]:
     """Return what is known of every program of a home, the supervisor last."""
-    paths = StackPaths(home)
+    paths = StackPaths(settings.home)
+    ports = {"api": settings.api.port, "dashboard": settings.dashboard.port}
     state = StackState.load(paths)
+    ports |= state.ports
     supervisor = Supervisor(paths)
     known = supervisor.states()
     found = []
     for name in [*state.local, *(name for name in known if name not in state.local)]:
         program = known.get(name)
         pid = program.pid if program else 0
-        port = state.ports.get(name)
+        port = ports.get(name)
         word = program.state if program else "stopped"
         if word == "running" and port and not _listens(port):
             word = "not answering"
@@ -59,7 +62,7 @@ def stack_status(home: Path) -> list[ProgramStatus]:
                 pid=pid,
                 rss_bytes=tree_rss(pid) if pid else 0,
                 data_bytes=directory_size(data) if data.is_dir() else None,
-                detail=program.detail if program else "",
+                detail=program.detail if program and word in {"backoff", "fatal"} else "",
             )
         )
     pid = supervisor.pid or 0
