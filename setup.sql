@@ -190,6 +190,20 @@ CREATE TABLE sentinel.archive_commits (
     PRIMARY KEY (pipeline_id, seq)
 );
 
+-- An operator's decision to go on although the topic lacks records that were not decided. Offsets are per partition:
+-- {"partition": [first lost or undecided, where it goes on]}; recreated says that the topic was made anew.
+CREATE TABLE sentinel.source_decisions (
+    id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    tenant_id    text NOT NULL REFERENCES sentinel.tenants,
+    pipeline_id  bigint NOT NULL REFERENCES sentinel.pipelines ON DELETE CASCADE,
+    source_epoch integer NOT NULL,
+    recreated    boolean NOT NULL,
+    skipped      jsonb NOT NULL,
+    reason       text NOT NULL CHECK (reason <> ''),
+    decided_by   text NOT NULL,
+    decided_at   timestamptz NOT NULL DEFAULT now()
+);
+
 -- ---------------------------------------------------------------- findings
 
 CREATE TABLE sentinel.alerts (

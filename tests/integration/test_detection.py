@@ -197,13 +197,41 @@ def test_too_few_task_slots_are_an_error_that_says_how_many(bench: Workbench) ->
     assert "offers 3 task slots and 10 are needed" in job.log.read_text()
 
 
-def test_a_topic_cut_below_the_progress_is_an_alarm_that_names_the_offsets(bench: Workbench) -> None:
+def test_a_topic_cut_below_the_progress_is_an_alarm_until_an_operator_decides(bench: Workbench) -> None:
     topic = bench.create_topic(1)
-    pipeline_id = bench.create_pipeline(topic, RULES)
+    pipeline_id = bench.create_pipeline(topic, {"large": "amount > 1000"})
     bench.send(topic, [payment(number) for number in range(10)])
     with bench.job(pipeline_id) as job:
         bench.wait_decided(pipeline_id, topic, job)
+        bench.wait_archived(pipeline_id, job)
     bench.send(topic, [payment(number) for number in range(10, 20)])
     bench.delete_records(topic, {0: 15})
     with bench.job(pipeline_id) as job:
         bench.wait_until("the alarm is raised", lambda: "lost offsets 10 to 14" in job.log.read_text(), job)
+        assert bench.decided(pipeline_id) == {0: 10}
+        bench.command("resume-source", str(pipeline_id), "--reason", "retention was too short")
+        bench.wait_decided(pipeline_id, topic, job)
+        bench.wait_archived(pipeline_id, job)
+    (decision,) = bench.query("SELECT * FROM sentinel.source_decisions WHERE pipeline_id = %s", pipeline_id)
+    assert (decision["skipped"], decision["recreated"]) == ({"0": [10, 15]}, False)
+    counted = "SELECT sum(event_count) AS n FROM sentinel.archive_commits WHERE pipeline_id = %s"
+    assert bench.query(counted, pipeline_id)[0]["n"] == 15
+
+
+def test_a_topic_made_anew_begins_a_new_epoch_when_an_operator_decides(bench: Workbench) -> None:
+    topic = bench.create_topic(1)
+    pipeline_id = bench.create_pipeline(topic, {"large": "amount > 1000"})
+    bench.send(topic, [payment(number) for number in range(10)])
+    with bench.job(pipeline_id) as job:
+        bench.wait_decided(pipeline_id, topic, job)
+        bench.wait_archived(pipeline_id, job)
+    bench.delete_topic(topic)
+    bench.create_topic(1, name=topic)
+    bench.send(topic, [payment(number) for number in (100, 101)])
+    with bench.job(pipeline_id) as job:
+        bench.wait_until("the alarm is raised", lambda: "ends at 2, 10 was to be next" in job.log.read_text(), job)
+        bench.command("resume-source", str(pipeline_id), "--reason", "the broker was rebuilt")
+        bench.wait_decided(pipeline_id, topic, job)
+    assert bench.alerts_by_rule(pipeline_id) == {"large": 2}
+    assert {g["source_epoch"] for g in bench.generations(pipeline_id, "active", "retired")} == {0, 1}
+

@@ -86,9 +86,9 @@ class Workbench:
 
     # -- configuration
 
-    def create_topic(self, partitions: int = 4, **config: str) -> str:
-        """Create a topic with a new name."""
-        topic = f"t-{uuid.uuid4().hex[:12]}"
+    def create_topic(self, partitions: int = 4, *, name: str = "", **config: str) -> str:
+        """Create a topic, with a new name unless one is given."""
+        topic = name or f"t-{uuid.uuid4().hex[:12]}"
         (future,) = self._admin.create_topics([NewTopic(topic, partitions, 1, config=config)]).values()
         future.result(30)
         self.wait_until("every partition of the new topic has a leader", lambda: self._leads(topic, partitions))
@@ -99,6 +99,12 @@ class Workbench:
             return len(self.topics.ranges(topic)) == partitions
         except SentinelError:
             return False
+
+    def delete_topic(self, topic: str) -> None:
+        """Delete a topic and wait until it is gone."""
+        for future in self._admin.delete_topics([topic]).values():
+            future.result(30)
+        self.wait_until("the topic is gone", lambda: topic not in self._admin.list_topics(timeout=10).topics)
 
     def delete_records(self, topic: str, before: Mapping[int, int]) -> None:
         """Cut a topic as retention does: partition -> first offset that stays."""
@@ -223,6 +229,19 @@ class Workbench:
         with log.open("wb") as output:
             process = subprocess.Popen(command, env=environment, stdout=output, stderr=output, cwd=self.directory)
         return Job(process, log)
+
+    def command(self, *arguments: str) -> str:
+        """Run a `sentinel` command and return what it prints; fail when it fails."""
+        environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("SENTINEL_")},
+            "PYTHONPATH": f"{PROJECT_ROOT / 'src'}{os.pathsep}{PROJECT_ROOT}",
+            "SENTINEL_HOME": str(self.settings.home),
+            "SENTINEL_TENANT": self.tenant_id,
+        }
+        command = [sys.executable, "-m", "sentinel.cli.app", *arguments]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     # -- waiting and looking
 

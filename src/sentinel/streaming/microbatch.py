@@ -23,6 +23,7 @@ from sentinel.clock import monotonic_seconds
 from sentinel.domain.finding import FindingBatch
 from sentinel.domain.generation import Generation
 from sentinel.domain.pipeline import PipelineSnapshot
+from sentinel.domain.source_gap import OffsetRange
 from sentinel.errors import LeaseLostError, SentinelError, TransientError
 from sentinel.stores.postgres.findings import GenerationFindings
 from sentinel.streaming.alert_writer import Committer
@@ -32,7 +33,6 @@ from sentinel.streaming.faults import InjectedFaultError, fault_point
 from sentinel.streaming.findings import add_finding, finding_columns
 from sentinel.streaming.parse import parse
 from sentinel.streaming.realtime import change_between, failure_of, short
-from sentinel.streaming.topics import OffsetRange
 
 log = logging.getLogger(__name__)
 

@@ -16,13 +16,13 @@ from pyspark.sql.streaming import StreamingQuery
 from sentinel.clock import monotonic_seconds
 from sentinel.domain.generation import Generation
 from sentinel.domain.pipeline import PipelineSnapshot
+from sentinel.domain.source_gap import OffsetRange
 from sentinel.errors import SentinelError
 from sentinel.streaming.alert_writer import Activated, AlertWriter, Committer, WriterFailed
 from sentinel.streaming.context import PipelineContext
 from sentinel.streaming.detect import start_realtime_query
 from sentinel.streaming.evaluate import CompiledRuleSet
 from sentinel.streaming.faults import InjectedFaultError
-from sentinel.streaming.topics import OffsetRange
 
 log = logging.getLogger(__name__)
 

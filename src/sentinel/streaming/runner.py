@@ -10,9 +10,9 @@ from typing import Any, Protocol
 from sentinel.clock import monotonic_seconds
 from sentinel.domain.generation import Lease
 from sentinel.domain.pipeline import DetectMode, PipelineSnapshot, PipelineStatus
+from sentinel.domain.source_gap import OffsetRange, gap_between
 from sentinel.errors import LeaseLostError, NotFoundError, SentinelError, SourceGapError, TransientError
 from sentinel.streaming.context import PipelineContext
-from sentinel.streaming.topics import OffsetRange
 
 log = logging.getLogger(__name__)
 
@@ -25,9 +25,7 @@ RETRY_MOST_SECONDS = 15.0
 class Detector(Protocol):
     """One way to run detect."""
 
-    def start(
-        self, snapshot: PipelineSnapshot, ranges: dict[int, OffsetRange], decided: dict[int, int]
-    ) -> None:
+    def start(self, snapshot: PipelineSnapshot, ranges: dict[int, OffsetRange], decided: dict[int, int]) -> None:
         """Begin at the decided offsets."""
 
     def apply(self, snapshot: PipelineSnapshot) -> None:
@@ -115,11 +113,7 @@ class PipelineRunner(threading.Thread):
                 log.error("pipeline %s failed: %s", self._pipeline_id, error)
             except Exception:
                 log.exception("pipeline %s failed", self._pipeline_id)
-            pause = (
-                RETRY_FIRST_SECONDS
-                if monotonic_seconds() - began > 60
-                else min(pause * 2, RETRY_MOST_SECONDS)
-            )
+            pause = RETRY_FIRST_SECONDS if monotonic_seconds() - began > 60 else min(pause * 2, RETRY_MOST_SECONDS)
             self._stopping.wait(pause)
 
     def _wait_for_change(self) -> None:
@@ -196,9 +190,7 @@ class PipelineRunner(threading.Thread):
                     context.topics.publish_progress(snapshot.kafka_topic, detector.decided)
                 if now >= renew_at:
                     renew_at = now + context.job.lease_ttl_seconds / 3
-                    self._renew(
-                        context, "running", {**detector.details(), "lag_records": lag_of(ranges, detector)}
-                    )
+                    self._renew(context, "running", {**detector.details(), "lag_records": lag_of(ranges, detector)})
                 if self._changed.is_set():
                     self._changed.clear()
                     new = context.snapshots.current(self._pipeline_id)
@@ -227,9 +219,7 @@ class PipelineRunner(threading.Thread):
 def different_source(old: PipelineSnapshot, new: PipelineSnapshot) -> bool:
     """Whether the change needs another detector, not only another generation."""
     return (
-        old.config.mode != new.config.mode
-        or old.kafka_topic != new.kafka_topic
-        or old.source_epoch != new.source_epoch
+        old.config.mode != new.config.mode or old.kafka_topic != new.kafka_topic or old.source_epoch != new.source_epoch
     )
 
 
@@ -243,27 +233,17 @@ def place_in_topic(
     """
     progress = context.ledger.read_progress(context.pipeline_id)
     if not progress:
-        starts = {
-            p: place.low if snapshot.start_at == "earliest" else place.high for p, place in ranges.items()
-        }
+        starts = {p: place.low if snapshot.start_at == "earliest" else place.high for p, place in ranges.items()}
     else:
         starts = {p: place.low for p, place in ranges.items() if p not in progress}
     if starts:
         context.ledger.init_progress(context.lease, starts)
     decided = {p: known.next_offset for p, known in progress.items()} | starts
-    gaps = []
-    for partition, offset in sorted(decided.items()):
-        place = ranges.get(partition)
-        if place is None:
-            gaps.append(f"partition {partition} is gone, {offset} was to be next")
-        elif offset < place.low:
-            gaps.append(f"partition {partition} lost offsets {offset} to {place.low - 1}")
-        elif offset > place.high:
-            gaps.append(f"partition {partition} ends at {place.high}, {offset} was to be next")
-    if gaps:
+    gap = gap_between(decided, ranges)
+    if gap:
         raise SourceGapError(
-            f"the topic {snapshot.kafka_topic!r} does not hold what is to be read next: {'; '.join(gaps)}. If it was "
-            "recreated or cut by retention, decide to go on with `sentinel resume-source`, which is recorded"
+            f"the topic {snapshot.kafka_topic!r} does not hold what is to be read next: {gap}. To go on without it, "
+            f"decide so with `sentinel resume-source {context.pipeline_id} --reason ...`; the decision is recorded"
         )
     return decided
 

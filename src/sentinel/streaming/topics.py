@@ -4,24 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
+from sentinel.domain.source_gap import OffsetRange
 from sentinel.errors import NotFoundError, StoreUnavailableError
 from sentinel.settings import KafkaSettings
 
 MAX_FINDING_BYTES = 8 * 1024 * 1024
 TIMEOUT_SECONDS = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class OffsetRange:
-    """What a partition holds now: low is the first record, high the offset of the next one to come."""
-
-    low: int
-    high: int
 
 
 @contextmanager
@@ -124,9 +116,7 @@ class Topics:
         if next_offsets:
             with translated():
                 self._consumer.commit(
-                    offsets=[
-                        TopicPartition(topic, partition, offset) for partition, offset in next_offsets.items()
-                    ],
+                    offsets=[TopicPartition(topic, partition, offset) for partition, offset in next_offsets.items()],
                     asynchronous=True,
                 )
 
