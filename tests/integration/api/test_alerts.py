@@ -153,6 +153,19 @@ class TestFilter:
     def test_by_rule(self, client: Client) -> None:
         assert event_ids(client, rule_id=self.small["id"]) == ["b", "a"]
 
+    def test_what_never_occurs_together_is_empty(self, client: Client) -> None:
+        assert event_ids(client, rule_id=self.small["id"], severity="critical") == []
+        assert event_ids(client, rule_id=self.small["id"], pipeline_id=self.second["id"]) == []
+        assert event_ids(client, pipeline_id=self.second["id"], severity="critical") == []
+        assert event_ids(client, rule_id=2**62) == []
+
+    def test_a_rule_that_changed_its_severity_is_found_under_both(self, client: Client, findings: Findings) -> None:
+        body = {"rule_expression": "amount > 100", "severity": "info", "description": "large"}
+        changed = client.put(f"/api/rules/{self.large['id']}", json=body).json()
+        findings.alert(changed, "d")
+        assert event_ids(client, rule_id=self.large["id"], severity="info") == ["d"]
+        assert event_ids(client, rule_id=self.large["id"], severity="critical") == ["a"]
+
     def test_by_event(self, client: Client) -> None:
         assert event_ids(client, event_id="a") == ["a", "a"]
 

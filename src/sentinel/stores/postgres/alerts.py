@@ -53,6 +53,8 @@ class PostgresAlerts:
         }
         try:
             self._connection.execute("SELECT set_config('statement_timeout', %s, true)", (str(_STATEMENT_TIMEOUT_MS),))
+            if not self._rows("can_match", parameters)[0]["can_match"]:
+                return AlertPage((), None)
             if wanted.text is not None:
                 return self._search(parameters, limit)
             return _page([_alert(row) for row in self._rows("page", parameters)], limit)

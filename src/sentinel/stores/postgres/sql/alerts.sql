@@ -2,6 +2,19 @@
 -- Where an alert stands in the order of the list.
 SELECT alert_timestamp, id FROM sentinel.alerts WHERE id = %(id)s
 
+-- name: can_match
+-- Whether any alert can fit pipeline, rule and severity together: told by what is counted and configured, so that a
+-- combination that never occurs does not make the list read everything in search of it.
+SELECT (%(severity)s::text IS NULL OR EXISTS (
+            SELECT 1 FROM sentinel.alert_counts c
+            WHERE c.severity = %(severity)s AND c.alert_count > 0
+              AND (%(pipeline_id)s::bigint IS NULL OR c.pipeline_id = %(pipeline_id)s)))
+   AND (%(rule_id)s::bigint IS NULL OR EXISTS (
+            SELECT 1 FROM sentinel.rules r JOIN sentinel.rule_versions v ON v.rule_id = r.id
+            WHERE r.id = %(rule_id)s
+              AND (%(pipeline_id)s::bigint IS NULL OR r.pipeline_id = %(pipeline_id)s)
+              AND (%(severity)s::text IS NULL OR v.severity = %(severity)s))) AS can_match
+
 -- name: page
 -- Alerts, newest first. A filter that is NULL folds away when the statement is planned with its values.
 SELECT a.id, a.pipeline_id, a.rule_id, a.rule_version_id, a.generation_id, a.event_id, a.severity, a.score,
