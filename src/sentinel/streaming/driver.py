@@ -29,7 +29,7 @@ from sentinel.streaming.archive import Archive
 from sentinel.streaming.config_watch import ConfigWatcher
 from sentinel.streaming.context import PipelineContext
 from sentinel.streaming.evaluate import CompiledRuleSet, compile_rule_set
-from sentinel.streaming.gate import refusals
+from sentinel.streaming.gate import refused_conditions
 from sentinel.streaming.microbatch import MicroBatchDetector
 from sentinel.streaming.realtime import RealtimeDetector
 from sentinel.streaming.runner import Companion, Detector, PipelineRunner
@@ -218,10 +218,9 @@ def compile_gated(spark: SparkSession, snapshot: PipelineSnapshot) -> CompiledRu
         InvalidRuleError: A rule that does not compile against this schema version.
     """
     compiled = compile_rule_set(snapshot.rule_set, snapshot.schema)
-    for rule, condition in zip(snapshot.rule_set.rules, compiled.conditions, strict=True):
-        reasons = refusals(spark, condition)
-        if reasons:
-            raise ConfigurationError(f"rule {rule.rule_id} is refused by the job: {'; '.join(reasons)}")
+    for index, reasons in refused_conditions(spark, compiled.conditions).items():
+        rule = snapshot.rule_set.rules[index]
+        raise ConfigurationError(f"rule {rule.rule_id} is refused by the job: {'; '.join(reasons)}")
     return compiled
 
 
