@@ -208,6 +208,7 @@ class Archive:
             .option("startingOffsets", json.dumps({topic: {str(p): start for p, (start, _) in filled.items()}}))
             .option("endingOffsets", json.dumps({topic: {str(p): end for p, (_, end) in filled.items()}}))
             .option("failOnDataLoss", "true")
+            .option("kafka.isolation.level", "read_committed")
             .load()
         )
         tasks = 2 if commit.offset_count >= TWO_TASKS_FROM else 1

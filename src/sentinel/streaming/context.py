@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from sentinel.domain.generation import Lease
+from sentinel.domain.source_gap import OffsetRange, gap_between
+from sentinel.errors import SourceGapError
 from sentinel.settings import JobSettings, KafkaSettings
 from sentinel.stores.postgres.ledger import LedgerStore
 from sentinel.stores.postgres.snapshots import SnapshotStore
@@ -26,3 +29,17 @@ class PipelineContext:
     topics: Topics
     findings_topic: str
     checkpoint_dir: Path
+
+
+def refuse_gap(pipeline_id: int, topic: str, decided: Mapping[int, int], ranges: Mapping[int, OffsetRange]) -> None:
+    """Check before a start that the topic holds what is to be read next.
+
+    Raises:
+        SourceGapError: It does not; names partitions and offsets, and the way out.
+    """
+    gap = gap_between(decided, ranges)
+    if gap:
+        raise SourceGapError(
+            f"the topic {topic!r} does not hold what is to be read next: {gap}. To go on without it, decide so with "
+            f"`sentinel resume-source {pipeline_id} --reason ...`; the decision is recorded"
+        )

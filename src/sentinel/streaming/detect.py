@@ -46,6 +46,7 @@ def start_realtime_query(
         .option("assign", json.dumps({snapshot.kafka_topic: sorted(generation.start_offsets)}))
         .option("startingOffsets", json.dumps({snapshot.kafka_topic: offsets}))
         .option("failOnDataLoss", "true")
+        .option("kafka.isolation.level", "read_committed")
         .option("kafka.fetch.max.wait.ms", str(FETCH_WAIT_MS))
         .option("kafka.max.partition.fetch.bytes", str(4 * 1024 * 1024))
         .load()

@@ -27,7 +27,7 @@ from sentinel.domain.source_gap import OffsetRange
 from sentinel.errors import LeaseLostError, SentinelError, TransientError
 from sentinel.stores.postgres.findings import GenerationFindings
 from sentinel.streaming.alert_writer import Committer
-from sentinel.streaming.context import PipelineContext
+from sentinel.streaming.context import PipelineContext, refuse_gap
 from sentinel.streaming.evaluate import CompiledRuleSet
 from sentinel.streaming.faults import InjectedFaultError, fault_point
 from sentinel.streaming.findings import add_finding, finding_columns
@@ -107,6 +107,7 @@ class MicroBatchDetector:
         self._decided = {
             p: known.next_offset for p, known in self._context.ledger.read_progress(self._context.pipeline_id).items()
         }
+        refuse_gap(self._context.pipeline_id, self._topic, self._decided, ranges)
         self._retry_at = monotonic_seconds() + RETRY_SECONDS
         self._active = None
         self._start_query()
@@ -142,6 +143,7 @@ class MicroBatchDetector:
             .option("kafka.bootstrap.servers", self._context.kafka.bootstrap_servers)
             .option("assign", json.dumps({self._topic: sorted(self._decided)}))
             .option("startingOffsets", json.dumps({self._topic: offsets}))
+            .option("kafka.isolation.level", "read_committed")
             .option("maxOffsetsPerTrigger", MAX_RECORDS_PER_BATCH)
             .option("failOnDataLoss", "true")
             .load()

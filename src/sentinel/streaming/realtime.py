@@ -19,7 +19,7 @@ from sentinel.domain.pipeline import PipelineSnapshot
 from sentinel.domain.source_gap import OffsetRange
 from sentinel.errors import SentinelError
 from sentinel.streaming.alert_writer import Activated, AlertWriter, Committer, WriterFailed
-from sentinel.streaming.context import PipelineContext
+from sentinel.streaming.context import PipelineContext, refuse_gap
 from sentinel.streaming.detect import start_realtime_query
 from sentinel.streaming.evaluate import CompiledRuleSet
 from sentinel.streaming.faults import InjectedFaultError
@@ -103,6 +103,7 @@ class RealtimeDetector:
 
         Raises:
             LeaseLostError: Another driver took the pipeline over.
+            SourceGapError: The topic lacks records that are not decided.
             TerminalError: The findings topic cannot be read any more.
         """
         self._take_events()
@@ -208,6 +209,7 @@ class RealtimeDetector:
         if added:
             context.ledger.init_progress(context.lease, added)
             decided |= added
+        refuse_gap(context.pipeline_id, snapshot.kafka_topic, decided, ranges)
         first = self._current is None
         backlog = sum(max(0, place.high - decided[p]) for p, place in ranges.items())
         marker_every = SPARSE_MARKER_EVERY if backlog > BACKLOG_RECORDS and first else 1

@@ -10,9 +10,9 @@ from typing import Any, Protocol
 from sentinel.clock import monotonic_seconds
 from sentinel.domain.generation import Lease
 from sentinel.domain.pipeline import DetectMode, PipelineSnapshot, PipelineStatus
-from sentinel.domain.source_gap import OffsetRange, gap_between
+from sentinel.domain.source_gap import OffsetRange
 from sentinel.errors import LeaseLostError, NotFoundError, SentinelError, SourceGapError, TransientError
-from sentinel.streaming.context import PipelineContext
+from sentinel.streaming.context import PipelineContext, refuse_gap
 
 log = logging.getLogger(__name__)
 
@@ -239,12 +239,7 @@ def place_in_topic(
     if starts:
         context.ledger.init_progress(context.lease, starts)
     decided = {p: known.next_offset for p, known in progress.items()} | starts
-    gap = gap_between(decided, ranges)
-    if gap:
-        raise SourceGapError(
-            f"the topic {snapshot.kafka_topic!r} does not hold what is to be read next: {gap}. To go on without it, "
-            f"decide so with `sentinel resume-source {context.pipeline_id} --reason ...`; the decision is recorded"
-        )
+    refuse_gap(context.pipeline_id, snapshot.kafka_topic, decided, ranges)
     return decided
 
 
