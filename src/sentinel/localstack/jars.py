@@ -88,7 +88,7 @@ def ensure_jars(
         ConfigurationError: A jar has another content than jars.lock says; it is removed.
         StoreUnavailableError: The repository does not answer.
     """
-    if not missing_jars(root, sets, lock):
+    if not missing_jars(root, sets, lock) and not _strangers(root, sets, lock):
         return
     root.mkdir(parents=True, exist_ok=True)
     with _locked(root / ".lock"):
@@ -99,7 +99,8 @@ def ensure_jars(
             missing.remove(jar)
         if missing:
             _fetch(root, java, missing, report)
-        _remove_strangers(root, sets, lock)
+        for stranger in _strangers(root, sets, lock):
+            stranger.unlink(missing_ok=True)
 
 
 def class_path(root: Path, jar_set: str) -> str:
@@ -211,13 +212,10 @@ def _is_verified(root: Path, jar: Jar) -> bool:
         return False
 
 
-def _remove_strangers(root: Path, sets: Sequence[str], lock: Path) -> None:
-    """Remove jars of an older lock file: everything in the directory is on the class path."""
-    for jar_set in sets:
-        wanted = {jar.file_name for jar in read_lock(lock) if jar.jar_set == jar_set}
-        for path in (root / jar_set).glob("*.jar"):
-            if path.name not in wanted:
-                path.unlink()
+def _strangers(root: Path, sets: Sequence[str], lock: Path) -> list[Path]:
+    """Return jars of an older lock file; they must go, since everything in the directory is on the class path."""
+    wanted = {root / jar.jar_set / jar.file_name for jar in read_lock(lock)}
+    return [path for jar_set in sets for path in (root / jar_set).glob("*.jar") if path not in wanted]
 
 
 @contextmanager

@@ -137,9 +137,7 @@ def _explain(lake: LakeSettings, what: str, problem: Exception) -> Finding:
     if isinstance(problem, EndpointConnectionError):
         return error("lake", f"{what}: nothing answers there", "start the store, or correct SENTINEL_LAKE__ENDPOINT")
     if isinstance(problem, SSLError):
-        return error(
-            "lake", f"{what}: {problem}", "use the host name of the certificate, or http:// without one"
-        )
+        return error("lake", f"{what}: {problem}", "use the host name of the certificate, or http:// without one")
     if not isinstance(problem, ClientError):
         return error("lake", f"{what}: {problem}", f"correct SENTINEL_LAKE__ENDPOINT, {_CREDENTIALS}")
     found = problem.response.get("Error", {})
