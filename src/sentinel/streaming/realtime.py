@@ -31,18 +31,20 @@ BACKLOG_RECORDS = 50_000
 SPARSE_MARKER_EVERY = 256
 CAUGHT_UP_RECORDS = 20_000
 SILENCE_SECONDS = 3.0
+STUCK_SECONDS = 10.0
 RETRY_FIRST_SECONDS = 5.0
 RETRY_MOST_SECONDS = 60.0
 
 
 @dataclass(slots=True)
 class RunningQuery:
-    """A generation and its Spark query."""
+    """A generation and its Spark query; `decided` is what was decided when it started."""
 
     generation: Generation
     query: StreamingQuery
     started_at: float
     checkpoint_dir: Path
+    decided: dict[int, int]
 
 
 class RealtimeDetector:
@@ -170,7 +172,12 @@ class RealtimeDetector:
             self._give_up(running, f"it did not catch up within {self._context.job.overlap_max_seconds:g} s")
         elif age > SILENCE_SECONDS:
             decided = self._writer.decided
-            silent = [p for p in running.generation.start_offsets if p in ranges and ranges[p].high <= decided[p]]
+            # Offsets may be no records (transaction markers, compacted away): nobody will ever answer for those.
+            silent = [
+                p
+                for p, at_start in running.decided.items()
+                if ranges[p].high <= decided[p] or (age > STUCK_SECONDS and decided[p] == at_start)
+            ]
             self._writer.accept_silence(silent)
 
     def _check_current(self, ranges: dict[int, OffsetRange]) -> None:
@@ -223,6 +230,7 @@ class RealtimeDetector:
         log.info("pipeline %s: generation %s starts: %s", context.pipeline_id, generation_id, reason)
         try:
             compiled = self._compile(snapshot)
+            decided = {p: decided[p] for p in ranges}
             self._writer.propose(generation, {p: place.high for p, place in ranges.items()})
             query = start_realtime_query(
                 self._spark,
@@ -237,7 +245,7 @@ class RealtimeDetector:
             self._writer.withdraw(generation.generation_id)
             self._failed(generation, short(error))
             return
-        self._candidate = RunningQuery(generation, query, monotonic_seconds(), checkpoint_dir)
+        self._candidate = RunningQuery(generation, query, monotonic_seconds(), checkpoint_dir, decided)
 
     def _give_up(self, running: RunningQuery, why: str) -> None:
         assert self._writer is not None  # noqa: S101 - started
