@@ -6,18 +6,18 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sentinel.domain.event_schema import ArrayType
+from sentinel.domain.event_schema import ArrayType, DecimalType
 from sentinel.rules import operators
 from sentinel.rules.arguments import check_argument, checked_regex, handed_over, shortened
 from sentinel.rules.bound import Bound
-from sentinel.rules.coercion import SMALLEST_INTEGER, without_nan
+from sentinel.rules.coercion import SMALLEST_INTEGER, coerce, without_nan
 from sentinel.rules.functions import FUNCTIONS, RuleFunction
 from sentinel.rules.functions.base import Accepts
 from sentinel.rules.functions.trying import OPERATOR_OF
 from sentinel.rules.limits import MAX_TEXT_GROWTH
 from sentinel.rules.report import Report
 from sentinel.rules.syntax import Call
-from sentinel.rules.types import FLOAT, INTEGER, NULL, UNKNOWN, Kind, UnknownType
+from sentinel.rules.types import FLOAT, INTEGER, NULL, UNKNOWN, Kind, NullType, UnknownType
 
 _CLOCK = "A rule sees the event and no clock, so that it gives the same verdict for ever."
 _AGGREGATE = "A rule sees one event, so it has no aggregates and no windows."
@@ -161,10 +161,10 @@ def _made(function: RuleFunction, arguments: Sequence[Bound], kind: Kind, report
             assert pattern is not None, "was checked with the arguments"  # noqa: S101 - an invariant, not input
             sql[0] = shortened(arguments[0], pattern)
             _check_group(function, arguments, pattern.groups, report)
+    if function.name == "abs":
+        return _absolute(arguments[0])
     result = function.result(arguments) if callable(function.result) else function.result
-    numbers = function.name in ("abs", "ceil", "ceiling", "floor", "round", "bround", "sign")
-    if function.name == "abs" and result == INTEGER:
-        sql[0] = f"nullif(CAST({sql[0]} AS BIGINT), {SMALLEST_INTEGER})"
+    numbers = function.name in ("ceil", "ceiling", "floor", "round", "bround", "sign")
     if function.name in ("coalesce", "nvl", "ifnull", "if", "nvl2", "greatest", "least", "nullif"):
         result = kind
     expanded = function.expand(sql)
@@ -181,6 +181,19 @@ def _made(function: RuleFunction, arguments: Sequence[Bound], kind: Kind, report
         growth=function.growth(arguments),
         in_calendar=function.name in ("date_trunc", "last_day"),
     )
+
+
+def _absolute(number: Bound) -> Bound:
+    """Bind abs: of the smallest integer null, and exact for decimals of more than 34 digits."""
+    kind = number.kind
+    if kind == INTEGER:
+        sql = f"abs(nullif(CAST({number.sql} AS BIGINT), {SMALLEST_INTEGER}))"
+    elif isinstance(kind, DecimalType) and kind.precision > operators.EXACT_NEGATION_DIGITS:
+        sql = f"when({number.sql} >= 0BD, {number.sql}, {operators.negated(number)})"
+    else:
+        sql = f"abs({coerce(number, INTEGER).sql if isinstance(kind, NullType) else number.sql})"
+    kind = INTEGER if isinstance(kind, NullType) else kind
+    return Bound(kind, sql, number.start, number.end, constant=number.constant, infinite=number.infinite)
 
 
 def _all_narrow(arguments: Sequence[Bound]) -> bool:

@@ -30,6 +30,8 @@ from sentinel.rules.types import (
 
 SMALLEST_INTEGER = "(-9223372036854775807L - 1L)"
 MAX_SMALL = 2**31 - 1
+SMALLEST_SMALL = "-2147483648"
+"""Has no positive counterpart in 32 bits: Spark's element_at takes it for a valid position and crashes the JVM."""
 _FIRST_DAY, _LAST_DAY = "DATE '0001-01-01'", "DATE '9999-12-31'"
 _FIRST_MOMENT, _LAST_MOMENT = "TIMESTAMP '0001-01-01 00:00:00Z'", "TIMESTAMP '9999-12-31 23:59:59.999999Z'"
 

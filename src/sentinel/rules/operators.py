@@ -33,6 +33,7 @@ from sentinel.rules.types import (
 )
 
 _FUNCTION_OF = {"+": "try_add", "-": "try_subtract", "*": "try_multiply", "/": "try_divide", "%": "try_mod"}
+EXACT_NEGATION_DIGITS = 34
 _EQUALITY = ("=", "<>", "<=>")
 
 
@@ -252,6 +253,18 @@ def joined_text(left: Bound, right: Bound, report: Report) -> Bound:
     return replace(made, growth=left.growth + right.growth)
 
 
+def negated(bound: Bound) -> str:
+    """Return the SQL of a number with the other sign.
+
+    The negation of a decimal goes through 34 digits in Spark (scala.math.BigDecimal), so longer ones are subtracted.
+    """
+    if bound.kind == INTEGER:
+        return f"try_subtract(0L, {bound.sql})"
+    if isinstance(bound.kind, DecimalType) and bound.kind.precision > EXACT_NEGATION_DIGITS:
+        return f"try_subtract(0BD, {bound.sql})"
+    return f"(- {bound.sql})"
+
+
 def signed(operator: str, operand: Bound, start: int, report: Report) -> Bound:
     """Bind unary - + ~."""
     if isinstance(operand.kind, UnknownType):
@@ -264,7 +277,6 @@ def signed(operator: str, operand: Bound, start: int, report: Report) -> Bound:
         return unknown(start, operand.end)
     if operator == "+" or isinstance(operand.kind, NullType):
         return replace(operand, start=start)
-    negated = f"try_subtract(0L, {operand.sql})" if operand.kind == INTEGER else f"(- {operand.sql})"
-    sql = f"(~ {operand.sql})" if bits else negated
+    sql = f"(~ {operand.sql})" if bits else negated(operand)
     made = _made(operand.kind, sql, operand, start=start)
     return replace(made, infinite=operand.infinite, narrow=bits and operand.narrow)

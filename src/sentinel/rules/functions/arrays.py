@@ -72,7 +72,7 @@ ARRAY_FUNCTIONS = registry(
         "array_distinct",
         (_ORDERED,),
         as_first,
-        "size(array_distinct(tags)) < size(tags)",
+        "size(array_distinct(tags)) = 2",
         "without repetitions",
         growth=widest,
     ),

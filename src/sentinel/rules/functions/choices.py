@@ -36,21 +36,21 @@ CHOICE_FUNCTIONS = registry(
         "coalesce",
         (_same("value", repeated=True),),
         mixed,
-        "coalesce(country, 'unknown') = 'unknown'",
+        "coalesce(country, 'unknown') <> 'unknown'",
         "the first value that is not null",
         growth=widest,
     ),
     RuleFunction(
-        "nvl", (_same("value"), _same("other")), mixed, "nvl(amount, 0) = 0", "other where value is null", growth=widest
+        "nvl", (_same("value"), _same("other")), mixed, "nvl(amount, 0) > 0", "other where value is null", growth=widest
     ),
     RuleFunction(
-        "ifnull", (_same("value"), _same("other")), mixed, "ifnull(amount, 0) = 0", "same as nvl", growth=widest
+        "ifnull", (_same("value"), _same("other")), mixed, "ifnull(amount, 0) > 0", "same as nvl", growth=widest
     ),
     RuleFunction(
         "nvl2",
         (_ANY, _same("given"), _same("missing")),
         _behind_first,
-        "nvl2(country, 1, 0) = 0",
+        "nvl2(country, 1, 0) = 1",
         "given where value is not null, else missing",
         growth=widest,
     ),
@@ -58,7 +58,7 @@ CHOICE_FUNCTIONS = registry(
         "nullif",
         (_same("value"), _same("other")),
         mixed,
-        "nullif(country, '') IS NULL",
+        "nullif(country, 'DE') IS NULL",
         "null where both are equal",
         growth=widest,
     ),
@@ -66,7 +66,7 @@ CHOICE_FUNCTIONS = registry(
         "if",
         (_CONDITION, _same("then"), _same("else")),
         _behind_first,
-        "if(is_foreign, 100, 500) < amount",
+        "if(is_foreign, 40, 500) < amount",
         "one of two values",
         growth=widest,
     ),
@@ -74,7 +74,7 @@ CHOICE_FUNCTIONS = registry(
         "greatest",
         (_same("value", repeated=True),),
         mixed,
-        "greatest(amount, 100) > 100",
+        "greatest(amount, 100) = 100",
         "the largest value, nulls left out",
         growth=widest,
         at_least=2,
@@ -88,6 +88,6 @@ CHOICE_FUNCTIONS = registry(
         growth=widest,
         at_least=2,
     ),
-    RuleFunction("isnull", (_ANY,), BOOLEAN, "isnull(country)", "same as IS NULL"),
+    RuleFunction("isnull", (_ANY,), BOOLEAN, "NOT isnull(country)", "same as IS NULL"),
     RuleFunction("isnotnull", (_ANY,), BOOLEAN, "isnotnull(country)", "same as IS NOT NULL"),
 )

@@ -1,0 +1,65 @@
+"""The guide to rules: every example in it is checked and evaluated, and every function and code is in it."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from sentinel.domain.event_schema import EventSchema
+from sentinel.rules.checker import check
+from sentinel.rules.functions import FUNCTIONS
+from sentinel.rules.issue import CODES
+from sentinel.settings import PROJECT_ROOT
+
+GUIDE = (PROJECT_ROOT / "docs" / "rules.md").read_text()
+BLOCKS = re.findall(r"^```(\w+) (\w+)\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+
+
+def _json(name: str) -> str:
+    return next(text for language, what, text in BLOCKS if (language, what) == ("json", name))
+
+
+SCHEMA = EventSchema.from_json(json.loads(_json("schema")))
+RULES = [
+    (line, what) for language, what, text in BLOCKS if language == "sql" for line in text.splitlines() if line.strip()
+]
+
+
+class TestExamples:
+    def test_there_is_no_block_that_is_not_tested(self) -> None:
+        assert len(re.findall(r"^```\w+", GUIDE, re.MULTILINE)) == len(BLOCKS)
+        assert {what for _, what in RULES} == {"match", "unknown", "refused"}
+
+    @pytest.mark.parametrize(("rule", "what"), RULES)
+    def test_it_is_accepted_or_refused_as_told(self, rule: str, what: str) -> None:
+        result = check(rule, SCHEMA)
+        assert result.valid == (what != "refused"), result.issues
+
+    @pytest.mark.spark
+    def test_each_gives_the_outcome_that_is_told(self, spark: SparkSession) -> None:
+        struct = "struct<" + ",".join(f"`{field.name}`:{field.type.spark()}" for field in SCHEMA) + ">"
+        events = spark.createDataFrame([(_json("event"),)], "value string")
+        parsed = events.select(F.from_json("value", struct).alias("event"))
+        accepted = [(rule, what) for rule, what in RULES if what != "refused"]
+        compiled = [str(check(rule, SCHEMA).compiled) for rule, _ in accepted]
+        row = parsed.select(*[F.expr(sql).alias(str(i)) for i, sql in enumerate(compiled)]).collect()[0]
+        told = {rule: {"match": True, "unknown": None}[what] for rule, what in accepted}
+        assert {rule: row[str(index)] for index, (rule, _) in enumerate(accepted)} == told
+
+
+class TestCompleteness:
+    @pytest.mark.parametrize("function", FUNCTIONS.values(), ids=lambda function: function.name)
+    def test_every_function_has_its_row(self, function) -> None:  # type: ignore[no-untyped-def]
+        example = function.example.replace("|", "\\|")
+        assert f"| `{function.signature}` | {function.summary} | `{example}` |" in GUIDE
+
+    def test_no_other_function_has_one(self) -> None:
+        named = re.findall(r"^\| `(\w+)\(", GUIDE, re.MULTILINE)
+        assert sorted(named) == sorted(FUNCTIONS)
+
+    def test_every_code_has_its_row(self) -> None:
+        assert [f"| `{code}` | {about} |" in GUIDE for code, about in CODES.items()] == [True] * len(CODES)

@@ -1,0 +1,227 @@
+"""Compiled rules on Spark: equal to the rule as written on good events, and never throwing on hostile ones."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from sentinel.rules.checker import check
+from sentinel.rules.compiler import compile_condition
+from sentinel.rules.functions import FUNCTIONS, RuleFunction
+from sentinel.rules.functions.base import Accepts
+from sentinel.streaming.session import evaluation_session
+from tests.unit.rules.corpus import GOOD_EVENTS, HONEST, SCHEMA
+from tests.unit.rules.hostile_values import hostile_events
+
+pytestmark = pytest.mark.spark
+
+EXPRESSIONS = [*HONEST, *(function.example for function in FUNCTIONS.values())]
+STRUCT = "struct<" + ",".join(f"`{field.name}`:{field.type.spark()}" for field in SCHEMA) + ">"
+
+# What plain Spark cannot analyze, or throws on for the good events, although the language gives it a meaning.
+BEYOND_SPARK = {
+    "tags[quantity] IS NULL",
+    "limits[0] + limits[1] > 5",
+}
+
+# A field for every kind of argument; several for those where the values differ most.
+FIELDS: dict[Accepts, tuple[str, ...]] = {
+    Accepts.TEXT: ("user_id", "email"),
+    Accepts.PRINTABLE: ("amount", "event_time", "total"),
+    Accepts.SMALL: ("quantity", "-2"),
+    Accepts.INTEGER: ("quantity",),
+    Accepts.NUMBER: ("quantity", "amount", "price", "total"),
+    Accepts.DOUBLE: ("amount", "total"),
+    Accepts.BOOLEAN: ("is_foreign",),
+    Accepts.DAY: ("birth_date", "event_time"),
+    Accepts.MOMENT: ("event_time", "birth_date"),
+    Accepts.CALENDAR: ("event_time", "birth_date"),
+    Accepts.ANY: ("amount", "quantity"),
+    Accepts.SAME: ("amount", "quantity"),
+    Accepts.ARRAY: ("tags", "readings", "items"),
+    Accepts.ORDERED_ARRAY: ("tags", "readings", "limits"),
+    Accepts.TEXT_ARRAY: ("tags",),
+    Accepts.SAME_ARRAY: ("tags", "readings", "limits"),
+    Accepts.TEXT_OR_ARRAY: ("tags", "user_id"),
+    Accepts.ELEMENT: ("user_id", "amount"),
+    Accepts.LITERAL_TEXT: ("'@'",),
+    Accepts.LITERAL_SMALL: ("1",),
+    Accepts.REGEX: (r"'(\\w+)@\\w+'", "'(a|b)+'"),
+    Accepts.DATETIME_FORMAT: ("'yyyy-MM-dd HH:mm:ss'",),
+    Accepts.CHOICE: ("'DAY'", "'WEEK'", "'YEAR'"),
+}
+
+
+def calls_of(function: RuleFunction) -> list[str]:
+    """Return rules that call a function with every combination of fields that fits it, with all its arguments."""
+    options = [FIELDS[argument.accepts] for argument in function.arguments]
+    if function.arguments and function.arguments[-1].repeated:
+        options *= max(1, function.at_least)
+        options = options[: max(function.at_least, len(function.arguments))]
+    calls = []
+    for arguments in product(*options):
+        for given in {len(arguments), max(function.fewest, 0)}:
+            rule = f"isnotnull({function.name}({', '.join(arguments[:given])}))"
+            if check(rule, SCHEMA).valid:
+                calls.append(rule)
+    return sorted(set(calls))
+
+
+@pytest.fixture(scope="module")
+def good_events(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> DataFrame:
+    """The good events, read from a file so that nothing is folded into constants."""
+    path = tmp_path_factory.mktemp("events") / "good"
+    numbers = [{**event, **{k: float(event[k]) for k in ("price", "total") if k in event}} for event in GOOD_EVENTS]
+    rows = spark.createDataFrame([(json.dumps(event),) for event in numbers], "value string")
+    rows.select(F.from_json("value", f"event {STRUCT}".split(" ", 1)[1]).alias("event")).coalesce(1).write.parquet(
+        path.as_uri()
+    )
+    return spark.read.parquet(path.as_uri())
+
+
+@pytest.fixture(scope="module")
+def hostile_path(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A file of 60 hostile events."""
+    path = tmp_path_factory.mktemp("events") / "hostile"
+    events = hostile_events(60)
+    spark.sql(" UNION ALL ".join(f"SELECT {event} AS event" for event in events)).coalesce(1).write.parquet(
+        path.as_uri()
+    )
+    yield path
+
+
+@pytest.fixture(params=["whole-stage code", "the job's session"])
+def session(spark: SparkSession, request: pytest.FixtureRequest) -> SparkSession:
+    """A session that evaluates as Spark does by default, and one as the job does."""
+    return evaluation_session(spark) if request.param == "the job's session" else spark
+
+
+class TestGoodEvents:
+    def test_compiled_rules_equal_rules_as_written(self, good_events: DataFrame) -> None:
+        comparable = [expression for expression in EXPRESSIONS if expression not in BEYOND_SPARK]
+        flat = good_events.select("event", "event.*")
+        for start in range(0, len(comparable), 60):
+            chunk = comparable[start : start + 60]
+            written = flat.select(*[F.expr(e).alias(str(i)) for i, e in enumerate(chunk)]).collect()
+            compiled = flat.select(
+                *[F.expr(compile_condition(e, SCHEMA)).alias(str(i)) for i, e in enumerate(chunk)]
+            ).collect()
+            for index, expression in enumerate(chunk):
+                expected = [row[str(index)] for row in written]
+                assert [row[str(index)] for row in compiled] == expected, expression
+
+    @pytest.mark.parametrize("function", FUNCTIONS.values(), ids=lambda function: function.name)
+    def test_the_example_of_a_function_is_true_for_the_first_event(
+        self, function: RuleFunction, verdicts: dict[str, bool | None]
+    ) -> None:
+        assert verdicts[function.name] is True, function.example
+
+    @pytest.fixture(scope="class")
+    def verdicts(self, good_events: DataFrame) -> dict[str, bool | None]:
+        """What the examples give for the first event."""
+        columns = [F.expr(compile_condition(f.example, SCHEMA)).alias(name) for name, f in FUNCTIONS.items()]
+        row = good_events.where("event.transaction_id = 't1'").select(*columns).collect()[0]
+        return dict(row.asDict())
+
+
+class TestHostileEvents:
+    def test_every_function_has_calls(self) -> None:
+        assert [name for name, function in FUNCTIONS.items() if not calls_of(function)] == []
+
+    def test_no_function_throws(self, session: SparkSession, hostile_path: Path) -> None:
+        rules = sorted({rule for function in FUNCTIONS.values() for rule in calls_of(function)})
+        assert len(rules) > 250
+        evaluate_all(session, hostile_path, rules)
+
+    def test_no_honest_rule_throws(self, session: SparkSession, hostile_path: Path) -> None:
+        evaluate_all(session, hostile_path, EXPRESSIONS)
+
+    @pytest.mark.parametrize("operator", ["+", "-", "*", "/", "%", "DIV", "&", "|", "^", "<", "=", "<=>"])
+    def test_no_operator_throws(self, spark: SparkSession, hostile_path: Path, operator: str) -> None:
+        numbers = (
+            "quantity",
+            "amount",
+            "price",
+            "total",
+            "length(user_id)",
+            "9223372036854775807",
+            "1e308",
+            "0",
+            "0.5",
+        )
+        rules = [f"({left} {operator} {right}) IS NULL" for left, right in product(numbers, numbers)]
+        evaluate_all(spark, hostile_path, [rule for rule in rules if check(rule, SCHEMA).valid])
+
+    def test_no_cast_throws(self, spark: SparkSession, hostile_path: Path) -> None:
+        types = ("string", "bigint", "int", "double", "boolean", "date", "timestamp", "decimal(5,2)", "decimal(38,38)")
+        rules = [f"cast({field.name} AS {kind}) IS NULL" for field in SCHEMA for kind in types]
+        accepted = [rule for rule in rules if check(rule, SCHEMA).valid]
+        assert len(accepted) > 60
+        evaluate_all(spark, hostile_path, accepted)
+
+    def test_moments_shifted_and_subtracted_do_not_throw(self, spark: SparkSession, hostile_path: Path) -> None:
+        spans = [
+            f"INTERVAL '{count}' {unit}" for count in (1, 99_999_999) for unit in ("SECOND", "DAY", "MONTH", "YEAR")
+        ]
+        rules = [
+            f"({moment} {sign} {span}) IS NULL"
+            for moment in ("event_time", "birth_date")
+            for sign in "+-"
+            for span in spans
+        ]
+        rules += ["event_time - birth_date > INTERVAL '1' DAY", "birth_date - event_time < INTERVAL '1' SECOND"]
+        evaluate_all(spark, hostile_path, rules)
+
+
+def evaluate_all(spark: SparkSession, events: Path, rules: list[str]) -> None:
+    """Evaluate rules over the events; on a failure, name the rule."""
+    frame = spark.read.parquet(events.as_uri())
+    for start in range(0, len(rules), 40):
+        chunk = rules[start : start + 40]
+        columns = [F.expr(compile_condition(rule, SCHEMA)).alias(str(i)) for i, rule in enumerate(chunk)]
+        try:
+            frame.select(*columns).collect()
+        except Exception:
+            for rule, column in zip(chunk, columns, strict=True):
+                try:
+                    frame.select(column).collect()
+                except Exception as failed:
+                    pytest.fail(f"{rule} throws: {str(failed)[:500]}")
+            raise
+
+
+class TestNotANumber:
+    @pytest.mark.parametrize(
+        "expression",
+        [
+            "sqrt(-amount) > 1",
+            "NOT (sqrt(-amount) > 1)",
+            "sqrt(-amount) = sqrt(-amount)",
+            "ln(-amount) > 1",
+            "acos(amount) > 1",
+            "power(-amount, 0.5) > 1",
+            "exp(1000 * amount) - exp(1000 * amount) > 1",
+            "exp(1000 * amount) * 0 > 1",
+            "exp(1000 * amount) / exp(1000 * amount) > 1",
+            "exp(1000 * amount) % 2 > 1",
+            "try_cast(concat('Na', left('N', quantity)) AS double) > 1",
+            "greatest(sqrt(-amount), 0) > 1",
+            "round(sqrt(-amount)) > 1",
+            "coalesce(sqrt(-amount), 0) > 1",
+            "sin(exp(1000 * amount)) > -2",
+            "array_contains(readings, sqrt(-amount))",
+            "sqrt(-amount) IN (1, 2)",
+            "sqrt(-amount) BETWEEN 0 AND 1e300",
+            "if(is_foreign, sqrt(-amount), 0) > 1",
+        ],
+    )
+    def test_it_never_matches(self, good_events: DataFrame, expression: str) -> None:
+        compiled = compile_condition(expression, SCHEMA)
+        row = good_events.where("event.transaction_id = 't1'").select(F.expr(compiled).alias("verdict")).collect()[0]
+        assert row.verdict is not True
