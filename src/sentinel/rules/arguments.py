@@ -8,7 +8,6 @@ from collections.abc import Callable
 from sentinel.domain.event_schema import ArrayType, StructType
 from sentinel.rules.bound import Bound
 from sentinel.rules.coercion import (
-    SMALLEST_SMALL,
     as_calendar,
     as_moment_literal,
     as_small,
@@ -165,7 +164,7 @@ def handed_over(argument: Argument, bound: Bound, common_kind: Kind) -> str:  # 
     bound = _as_moment(argument, bound) or bound
     if accepts in (Accepts.SMALL, Accepts.LITERAL_SMALL):
         sql = as_small(bound)
-        return f"nullif(nullif({sql}, 0), {SMALLEST_SMALL})" if argument.nonzero else sql
+        return f"nullif({sql}, 0)" if argument.nonzero else sql
     if accepts is Accepts.CALENDAR:
         return as_calendar(bound)
     if accepts is Accepts.DAY:

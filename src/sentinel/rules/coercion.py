@@ -31,7 +31,8 @@ from sentinel.rules.types import (
 SMALLEST_INTEGER = "(-9223372036854775807L - 1L)"
 MAX_SMALL = 2**31 - 1
 SMALLEST_SMALL = "-2147483648"
-"""Has no positive counterpart in 32 bits: Spark's element_at takes it for a valid position and crashes the JVM."""
+"""Has no positive counterpart in 32 bits: Spark's element_at takes it for a valid position and crashes the JVM,
+substring_index throws."""
 _FIRST_DAY, _LAST_DAY = "DATE '0001-01-01'", "DATE '9999-12-31'"
 _FIRST_MOMENT, _LAST_MOMENT = "TIMESTAMP '0001-01-01 00:00:00Z'", "TIMESTAMP '9999-12-31 23:59:59.999999Z'"
 
@@ -110,13 +111,14 @@ def coerce(bound: Bound, target: Kind) -> Bound:
 
 
 def as_small(bound: Bound) -> str:
-    """Return the SQL of an integer as Spark's 32-bit one; null where it does not fit."""
+    """Return the SQL of an integer as Spark's 32-bit one; null where it does not fit, and for the smallest."""
     if bound.is_literal and isinstance(bound.literal, int):
         fits = abs(bound.literal) <= MAX_SMALL
         return f"({bound.literal})" if fits else "CAST(NULL AS INT)"
     if isinstance(bound.kind, NullType):
         return "CAST(NULL AS INT)"
-    return bound.sql if bound.narrow else f"TRY_CAST({bound.sql} AS INT)"
+    sql = bound.sql if bound.narrow else f"TRY_CAST({bound.sql} AS INT)"
+    return f"nullif({sql}, {SMALLEST_SMALL})"
 
 
 def as_text(bound: Bound) -> str:

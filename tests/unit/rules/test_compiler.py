@@ -33,7 +33,7 @@ class TestCompiledText:
     def test_it_cannot_throw(self, expression: str, compiled: str | None) -> None:
         expected = {
             "element_at(tags, quantity) = 'a'": "((try_element_at(event.`tags`, "
-            "nullif(nullif(TRY_CAST(event.`quantity` AS INT), 0), -2147483648)) = 'a'))",
+            "nullif(nullif(TRY_CAST(event.`quantity` AS INT), -2147483648), 0)) = 'a'))",
             "cast(user_id AS double) > 2": "((nanvl(TRY_CAST(event.`user_id` AS DOUBLE), CAST(NULL AS DOUBLE)) > 2L))",
             "length(country) * length(email) > 9": "((try_multiply(CAST(length(event.`country`) AS BIGINT), "
             "length(event.`email`)) > 9L))",

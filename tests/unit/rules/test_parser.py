@@ -9,7 +9,7 @@ from sentinel.rules.lexer import tokenize
 from sentinel.rules.parser import parse
 
 
-def _shape(node: syntax.Node) -> object:
+def _shape(node: syntax.Node) -> object:  # noqa: PLR0911 - one per kind of node
     match node:
         case syntax.Name():
             return node.name

@@ -46,7 +46,7 @@ class Argument:
         low: Smallest value of a LITERAL_SMALL, or smallest length of a LITERAL_TEXT.
         high: Largest such value or length.
         choices: The units that CHOICE knows, upper-case.
-        nonzero: Whether it is a position that counts from 1, or from the end: 0 and the smallest integer become null.
+        nonzero: Whether it is a position that counts from 1, or from the end: 0 becomes null.
     """
 
     name: str
