@@ -10,35 +10,23 @@ import difflib
 import re
 from collections.abc import Iterable
 from dataclasses import replace
-from decimal import Decimal
 
-from sentinel.domain.event_schema import ArrayType, DecimalType, EventSchema, StructType, parse_type
+from sentinel.domain.event_schema import ArrayType, EventSchema, StructType, parse_type
 from sentinel.rules import operators, syntax
-from sentinel.rules.bound import Bound
+from sentinel.rules.bound import Bound, unknown
 from sentinel.rules.calls import bind_call, find_function
 from sentinel.rules.coercion import CAST_TARGETS, as_moment_literal, as_small, cast_sql, castable, coerce, without_nan
+from sentinel.rules.constants import interval, literal, typed_literal
 from sentinel.rules.functions.dates import TRUNCATIONS, UNITS
 from sentinel.rules.limits import MAX_COMPILED_LENGTH, MAX_TEXT_GROWTH
-from sentinel.rules.literals import (
-    date_literal,
-    number_literal,
-    parse_date,
-    parse_timestamp,
-    text_literal,
-    timestamp_literal,
-)
 from sentinel.rules.matching import bind_like, bind_rlike
 from sentinel.rules.report import Report
 from sentinel.rules.types import (
     BOOLEAN,
-    DATE,
-    DAY_TIME,
     FLOAT,
     INTEGER,
     NULL,
     STRING,
-    TIMESTAMP,
-    YEAR_MONTH,
     Kind,
     UnknownType,
     is_moment,
@@ -81,11 +69,11 @@ class Binder:
     def _bind(self, node: syntax.Node) -> Bound:  # noqa: PLR0911, PLR0912 - one line per kind of node
         match node:
             case syntax.Literal():
-                return self.literal(node)
+                return literal(node)
             case syntax.TypedLiteral():
-                return self.typed_literal(node)
+                return typed_literal(node, self.report)
             case syntax.IntervalLiteral():
-                return self.interval(node)
+                return interval(node)
             case syntax.Name():
                 return self.field(node.name, node.start, node.end)
             case syntax.Member():
@@ -118,7 +106,7 @@ class Binder:
             case syntax.Cast():
                 return self.cast(node)
             case _:
-                return operators.unknown(node.start, node.end)
+                return unknown(node.start, node.end)
 
     def condition(self, node: syntax.Node, where: str) -> Bound:
         """Bind something that must be true or false."""
@@ -128,60 +116,16 @@ class Binder:
 
     # Values
 
-    @staticmethod
-    def literal(node: syntax.Literal) -> Bound:  # noqa: PLR0911 - one per kind
-        """Bind a literal; integers beyond 64 bits are decimals, as in Spark."""
-        value = node.value
-        if isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63:
-            return Bound(INTEGER, number_literal(value), node.start, node.end, value, is_literal=True, constant=True)
-        made = Bound(NULL, "NULL", node.start, node.end, value, is_literal=True, constant=True)
-        if value is None:
-            return made
-        if isinstance(value, bool):
-            return replace(made, kind=BOOLEAN, sql="TRUE" if value else "FALSE")
-        if isinstance(value, str):
-            return replace(made, kind=STRING, sql=text_literal(value))
-        if isinstance(value, int):
-            return replace(made, kind=DecimalType(len(str(abs(value))), 0), sql=number_literal(value))
-        if isinstance(value, Decimal):
-            _, digits, exponent = value.as_tuple()
-            scale = max(0, -int(exponent))
-            kind = DecimalType(min(38, max(len(digits) + max(0, int(exponent)), scale)), min(38, scale))
-            return replace(made, kind=kind, sql=number_literal(value))
-        return replace(made, kind=FLOAT, sql=number_literal(value))
-
-    def typed_literal(self, node: syntax.TypedLiteral) -> Bound:
-        """Bind DATE '...' or TIMESTAMP '...'; words such as 'now' are not dates here."""
-        made = Bound(DATE, "", node.start, node.end, is_literal=True, constant=True, in_calendar=True)
-        if node.type_name == "DATE" and (day := parse_date(node.text)):
-            return replace(made, sql=date_literal(day))
-        if node.type_name == "TIMESTAMP" and (moment := parse_timestamp(node.text)):
-            return replace(made, kind=TIMESTAMP, sql=timestamp_literal(moment))
-        form = "DATE '2024-01-31'" if node.type_name == "DATE" else "TIMESTAMP '2024-01-31 10:00:00'"
-        message = f"{node.text!r:.60} is not a {node.type_name.lower()}."
-        self.report.error("not-a-moment", node.start, node.end, message, f"Write it as {form}.")
-        return operators.unknown(node.start, node.end)
-
-    @staticmethod
-    def interval(node: syntax.IntervalLiteral) -> Bound:
-        """Bind an interval; weeks become days."""
-        count, unit = (node.count * 7, "DAY") if node.unit == "WEEK" else (node.count, node.unit)
-        kind = YEAR_MONTH if unit in ("MONTH", "YEAR") else DAY_TIME
-        maximum = {"SECOND": 10**9, "MINUTE": 10**9, "HOUR": 10**8, "DAY": 10**7, "MONTH": 10**8, "YEAR": 10**7}
-        written = min(abs(count), maximum[unit])
-        sign = "-" if count < 0 else ""
-        return Bound(kind, f"INTERVAL '{sign}{written}' {unit}", node.start, node.end, constant=True)
-
     def field(self, name: str, start: int, end: int) -> Bound:
         """Bind a top-level field of the event."""
         if name == EVENT:
             message = "event is the whole event, which is not a value by itself."
             self.report.error("unknown-column", start, end, message, "Name a field, as in event.amount.")
-            return operators.unknown(start, end)
+            return unknown(start, end)
         field = self.schema.field(name)
         if field is None:
             self.unknown_name(name, (known.name for known in self.schema), start, end, "the event")
-            return operators.unknown(start, end)
+            return unknown(start, end)
         self.columns.add(name)
         return Bound(field.type, f"{EVENT}.`{name}`", start, end, growth=1.0)
 
@@ -209,11 +153,11 @@ class Binder:
         if not isinstance(kind, StructType):
             message = f"{base.kind} has no members, so there is no {node.name[:128]} in it."
             self.report.error("unknown-column", node.name_start, node.end, message)
-            return operators.unknown(node.start, node.end)
+            return unknown(node.start, node.end)
         found = dict(kind.fields).get(node.name)
         if found is None:
             self.unknown_name(node.name, (name for name, _ in kind.fields), node.name_start, node.end, "the struct")
-            return operators.unknown(node.start, node.end)
+            return unknown(node.start, node.end)
         result: Kind = ArrayType(found) if isinstance(base.kind, ArrayType) else found
         return Bound(result, f"{base.sql}.`{node.name}`", node.start, node.end, growth=base.growth)
 
@@ -221,15 +165,15 @@ class Binder:
         """Bind `array[i]`, counted from 0; null where there is no such element."""
         base, index = self.bind(node.base), self.bind(node.index)
         if isinstance(base.kind, UnknownType) or isinstance(index.kind, UnknownType):
-            return operators.unknown(node.start, node.end)
+            return unknown(node.start, node.end)
         if not isinstance(base.kind, ArrayType):
             way_out = "substring(text, 1, 1) takes characters of a text." if base.kind == STRING else None
             self.report.error("not-an-array", base.start, base.end, f"[ ] needs an array, not {base.kind}.", way_out)
-            return operators.unknown(node.start, node.end)
+            return unknown(node.start, node.end)
         if index.kind not in (INTEGER, NULL):
             message = f"An index is a whole number, not {index.kind}."
             self.report.error("argument-type", index.start, index.end, message, "try_cast(... AS bigint)")
-            return operators.unknown(node.start, node.end)
+            return unknown(node.start, node.end)
         return Bound(
             base.kind.element,
             f"get({base.sql}, {as_small(index)})",
@@ -248,7 +192,7 @@ class Binder:
             arguments[0] = syntax.Literal(unit.start, unit.end, 1, unit.name)
         bound = [self.bind(argument) for argument in arguments]
         if function is None:
-            return operators.unknown(node.start, node.end)
+            return unknown(node.start, node.end)
         made = bind_call(function, bound, node, self.report)
         if made.constant and bound and is_moment(made.kind):
             self.constant_moment(made, any(b.kind == STRING and not b.is_literal for b in bound))
@@ -273,17 +217,17 @@ class Binder:
             end = node.type_start + len(node.type_text)
             message = f"A cast to {node.type_text:.40} is not part of the language."
             self.report.error("cast-type", node.type_start, end, message, f"Known types: {known}.")
-            return operators.unknown(node.start, node.end)
+            return unknown(node.start, node.end)
         if isinstance(operand.kind, UnknownType) or not castable(operand.kind, target):
             if not isinstance(operand.kind, UnknownType):
                 message = f"{operand.kind} cannot be cast to {target}."
                 self.report.error("cast-type", operand.start, operand.end, message)
-            return operators.unknown(node.start, node.end)
+            return unknown(node.start, node.end)
         if is_moment(target) and operand.constant and operand.kind == STRING:
             moment = as_moment_literal(operand, target)
             if moment is None:
                 self.constant_moment(replace(operand, start=node.start, end=node.end), True)
-                return operators.unknown(node.start, node.end)
+                return unknown(node.start, node.end)
             return moment
         narrow = target == INTEGER and node.type_text in ("int", "integer")
         sql = cast_sql(operand, target, narrow=narrow)

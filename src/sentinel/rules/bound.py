@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from sentinel.rules.types import Kind
+from sentinel.rules.types import UNKNOWN, Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,3 +37,8 @@ class Bound:
     infinite: bool = False
     in_calendar: bool = False
     growth: float = 0.0
+
+
+def unknown(start: int, end: int) -> Bound:
+    """Return what stands for something already reported."""
+    return Bound(UNKNOWN, "NULL", start, end)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from sentinel.domain.event_schema import ArrayType, DecimalType
 from sentinel.rules import operators
 from sentinel.rules.arguments import check_argument, checked_regex, handed_over, shortened
-from sentinel.rules.bound import Bound
+from sentinel.rules.bound import Bound, unknown
 from sentinel.rules.coercion import SMALLEST_INTEGER, coerce, without_nan
 from sentinel.rules.functions import FUNCTIONS, RuleFunction
 from sentinel.rules.functions.base import Accepts
@@ -93,7 +93,7 @@ def bind_call(function: RuleFunction, arguments: Sequence[Bound], node: Call, re
     """Bind a call whose arguments are bound."""
     start, name_end, end = node.start, node.name_end, node.end
     if not _counted(function, arguments, start, name_end, report):
-        return operators.unknown(start, end)
+        return unknown(start, end)
     if function.name in OPERATOR_OF:
         made = operators.arithmetic(OPERATOR_OF[function.name], arguments[0], arguments[1], report)
         return replace(made, start=start, end=end)
@@ -102,10 +102,10 @@ def bind_call(function: RuleFunction, arguments: Sequence[Bound], node: Call, re
         for position, argument in enumerate(arguments)
     ]
     if not all(checked):
-        return operators.unknown(start, end)
+        return unknown(start, end)
     settled, kind = _aligned(function, list(arguments), report)
     if isinstance(kind, UnknownType) and any(not isinstance(a.kind, UnknownType) for a in arguments):
-        return operators.unknown(start, end)
+        return unknown(start, end)
     made = replace(_made(function, settled, kind, report), start=start, end=end)
     if made.growth > MAX_TEXT_GROWTH:
         message = f"The text that {function.name} makes may be {made.growth:.0f} times as large as the event."

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from sentinel.domain.event_schema import ArrayType, DecimalType, StructType
-from sentinel.rules.bound import Bound
+from sentinel.rules.bound import Bound, unknown
 from sentinel.rules.coercion import SMALLEST_INTEGER, as_moment_literal, as_text, coerce, spark_type, without_nan
 from sentinel.rules.report import Report
 from sentinel.rules.types import (
@@ -35,11 +35,6 @@ from sentinel.rules.types import (
 _FUNCTION_OF = {"+": "try_add", "-": "try_subtract", "*": "try_multiply", "/": "try_divide", "%": "try_mod"}
 EXACT_NEGATION_DIGITS = 34
 _EQUALITY = ("=", "<>", "<=>")
-
-
-def unknown(start: int, end: int) -> Bound:
-    """Return what stands for something already reported."""
-    return Bound(UNKNOWN, "NULL", start, end)
 
 
 def _made(kind: Kind, sql: str, *parts: Bound, start: int | None = None, end: int | None = None) -> Bound:

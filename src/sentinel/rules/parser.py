@@ -9,9 +9,10 @@ rewritten on the way. sqlglot, which was tried for this, replaces functions by c
 from __future__ import annotations
 
 from sentinel.rules import syntax
+from sentinel.rules.cursor import ParseStopped, TokenCursor
 from sentinel.rules.issue import Issue
 from sentinel.rules.lexer import Token, TokenKind, tokenize
-from sentinel.rules.limits import MAX_DEPTH, MAX_IN_ITEMS
+from sentinel.rules.limits import MAX_IN_ITEMS
 from sentinel.rules.syntax import Node
 
 # fmt: off
@@ -40,18 +41,10 @@ QUERY_WORDS = ("SELECT", "WITH", "TABLE", "VALUES")
 INTERVAL_UNITS = ("SECOND", "MINUTE", "HOUR", "DAY", "WEEK", "MONTH", "YEAR")
 
 
-class ParseStopped(Exception):  # noqa: N818 - control flow inside this package, never seen by a caller
-    """Parsing cannot go on; the issue says why."""
-
-    def __init__(self, issue: Issue) -> None:
-        super().__init__(issue.message)
-        self.issue = issue
-
-
 def parse(text: str) -> tuple[Node | None, list[Issue]]:
     """Return the tree and the issues; no tree where the text cannot be understood at all."""
     tokens, issues = tokenize(text)
-    parser = _Parser(text, tokens)
+    parser = _Parser(tokens)
     try:
         tree = parser.whole()
     except ParseStopped as stopped:
@@ -61,60 +54,7 @@ def parse(text: str) -> tuple[Node | None, list[Issue]]:
     return tree, [*issues, *parser.issues]
 
 
-class _Parser:
-    def __init__(self, text: str, tokens: list[Token]) -> None:
-        self.text = text
-        self.tokens = tokens
-        self.at = 0
-        self.level = 0
-        self.issues: list[Issue] = []
-
-    # Tokens
-
-    @property
-    def token(self) -> Token:
-        return self.tokens[self.at]
-
-    @property
-    def following(self) -> Token:
-        return self.tokens[min(self.at + 1, len(self.tokens) - 1)]
-
-    def advance(self) -> Token:
-        token = self.token
-        if token.kind is not TokenKind.END:
-            self.at += 1
-        return token
-
-    def take(self, *words: str) -> Token | None:
-        return self.advance() if self.token.word in words else None
-
-    def expect(self, word: str, after: str) -> Token:
-        if self.token.word != word:
-            self.stop(f"Expected {word} {after}, found {self.found()}.")
-        return self.advance()
-
-    def found(self) -> str:
-        return "the end of the text" if self.token.kind is TokenKind.END else repr(self.token.text[:40])
-
-    def stop(self, message: str, code: str = "syntax", suggestion: str | None = None) -> None:
-        raise ParseStopped(Issue("error", code, self.token.start, self.token.end, message, suggestion))
-
-    def refuse(self, code: str, start: int, end: int, message: str, suggestion: str | None = None) -> None:
-        self.issues.append(Issue("error", code, start, end, message, suggestion))
-
-    def depth_of(self, *children: Node | None) -> int:
-        depth = 1 + max((child.depth for child in children if child is not None), default=0)
-        if depth > MAX_DEPTH:
-            self.too_deep()
-        return depth
-
-    def too_deep(self) -> None:
-        self.stop(
-            f"The expression is nested more than {MAX_DEPTH} levels deep.",
-            "too-deep",
-            "Split it into several rules, or chain conditions with AND and OR, which count as one level.",
-        )
-
+class _Parser(TokenCursor):
     # Grammar, weakest binding first
 
     def whole(self) -> Node:
@@ -130,11 +70,9 @@ class _Parser:
         return tree
 
     def expression(self) -> Node:
-        self.level += 1
-        if self.level > MAX_DEPTH:
-            self.too_deep()
+        self.descend()
         tree = self.chain("OR", ("OR",))
-        self.level -= 1
+        self.ascend()
         return tree
 
     def chain(self, operator: str, words: tuple[str, ...]) -> Node:
@@ -151,11 +89,9 @@ class _Parser:
 
     def negation(self) -> Node:
         if opening := self.take("NOT", "!"):
-            self.level += 1
-            if self.level > MAX_DEPTH:
-                self.too_deep()
+            self.descend()
             operand = self.negation()
-            self.level -= 1
+            self.ascend()
             return syntax.Not(opening.start, operand.end, self.depth_of(operand), operand)
         return self.predicate()
 
@@ -226,7 +162,6 @@ class _Parser:
             same = syntax.Binary(operand.start, right.end, depth, "<=>", operand, right)
             return same if negated else syntax.Not(same.start, same.end, self.depth_of(same), same)
         self.stop(f"Expected NULL, TRUE, FALSE or DISTINCT FROM after IS, found {self.found()}.")
-        raise AssertionError
 
     def value(self, weakest: int = 1) -> Node:
         left = self.unary()
@@ -239,11 +174,9 @@ class _Parser:
 
     def unary(self) -> Node:
         if opening := self.take("-", "+", "~"):
-            self.level += 1
-            if self.level > MAX_DEPTH:
-                self.too_deep()
+            self.descend()
             operand = self.unary()
-            self.level -= 1
+            self.ascend()
             if isinstance(operand, syntax.Literal) and opening.word == "-" and self.is_number(operand):
                 return syntax.Literal(opening.start, operand.end, 1, -operand.value)  # type: ignore[operator]
             return syntax.Unary(opening.start, operand.end, self.depth_of(operand), opening.word, operand)
@@ -285,7 +218,6 @@ class _Parser:
         if self.take("("):
             return self.parenthesised(token)
         self.stop(f"Expected a value, found {self.found()}.")
-        raise AssertionError
 
     def literal(self) -> Node:
         token = self.advance()
