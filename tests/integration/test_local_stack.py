@@ -242,7 +242,7 @@ class TestPorts:
                 moved = stack.settings.redis.port
                 assert moved != taken
                 assert said == [f"Redis: port {taken} is taken, using {moved}"]
-                assert [program.address for program in stack_status(stack.settings)][0] == f"127.0.0.1:{moved}"
+                assert next(program.address for program in stack_status(stack.settings)) == f"127.0.0.1:{moved}"
                 stack.down()
                 stack.up(["redis"], migrate=False)
                 assert stack.settings.redis.port == moved

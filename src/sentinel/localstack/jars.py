@@ -25,7 +25,8 @@ _MAVEN = "http://ant.apache.org/ivy/maven"
 _ATTEMPTS = 3
 _ARRIVED = re.compile(r"\[SUCCESSFUL \] \S+!(\S+) ")
 _COMPLAINT = re.compile(r"not found|FAILED|error|exception|unresolved|timed out|refused|UnknownHost", re.IGNORECASE)
-# No repository is named: Ivy's own default is Maven Central. POMs are not read: every jar is listed. Mirrors are set as usual for Java, see the README.
+# No repository is named: Ivy's own default is Maven Central. POMs are not read, since every jar is listed. Mirrors are
+# set as usual for Java, see the README.
 _IVY_SETTINGS = (
     '<ivysettings><settings defaultResolver="central"/>'
     '<resolvers><ibiblio name="central" m2compatible="true" usepoms="false" useMavenMetadata="false"/></resolvers>'
