@@ -47,6 +47,7 @@ class Program:
         stop_signal: Asks it to stop; what remains after `stop_seconds` is killed with its group.
         start_seconds: A program that ends earlier is started again with growing delay, a later end at once.
         unprivileged: Refuses to run as root.
+        address: Where clients find it, `host:port`; empty: it serves nobody.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Program:
     stop_seconds: int = 20
     start_seconds: int = 1
     unprivileged: bool = False
+    address: str = ""
 
     def write(self, paths: StackPaths) -> None:
         """Write its section and its launch specification, which may hold secrets.
@@ -71,6 +73,7 @@ class Program:
             "directory": str(self.directory),
             "environment": {**_own_settings(), **self.environment, **identity(paths, self.name)},
             "unprivileged": self.unprivileged,
+            "address": self.address,
             "parent_death_signal": int(self.stop_signal),
         }
         write_private(paths.programs / f"{self.name}.json", json.dumps(specification, indent=1))
@@ -87,6 +90,15 @@ class Program:
 def identity(paths: StackPaths, name: str) -> dict[str, str]:
     """Return the variables by which the processes of a program are known as this stack's own."""
     return {MARK: f"{paths.home}|{name}", "SENTINEL_HOME": str(paths.home)}
+
+
+def written_address(paths: StackPaths, name: str) -> str:
+    """Return the address in a program's specification; empty where it has none."""
+    try:
+        specification: dict[str, str] = json.loads((paths.programs / f"{name}.json").read_text())
+    except FileNotFoundError:
+        return ""
+    return specification.get("address", "")
 
 
 def remove_program(paths: StackPaths, name: str) -> None:

@@ -80,6 +80,7 @@ def service_program(service: Service, settings: Settings) -> Program:
         directory=PROJECT_ROOT,
         environment={"PYTHONPATH": python_path(), "PYTHONUNBUFFERED": "1"},
         stop_seconds=15,
+        address=f"{host}:{port}",
     )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 
 from sentinel.localstack.paths import StackPaths
+from sentinel.localstack.program import written_address
 from sentinel.localstack.state import StackState
 from sentinel.localstack.supervision import Supervisor
 from sentinel.settings import Settings
@@ -40,25 +41,24 @@ class ProgramStatus:
 def stack_status(settings: Settings) -> list[ProgramStatus]:
     """Return what is known of every program of a home, the supervisor last."""
     paths = StackPaths(settings.home)
-    ports = {"api": settings.api.port, "dashboard": settings.dashboard.port}
     state = StackState.load(paths)
-    ports |= state.ports
     supervisor = Supervisor(paths)
     known = supervisor.states()
     found = []
     for name in [*state.local, *(name for name in known if name not in state.local)]:
         program = known.get(name)
         pid = program.pid if program else 0
-        port = ports.get(name)
+        port = state.ports.get(name)
+        address = f"127.0.0.1:{port}" if port else written_address(paths, name)
         word = program.state if program else "stopped"
-        if word == "running" and port and not _listens(port):
+        if word == "running" and address and not _listens(address):
             word = "not answering"
         data = paths.data / name
         found.append(
             ProgramStatus(
                 name=name,
                 state=word,
-                address=f"127.0.0.1:{port}" if port else "",
+                address=address,
                 pid=pid,
                 rss_bytes=tree_rss(pid) if pid else 0,
                 data_bytes=directory_size(data) if data.is_dir() else None,
@@ -102,9 +102,10 @@ def _file_sizes(path: Path) -> Iterator[int]:
                     yield entry.stat(follow_symlinks=False).st_blocks * 512
 
 
-def _listens(port: int) -> bool:
+def _listens(address: str) -> bool:
+    host, _, port = address.rpartition(":")
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=1):
+        with socket.create_connection((host, int(port)), timeout=1):
             return True
     except OSError:
         return False
