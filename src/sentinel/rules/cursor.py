@@ -51,6 +51,11 @@ class TokenCursor:
         """The token behind that."""
         return self.tokens[min(self.at + 1, len(self.tokens) - 1)]
 
+    @property
+    def at_end(self) -> bool:
+        """Whether no token is left."""
+        return self.token.kind is TokenKind.END
+
     def advance(self) -> Token:
         """Return the next token and go on behind it."""
         token = self.token
@@ -70,11 +75,15 @@ class TokenCursor:
 
     def found(self) -> str:
         """Return the next token for a message."""
-        return "the end of the text" if self.token.kind is TokenKind.END else repr(self.token.text[:40])
+        return "the end of the text" if self.at_end else repr(self.token.text[:40])
 
     def stop(self, message: str, code: str = "syntax", suggestion: str | None = None) -> NoReturn:
         """End the parse with an issue at the next token."""
-        raise ParseStopped(Issue("error", code, self.token.start, self.token.end, message, suggestion))
+        raise self.stopped(message, code, suggestion)
+
+    def stopped(self, message: str, code: str = "syntax", suggestion: str | None = None) -> ParseStopped:
+        """Return what ends the parse with an issue at the next token."""
+        return ParseStopped(Issue("error", code, self.token.start, self.token.end, message, suggestion))
 
     def refuse(self, code: str, start: int, end: int, message: str, suggestion: str | None = None) -> None:
         """Report something and go on."""

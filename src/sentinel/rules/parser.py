@@ -58,10 +58,10 @@ class _Parser(TokenCursor):
     # Grammar, weakest binding first
 
     def whole(self) -> Node:
-        if self.token.kind is TokenKind.END:
+        if self.at_end:
             self.stop("The rule is empty.", "empty", "Write a condition such as amount > 100.")
         tree = self.expression()
-        if self.token.kind is not TokenKind.END:
+        if not self.at_end:
             if self.token.word in ("OVER", "FILTER", "WITHIN"):
                 self.stop("A rule sees one event, so it has no windows and no aggregates.", "function-not-allowed")
             if self.token.word in ("->", "=>"):
@@ -161,7 +161,7 @@ class _Parser(TokenCursor):
             depth = self.depth_of(operand, right)
             same = syntax.Binary(operand.start, right.end, depth, "<=>", operand, right)
             return same if negated else syntax.Not(same.start, same.end, self.depth_of(same), same)
-        self.stop(f"Expected NULL, TRUE, FALSE or DISTINCT FROM after IS, found {self.found()}.")
+        raise self.stopped(f"Expected NULL, TRUE, FALSE or DISTINCT FROM after IS, found {self.found()}.")
 
     def value(self, weakest: int = 1) -> Node:
         left = self.unary()
@@ -217,7 +217,7 @@ class _Parser(TokenCursor):
             return self.worded()
         if self.take("("):
             return self.parenthesised(token)
-        self.stop(f"Expected a value, found {self.found()}.")
+        raise self.stopped(f"Expected a value, found {self.found()}.")
 
     def literal(self) -> Node:
         token = self.advance()
@@ -238,7 +238,7 @@ class _Parser(TokenCursor):
         """Report the subquery whose opening parenthesis was taken, and go on behind it."""
         open_parentheses = 1
         end = opening.end
-        while open_parentheses and self.token.kind is not TokenKind.END:
+        while open_parentheses and not self.at_end:
             token = self.advance()
             open_parentheses += {"(": 1, ")": -1}.get(token.word, 0)
             end = token.end
