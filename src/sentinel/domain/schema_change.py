@@ -99,9 +99,7 @@ def _harm_of_new(field: Field) -> list[FieldChange]:
     changes = []
     if not field.nullable:
         changes.append(
-            FieldChange(
-                "added_required", field.name, None, str(field.type), "events without it become dead letters"
-            )
+            FieldChange("added_required", field.name, None, str(field.type), "events without it become dead letters")
         )
     if field.role in {"event_id", "event_time"}:
         changes.append(FieldChange("role", field.name, None, field.role, _role_effect(None, field.role)))
