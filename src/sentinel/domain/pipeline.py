@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -107,6 +107,10 @@ class PipelineSnapshot:
     rule_set: RuleSet
     start_at: str
     source_epoch: int
+
+    def in_epoch(self, source_epoch: int) -> PipelineSnapshot:
+        """Return the same in another source epoch."""
+        return replace(self, source_epoch=source_epoch)
 
     @property
     def fingerprint(self) -> tuple[object, ...]:

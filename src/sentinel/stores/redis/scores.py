@@ -93,6 +93,18 @@ class ScoreStore:
         except RedisError as error:
             raise StoreUnavailableError("Redis", str(error)) from error
 
+    def read(self, keys: list[str]) -> list[int | None]:
+        """Return the scores under these keys, None where there is none.
+
+        Raises:
+            StoreUnavailableError: Redis does not answer.
+        """
+        try:
+            found = self._client.mget(keys) if keys else []
+        except RedisError as error:
+            raise StoreUnavailableError("Redis", str(error)) from error
+        return [None if value is None else int(value) for value in found]
+
     def event_score(self, event_id: str) -> int | None:
         """Return the score of an event, None where there is none.
 

@@ -1,0 +1,89 @@
+"""Alerts = what each generation's rules say of its offsets, computed anew from the lake."""
+
+from __future__ import annotations
+
+import duckdb
+import pyarrow as pa
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from sentinel.domain.event_schema import EventSchema
+from sentinel.domain.pipeline import PipelineSnapshot
+from sentinel.streaming.evaluate import compile_rule_set, rules_of_masks
+from sentinel.streaming.lake_table import column_names
+from sentinel.streaming.parse import event_id
+from sentinel.streaming.reconcile.report import Difference
+
+PAIR = pa.schema([("rule_id", pa.int64()), ("event_id", pa.string())])
+EXAMPLES = 5
+
+
+def expected_alerts(
+    spark: SparkSession,
+    uri: str,
+    generation_id: int,
+    snapshot: PipelineSnapshot,
+    history: tuple[tuple[int, EventSchema], ...],
+) -> list[tuple[int, str]]:
+    """Evaluate a generation's rules over its rows in the lake; return (rule id, event id), which may repeat.
+
+    Args:
+        spark: A session of `evaluation_session`.
+        uri: The pipeline's Delta table, as Spark names it.
+        history: Every schema version up to the generation's, oldest first.
+    """
+    if not snapshot.rule_set.rules:
+        return []
+    table = spark.read.format("delta").load(uri).where(F.col("_generation_id") == generation_id)
+    compiled = compile_rule_set(snapshot.rule_set, snapshot.schema)
+    events = lake_events(table, snapshot, column_names(history))
+    matched = compiled.evaluate(events).where(compiled.matched()).select("event_id", *compiled.mask_names)
+    pairs = []
+    for row in matched.toLocalIterator():
+        for index in rules_of_masks([row[name] for name in compiled.mask_names]):
+            pairs.append((snapshot.rule_set.rules[index].rule_id, row["event_id"]))
+    return pairs
+
+
+def lake_events(table: DataFrame, snapshot: PipelineSnapshot, columns: dict[str, str]) -> DataFrame:
+    """Turn rows of the lake back into parsed events.
+
+    Columns out: event struct, event_id string, cause string (null), partition int, offset bigint.
+    """
+    names = set(table.columns)
+
+    def value(field_name: str, kind: str) -> Column:
+        column = columns[field_name]
+        return F.col(f"`{column}`") if column in names else F.lit(None).cast(kind)
+
+    fields = [value(field.name, field.type.spark()).alias(field.name) for field in snapshot.schema]
+    events = table.select(
+        F.struct(*fields).alias("event"),
+        F.col("_partition").alias("partition"),
+        F.col("_offset").alias("offset"),
+        F.lit(None).cast("string").alias("cause"),
+    )
+    identity = event_id(F.col("event"), snapshot.schema, snapshot.kafka_topic, snapshot.source_epoch)
+    return events.select("*", identity.alias("event_id"))
+
+
+def compare_alerts(expected: list[tuple[int, str]], found: list[tuple[int, str]]) -> Difference:
+    """Compare as sets: an event id that came twice gives one alert per rule."""
+    connection = duckdb.connect()
+    for name, pairs in (("expected", expected), ("found", found)):
+        table = pa.table({"rule_id": [r for r, _ in pairs], "event_id": [e for _, e in pairs]}, schema=PAIR)
+        connection.register(name, table)
+    wanted = connection.execute("SELECT count(*) FROM (SELECT DISTINCT * FROM expected)").fetchone()
+    missing = connection.execute("SELECT * FROM expected EXCEPT SELECT * FROM found ORDER BY ALL").fetchall()
+    extra = connection.execute("SELECT * FROM found EXCEPT SELECT * FROM expected ORDER BY ALL").fetchall()
+    twice = len(found) - len(set(found))
+    examples = [f"missing: rule {rule}, event {event}" for rule, event in missing[:EXAMPLES]]
+    examples += [f"without reason: rule {rule}, event {event}" for rule, event in extra[:EXAMPLES]]
+    return Difference(
+        "alerts = rules over the lake",
+        expected=wanted[0] if wanted else 0,
+        found=len(found),
+        lost=len(missing),
+        doubled=len(extra) + twice,
+        examples=tuple(examples),
+    )

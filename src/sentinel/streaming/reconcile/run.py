@@ -1,0 +1,137 @@
+"""Run the three checks for a pipeline."""
+
+from __future__ import annotations
+
+import duckdb
+import pyarrow as pa
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError, TableNotFoundError
+from pyspark.sql import SparkSession
+
+from sentinel.errors import StoreUnavailableError
+from sentinel.settings import Settings
+from sentinel.stores.lake.location import events_uri, spark_uri, storage_options
+from sentinel.stores.postgres.archive_ledger import ArchiveLedger
+from sentinel.stores.postgres.database import Database, first_line
+from sentinel.stores.postgres.ledger import LedgerStore
+from sentinel.stores.postgres.reconcile_reader import ReconcileReader
+from sentinel.stores.postgres.snapshots import SnapshotStore
+from sentinel.stores.redis.scores import ScoreStore, connect
+from sentinel.streaming.reconcile.alerts import compare_alerts, expected_alerts
+from sentinel.streaming.reconcile.records import PLACE, compare_records, places, topic_places
+from sentinel.streaming.reconcile.report import ReconcileReport
+from sentinel.streaming.reconcile.scores import compare_scores
+from sentinel.streaming.session import evaluation_session
+from sentinel.streaming.topics import Topics
+
+
+def reconcile(
+    settings: Settings, database: Database, spark: SparkSession, tenant_id: str, pipeline_id: int
+) -> ReconcileReport:
+    """Compare topic, lake, dead letters, alerts and scores of a pipeline.
+
+    Looks at what is in the lake: records of the current source epoch below the end of the last archive commit. The
+    job may run meanwhile. Of records that retention removed from the topic the lake is believed; a note says so.
+
+    Raises:
+        NotFoundError: The tenant has no such pipeline.
+        StoreUnavailableError: One of the stores does not answer.
+    """
+    snapshots = SnapshotStore(database, tenant_id)
+    snapshot = snapshots.current(pipeline_id)
+    reader = ReconcileReader(database, tenant_id, pipeline_id)
+    archive = ArchiveLedger(database, tenant_id, pipeline_id)
+    progress = LedgerStore(database, tenant_id).read_progress(pipeline_id)
+    ends = archive.archived_ends(snapshot.source_epoch)
+    generations = reader.generations()
+    uri = events_uri(settings.lake, tenant_id, pipeline_id)
+
+    topics = Topics(settings.kafka, group_id="sentinel-reconcile")
+    try:
+        held = topics.ranges(snapshot.kafka_topic)
+    finally:
+        topics.close()
+    spans, notes = {}, []
+    for partition, known in progress.items():
+        low = held[partition].low if partition in held else known.next_offset
+        if low > known.first_offset:
+            notes.append(f"partition {partition}: the topic no longer holds offsets {known.first_offset} to {low - 1}")
+        spans[partition] = (max(low, known.first_offset), ends.get(partition, known.first_offset))
+
+    epoch = {g.generation_id for g in generations if g.source_epoch == snapshot.source_epoch}
+    lake = lake_places(settings, uri, epoch)
+    dead = places(reader.dead_letters(snapshot.source_epoch))
+    records = compare_records(
+        topic_places(settings.kafka, snapshot.kafka_topic, spans), within(lake, spans), within(dead, spans)
+    )
+
+    expected: list[tuple[int, str]] = []
+    session = evaluation_session(spark)
+    if lake.num_rows:
+        for generation in generations:
+            form = archive.form(generation.generation_id)
+            at = snapshots.at(pipeline_id, generation.schema_version, generation.rule_set_version)
+            expected += expected_alerts(
+                session, spark_uri(uri), generation.generation_id, at.in_epoch(generation.source_epoch), form.history
+            )
+    found = [
+        (alert["rule_id"], alert["event_id"])
+        for alert in reader.alerts()
+        if alert["source_epoch"] < snapshot.source_epoch or alert["offset"] < ends.get(alert["partition"], 0)
+    ]
+    scores = ScoreStore(connect(settings.redis), settings.redis, tenant_id, pipeline_id)
+    return ReconcileReport(
+        pipeline_id=pipeline_id,
+        lake_rows=lake.num_rows,
+        dead_letters=dead.num_rows,
+        not_decided=sum(max(0, held[p].high - known.next_offset) for p, known in progress.items() if p in held),
+        not_archived=sum(known.next_offset - ends.get(p, known.first_offset) for p, known in progress.items()),
+        checks=(
+            records,
+            compare_alerts(expected, found),
+            compare_scores(reader, scores, ttl_seconds=settings.redis.score_ttl_seconds),
+        ),
+        notes=tuple(notes),
+    )
+
+
+def lake_places(settings: Settings, uri: str, generation_ids: set[int]) -> pa.Table:
+    """Return (partition, offset) of the lake's rows of these generations, one row each.
+
+    Raises:
+        StoreUnavailableError: The lake does not answer.
+    """
+    try:
+        table = DeltaTable(uri, storage_options=storage_options(settings.lake) or None)
+    except TableNotFoundError:
+        return PLACE.empty_table()
+    except (DeltaError, OSError) as error:
+        raise StoreUnavailableError("the lake", first_line(error)) from error
+    connection = duckdb.connect()
+    connection.register("lake", table.to_pyarrow_dataset())
+    connection.register("chosen", pa.table({"id": pa.array(sorted(generation_ids), pa.int64())}))
+    rows = connection.execute(
+        'SELECT _partition::INTEGER AS "partition", _offset AS "offset" '
+        "FROM lake SEMI JOIN chosen ON _generation_id = id"
+    )
+    return rows.to_arrow_table()
+
+
+def within(rows: pa.Table, spans: dict[int, tuple[int, int]]) -> pa.Table:
+    """Keep the places that lie in the spans (start inclusive, end exclusive)."""
+    connection = duckdb.connect()
+    connection.register("places", rows)
+    connection.register(
+        "spans",
+        pa.table(
+            {
+                "p": pa.array(list(spans), pa.int32()),
+                "a": pa.array([start for start, _ in spans.values()], pa.int64()),
+                "b": pa.array([end for _, end in spans.values()], pa.int64()),
+            }
+        ),
+    )
+    kept = connection.execute(
+        'SELECT "partition", "offset" FROM places JOIN spans ON p = "partition" AND "offset" >= a AND "offset" < b'
+    )
+    return kept.to_arrow_table()
