@@ -9,9 +9,8 @@ from pyspark.sql import functions as F
 
 from sentinel.domain.dead_letter import DeadLetterCause
 from sentinel.domain.event_schema import ArrayType, DecimalType, EventSchema, Field, FieldType, StructType
-from sentinel.streaming.wire import infinite, never_null, unfit, wire_type
+from sentinel.streaming.wire import infinite, never_null, present, unfit, wire_type
 
-WHITE_SPACE = " \t\r\n"
 SHOWN_CHARACTERS = 120
 NAN_PATTERN = r"[:\[,]\s*[-+]?(NaN|Infinity|INF)\s*[,\]}]"
 NAN_TEXT = r"(?i)^[-+]?(nan|inf|infinity)$"
@@ -27,7 +26,7 @@ def diagnose(
         wire: What was read from it: struct<_v array<struct of wire values>, _bad string>; null if it was not read.
     """
     text = value.cast("string")
-    head = F.ltrim(text, F.lit(WHITE_SPACE))
+    head = F.regexp_replace(text, F.lit(r"^[ \t\r\n]+"), F.lit(""))
     wrapped = enclose(text)
     document = F.from_json(wrapped, "_v array<string>, _bad string", dict(json_options))
     fields = ",".join(f"`{field.name}`:string" for field in schema)
@@ -71,7 +70,7 @@ def verdict(cause: DeadLetterCause, *, field: Column | None = None, detail: Colu
 
 def not_json_detail(text: Column, head: Column) -> Column:
     """Say what is most likely wrong with a text that is not JSON."""
-    tail = F.rtrim(text, F.lit(WHITE_SPACE))
+    tail = F.regexp_replace(text, F.lit(r"[ \t\r\n]+$"), F.lit(""))
     opened = F.length(F.regexp_replace(text, F.lit(r"[^\[{]"), F.lit("")))
     return (
         F.when(F.startswith(head, F.lit("\ufeff")), F.lit("it begins with a byte order mark"))
@@ -139,7 +138,7 @@ def facts_of(field: Field, texts: Column, wire: Column, json_options: Mapping[st
         F.lit(kind_of(field.type)).alias("kind"),
         F.lit(not field.nullable).alias("required"),
         text.alias("text"),
-        (value.isNotNull() & ~misfit).alias("held"),
+        (present(value, field.type) & ~misfit).alias("held"),
         never_null(infinite(value, field.type)).alias("infinite"),
         F.coalesce(broken, F.lit(False)).alias("broken"),
     )
@@ -158,7 +157,8 @@ def kind_of(kind: FieldType) -> str:
 def judge(fact: Column, keys: Column) -> Column:
     """Return struct<cause, field, detail> of one field; a null cause where it is sound."""
     kind, text = fact["kind"], fact["text"]
-    number = text.try_cast("double").isNotNull() & ~text.rlike(NAN_TEXT)
+    # Spark shows a number beyond the range of a double as a quoted infinity.
+    number = text.rlike('^"-?Infinity"$') | (text.try_cast("double").isNotNull() & ~text.rlike(NAN_TEXT))
     wrong = ~fact["held"] | fact["broken"]
     cause = (
         F.when(text.isNull(), F.when(fact["required"], str(DeadLetterCause.MISSING_FIELD)))

@@ -12,7 +12,7 @@ from sentinel.domain.event_schema import EventSchema, ScalarType
 from sentinel.domain.pipeline import PipelineConfig
 from sentinel.errors import ConfigurationError
 from sentinel.streaming.diagnosis import diagnose, enclose, verdict
-from sentinel.streaming.wire import any_of, convert, infinite, unfit, wire_type
+from sentinel.streaming.wire import any_of, convert, infinite, present, unfit, wire_type
 
 JSON_OPTIONS = {
     "mode": "PERMISSIVE",
@@ -56,13 +56,24 @@ def parse(
     read = records.select(*place, read_wire(schema, config).alias("_wire"))
     wire, values = F.col("_wire"), F.get(F.col("_wire")["_v"], F.lit(0))
     identity, time = event_id(values, schema, topic, source_epoch), event_time(values, schema)
-    broken = diagnose(F.col("value"), wire, schema, max_record_bytes=config.max_record_bytes, json_options=JSON_OPTIONS)
+    # Inside a lambda function nothing is compiled, only interpreted: most of the code would be for what rarely happens.
+    suspect = F.array(F.struct(F.col("value").alias("value"), wire.alias("wire")))
+    broken = F.transform(
+        suspect,
+        lambda record: diagnose(
+            record["value"],
+            record["wire"],
+            schema,
+            max_record_bytes=config.max_record_bytes,
+            json_options=JSON_OPTIONS,
+        ),
+    )
     judged = read.select(
         *place,
         event_struct(values, schema).alias("event"),
         identity.alias("event_id"),
         time.alias("event_time"),
-        F.when(~sound(wire, schema), broken).otherwise(late_fault(identity, time, schema, config)).alias("_fault"),
+        F.when(~sound(wire, schema), F.get(broken, F.lit(0))).otherwise(late_fault(identity, time, schema, config)).alias("_fault"),
     )
     return judged.select(
         *place,
@@ -90,7 +101,7 @@ def sound(wire: Column, schema: EventSchema) -> Column:
     """
     values = F.get(wire["_v"], F.lit(0))
     checks = [wire["_bad"].isNull(), F.size(wire["_v"]) == 1, values.isNotNull()]
-    checks += [values[field.name].isNotNull() for field in schema if not field.nullable]
+    checks += [present(values[field.name], field.type) for field in schema if not field.nullable]
     faults = [
         *[infinite(values[field.name], field.type) for field in schema],
         *[unfit(values[field.name], field.type) for field in schema],

@@ -73,6 +73,8 @@ def session_settings(settings: Settings) -> dict[str, str]:
         "spark.sql.json.enablePartialResults": "true",
         "spark.sql.json.enableExactStringParsing": "true",
         "spark.sql.caseSensitive": "false",
+        # Noting where each column expression was written doubles the time that building rules takes.
+        "spark.python.sql.dataFrameDebugging.enabled": "false",
         "spark.sql.shuffle.partitions": "4",
         "spark.sql.warehouse.dir": (settings.home / "spark-warehouse").as_uri(),
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",

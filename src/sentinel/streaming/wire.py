@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 from sentinel.domain.event_schema import ArrayType, DecimalType, FieldType, ScalarType, StructType
 
 MAX_PRECISION = 38
+LONG_EXPONENT = "[eE][-+]?[0-9]{3}"
 
 
 def wire_type(kind: FieldType) -> str:
@@ -73,7 +74,12 @@ def unfit(value: Column, kind: FieldType) -> Column | None:
             return None if plain(element) else F.exists(value, lambda item: never_null(unfit(item, element)))
         case StructType(fields):
             return any_of([unfit(value[name], inner) for name, inner in fields])
-    return None if plain(kind) else value.isNotNull() & convert(value, kind).isNull()
+    return None if plain(kind) else present(value, kind) & convert(value, kind).isNull()
+
+
+def present(value: Column, kind: FieldType) -> Column:
+    """Return the condition that a wire value is there: neither missing nor a JSON null."""
+    return value.isNotNull() & ~F.is_variant_null(value) if isinstance(kind, DecimalType) else value.isNotNull()
 
 
 def never_null(condition: Column | None) -> Column:
@@ -103,12 +109,13 @@ def exact_decimal(value: Column, kind: DecimalType) -> Column:
     Digits beyond the 38th significant one are not told from 0.
     """
     text = F.try_variant_get(value, "$", "string")
-    # An exponent of four digits fits no decimal, and ten digits would occupy a core for minutes.
     exponent = F.contains(text, F.lit("e")) | F.contains(text, F.lit("E"))
-    harmless = ~exponent | ~text.rlike("[eE][-+]?[0-9]{4}")
-    wide = text.try_cast(f"decimal({MAX_PRECISION},{MAX_PRECISION - (kind.precision - kind.scale)})")
+    # An exponent of three digits fits no decimal, and one of ten digits would occupy a core for minutes. The guard is
+    # the cast's own input: Spark hoists common expressions out of a condition beside it.
+    harmless = F.when(~exponent | ~text.rlike(LONG_EXPONENT), text)
+    wide = harmless.try_cast(f"decimal({MAX_PRECISION},{MAX_PRECISION - (kind.precision - kind.scale)})")
     narrow = wide.try_cast(kind.spark())
-    return F.when(harmless & (narrow == wide), narrow)
+    return F.when(narrow == wide, narrow)
 
 
 def dashed(text: Column) -> Column:
@@ -122,14 +129,13 @@ def timestamp(text: Column) -> Column:
     Numbers of 1e11 and more are milliseconds (1e11 s is the year 5138, 1e11 ms the year 1973), of 1e14 and more
     microseconds.
     """
-    number = text.try_cast("decimal(38,6)")
+    digits = F.when(~dashed(text) & (F.length(text) <= 40) & ~text.rlike(LONG_EXPONENT), text)
+    number = digits.try_cast("decimal(38,6)")
     size = F.abs(number)
     micros = (
         F.when(size < F.lit(100_000_000_000), number * 1_000_000)
         .when(size < F.lit(100_000_000_000_000), number * 1_000)
         .when(size < F.lit(100_000_000_000_000_000), number)
     )
-    safe = F.length(text) <= 40
-    return F.when(dashed(text), text.try_cast("timestamp")).when(
-        safe & ~text.rlike("[eE][-+]?[0-9]{3}"), F.timestamp_micros(micros.try_cast("bigint"))
-    )
+    calendar = F.when(dashed(text), text)
+    return F.coalesce(calendar.try_cast("timestamp"), F.timestamp_micros(micros.try_cast("bigint")))
