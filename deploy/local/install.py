@@ -38,6 +38,7 @@ def main():
     run("installing packages", [*uv, "sync", *target, "--require-hashes", "requirements/lock.txt"], environment)
     run("installing Sentinel", [*uv, "install", *target, "--quiet", "--no-deps", "--no-build-isolation", "-e", "."],
         environment)  # fmt: skip
+    shutil.rmtree(str(VENV / ".cache"), ignore_errors=True)
     MARKER.write_text(wanted)
     say("installed; `make help` lists what there is to do")
 
@@ -103,7 +104,6 @@ def package_environment():
     if not writable(cache):
         environment["UV_CACHE_DIR"] = str(VENV / ".cache")
         environment["PIP_NO_CACHE_DIR"] = "1"
-    environment.setdefault("UV_LINK_MODE", "copy" if not writable(cache) else "hardlink")
     return environment
 
 

@@ -42,9 +42,7 @@ class PostgresSettings(Group):
 
     def conninfo(self, role: Literal["owner", "app"] = "app") -> str:
         """Return a libpq connection string of one role. It holds the password: never log it."""
-        user, secret = (
-            (self.owner_user, self.owner_password) if role == "owner" else (self.app_user, self.app_password)
-        )
+        user, secret = (self.owner_user, self.owner_password) if role == "owner" else (self.app_user, self.app_password)
         parts = {
             "host": self.host,
             "port": str(self.port),
@@ -159,7 +157,7 @@ class Settings(BaseSettings):
     def load(cls, home: Path | None = None) -> Settings:
         """Build the settings from `<home>/stack.env` and the environment, which wins."""
         where = home or default_home()
-        return cls(_env_file=where / "stack.env", home=where)  # type: ignore[call-arg]
+        return cls(_env_file=where / "stack.env", home=where)
 
     @property
     def checkpoint_dir(self) -> Path:

@@ -20,7 +20,8 @@ import redis
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from sentinel.errors import ConfigurationError, NotFoundError
+from sentinel.errors import ConfigurationError, NotFoundError, StoreUnavailableError
+from sentinel.localstack.ports import free_port, is_free
 from sentinel.localstack.progress import silent_report
 from sentinel.localstack.s3_client import s3_client
 from sentinel.localstack.servers import SERVERS
@@ -241,13 +242,33 @@ class TestPorts:
                 stack.up(["redis"], migrate=False)
                 moved = stack.settings.redis.port
                 assert moved != taken
-                assert said == [f"Redis: port {taken} is taken, using {moved}"]
+                assert f"Redis: port {taken} is taken, using {moved}" in said
                 assert next(program.address for program in stack_status(stack.settings)) == f"127.0.0.1:{moved}"
                 stack.down()
                 stack.up(["redis"], migrate=False)
                 assert stack.settings.redis.port == moved
             finally:
                 stack.down()
+
+    def test_a_port_that_the_environment_names_does_not_move(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with listener() as taken, own_environment(tmp_path):
+            monkeypatch.setenv("SENTINEL_REDIS__PORT", str(taken))
+            stack = Stack.open(Settings.load(tmp_path), report=silent_report)
+            try:
+                with pytest.raises(
+                    ConfigurationError, match=f"port {taken}, which SENTINEL_REDIS__PORT names .* taken"
+                ):
+                    stack.up(["redis"], migrate=False)
+                wished = free_port()
+                monkeypatch.setenv("SENTINEL_REDIS__PORT", str(wished))
+                monkeypatch.setenv("SENTINEL_REDIS__PASSWORD", "of my own")
+                stack.up(["redis"], migrate=False)
+                assert (stack.settings.redis.port, stack.state.ports["redis"]) == (wished, wished)
+            finally:
+                stack.down()
+                monkeypatch.undo()
 
     @pytest.mark.parametrize(
         ("name", "setting"), [("api", "SENTINEL_API__PORT"), ("dashboard", "SENTINEL_DASHBOARD__PORT")]
@@ -265,6 +286,39 @@ class TestPorts:
                     start_service(SERVICES[name], settings, stack.supervisor, stack.paths)
             finally:
                 stack.down()
+
+
+class TestServices:
+    @pytest.mark.parametrize("name", ["api", "dashboard"])
+    def test_it_answers_on_its_port_comes_back_when_killed_and_stops(self, servers: ServerSet, name: str) -> None:
+        port, stack = free_port(), servers.stack
+        with own_environment(servers.settings.home):
+            os.environ["SENTINEL_API__PORT"] = os.environ["SENTINEL_DASHBOARD__PORT"] = str(port)
+            settings = Settings.load(servers.settings.home)
+            try:
+                assert (
+                    start_service(SERVICES[name], settings, stack.supervisor, stack.paths) == f"http://127.0.0.1:{port}"
+                )
+                status = {program.name: program for program in stack_status(settings)}[name]
+                assert (status.state, status.address) == ("running", f"127.0.0.1:{port}")
+                pid = servers.kill(name)
+                wait_for(lambda: servers.pid(name) not in {0, pid})
+                start_service(SERVICES[name], settings, stack.supervisor, stack.paths)
+            finally:
+                stack.supervisor.forget(name)
+        wait_for(lambda: is_free(port))
+
+    def test_one_that_cannot_start_is_an_error_that_quotes_its_log(self, servers: ServerSet) -> None:
+        stack = servers.stack
+        with own_environment(servers.settings.home):
+            os.environ |= {"SENTINEL_API__PORT": str(free_port()), "SENTINEL_API__POOL_SIZE": "many"}
+            settings = servers.settings.model_copy(
+                update={"api": ApiSettings(port=int(os.environ["SENTINEL_API__PORT"]))}
+            )
+            with pytest.raises(StoreUnavailableError, match=r"(?s)the configuration API does not answer.*pool_size"):
+                start_service(SERVICES["api"], settings, stack.supervisor, stack.paths)
+            assert servers.pid("api") == 0
+            stack.supervisor.forget("api")
 
 
 class TestEndings:

@@ -29,6 +29,7 @@ def submit(
     clash = _job_of(supervisor, pipeline_ids or [])
     if clash and (clash == program.name or not all_pipelines):
         raise ConflictError(f"{clash} runs already; stop it first with `sentinel stop {clash}`")
+    refuse_unknown(settings, pipeline_ids or [])
     paths.create()
     supervisor.ensure_running()
     program.write(paths)
@@ -70,6 +71,28 @@ def spark_ui() -> None:
         raise NotFoundError("no job runs; start one with `sentinel submit ID`")
     for row in rows:
         print(f"{row['url']}  pipelines {', '.join(map(str, row['pipelines']))}")
+
+
+def refuse_unknown(settings: Settings, pipeline_ids: list[int]) -> None:
+    """Refuse pipelines that do not exist: a job of theirs would be started again and again.
+
+    Raises:
+        NotFoundError: The tenant has none of that id.
+    """
+    from sentinel.stores.postgres.database import Database  # noqa: PLC0415 - see `spark_ui`
+
+    database = Database(settings.postgres, pool_size=1)
+    database.open()
+    try:
+        with database.transaction(settings.tenant) as transaction:
+            rows = transaction.execute(
+                "SELECT id FROM sentinel.pipelines WHERE id = ANY(%s)", (pipeline_ids,)
+            ).fetchall()
+    finally:
+        database.close()
+    unknown = sorted(set(pipeline_ids) - {row["id"] for row in rows})
+    if unknown:
+        raise NotFoundError(f"tenant {settings.tenant!r} has no pipeline {', '.join(map(str, unknown))}")
 
 
 def _job_of(supervisor: Supervisor, pipeline_ids: list[int]) -> str | None:

@@ -9,7 +9,7 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sentinel.errors import ConfigurationError
+from sentinel.errors import ConfigurationError, StoreUnavailableError
 from sentinel.localstack.paths import StackPaths
 from sentinel.localstack.ports import is_free
 from sentinel.localstack.program import Program
@@ -100,12 +100,16 @@ def start_service(service: Service, settings: Settings, supervisor: Supervisor, 
         refuse_taken_port(service, host, port)
         service_program(service, settings).write(paths)
         supervisor.start(service.name)
-    wait_until(
-        lambda: _answers(f"{url}{service.health}"),
-        _READY_SECONDS,
-        lambda: supervisor.has_failed(service.name),
-        lambda reason: supervisor.complaint(service.name, service.label, reason),
-    )
+    try:
+        wait_until(
+            lambda: _answers(f"{url}{service.health}"),
+            _READY_SECONDS,
+            lambda: supervisor.has_failed(service.name),
+            lambda reason: supervisor.complaint(service.name, service.label, reason),
+        )
+    except StoreUnavailableError:
+        supervisor.stop(service.name)
+        raise
     return url
 
 

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from sentinel.errors import NotFoundError
+from sentinel.errors import ConfigurationError, NotFoundError
 from sentinel.localstack.jars import ensure_jars
 from sentinel.localstack.java import find_java
 from sentinel.localstack.paths import StackPaths, jars_root
-from sentinel.localstack.ports import choose_port
+from sentinel.localstack.ports import choose_port, is_free
 from sentinel.localstack.progress import Report, plain_report
 from sentinel.localstack.servers import SERVERS, Server, ServerContext
 from sentinel.localstack.state import StackState
@@ -93,6 +93,8 @@ class Stack:
             self.supervisor.ensure_running(die_with_parent=die_with_parent)
             context = self.context()
             started = [server for server in servers if server.name not in running]
+            if started:
+                self.report(f"starting {', '.join(server.label for server in started)}")
             for server in started:
                 server.prepare(context).write(self.paths)
                 self.supervisor.start(server.name)
@@ -100,7 +102,7 @@ class Stack:
                 self._wait(context, server)
             for server in started:
                 server.bootstrap(context)
-            if migrate and any(server.name == "postgres" for server in servers):
+            if migrate and (names is None or "postgres" in names):
                 upgrade(self.settings.postgres)
                 ensure_tenant(self.settings.postgres, self.settings.tenant, self.settings.tenant)
 
@@ -147,6 +149,10 @@ class Stack:
                 continue
             for name, known in server.ports.items():
                 recorded = self.state.ports.get(name)
+                wished = named_port(server, name)
+                if wished:
+                    self.state.ports[name] = wished
+                    continue
                 taken = frozenset(port for other, port in self.state.ports.items() if other != name)
                 port = choose_port(recorded, known if self.well_known_ports else None, taken)
                 if known and self.well_known_ports and port != (recorded or known):
@@ -163,3 +169,22 @@ class Stack:
             lambda: server.name not in self.supervisor.states(),
             lambda reason: self.supervisor.complaint(server.name, server.label, reason),
         )
+
+
+def named_port(server: Server, name: str) -> int | None:
+    """Return the port that the environment names for a server of this stack: it wins over stack.env, so it must be it.
+
+    Raises:
+        ConfigurationError: It is taken, or not a port.
+    """
+    setting = server.setting.replace("__HOST", "__PORT")
+    text = os.environ.get(setting, "") if setting.endswith("__PORT") and name == server.name else ""
+    if not text:
+        return None
+    if not text.isdigit() or not 0 < int(text) < 65536:
+        raise ConfigurationError(f"{setting}={text!r} is not a port; give a number from 1 to 65535, or unset it")
+    if not is_free(int(text)):
+        raise ConfigurationError(
+            f"port {text}, which {setting} names for {server.label}, is taken; unset it, or name another"
+        )
+    return int(text)

@@ -13,6 +13,13 @@ from sentinel.localstack.paths import StackPaths
 
 _SECRETS = ("postgres_superuser", "postgres_owner", "postgres_app", "redis", "s3_access", "s3_secret")
 
+# Since the environment wins over stack.env, a secret named there is what the server gets.
+_NAMED_SECRETS = {
+    "SENTINEL_POSTGRES__OWNER_PASSWORD": "postgres_owner",
+    "SENTINEL_POSTGRES__APP_PASSWORD": "postgres_app",
+    "SENTINEL_REDIS__PASSWORD": "redis",
+}
+
 
 @dataclass(slots=True)
 class StackState:
@@ -46,6 +53,9 @@ class StackState:
                 ) from error
         for name in _SECRETS:
             state.secrets.setdefault(name, secrets.token_hex(16))
+        for setting, name in _NAMED_SECRETS.items():
+            if os.environ.get(setting):
+                state.secrets[name] = os.environ[setting]
         return state
 
     def save(self, paths: StackPaths, extra: dict[str, str] | None = None) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import redis
 
 from sentinel.errors import ConfigurationError
@@ -29,7 +31,7 @@ class RedisServer:
         options = {
             "bind": "127.0.0.1",
             "port": str(context.port("redis")),
-            "requirepass": context.secret("redis"),
+            "requirepass": json.dumps(context.secret("redis")),
             "appendonly": "yes",
             "appendfsync": "everysec",
             "maxmemory": "256mb",
