@@ -12,7 +12,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from py4j.protocol import Py4JJavaError
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from sentinel.rules.functions import FUNCTIONS
@@ -45,6 +46,8 @@ _CAST_TYPES = re.compile(
     r"|interval year to month"
 )
 _TEXT_LITERAL = re.compile(r"'(?:[^'\\]|\\.)*'", re.DOTALL)
+_QUOTED_NAME = re.compile(r"`[^`]*`")
+_HIDING = re.compile(r"--|/\*|[\"`]")
 _CASE = re.compile(r"\bCASE\b", re.IGNORECASE)
 BATCH = 250
 
@@ -73,14 +76,13 @@ def refusals(spark: SparkSession, compiled_sql: str) -> list[str]:
         return ["CASE is not what the compiler emits (its form is when(...))"]
     try:
         tree = _parsed(spark, compiled_sql)
-    except Py4JJavaError as failed:
+    except (PySparkException, Py4JError) as failed:
         return [f"Spark cannot parse it: {_first_line(failed)}"]
     return _reasons(tree)
 
 
-def _first_line(failed: Py4JJavaError) -> str:
-    text = str(failed.java_exception.getMessage() or failed.java_exception)
-    return " ".join(text.split())[:300]
+def _first_line(failed: Exception) -> str:
+    return " ".join(str(failed).split())[:300]
 
 
 def _parsed(spark: SparkSession, sql: str) -> list[dict[str, Any]]:
@@ -94,11 +96,12 @@ def _parse_together(spark: SparkSession, conditions: Sequence[str]) -> list[list
 
     Joined by a separator that no single condition can imitate: the tree must have exactly one child per condition.
     """
-    if any(_CASE.search(_TEXT_LITERAL.sub("''", condition)) for condition in conditions):
+    bare = [_TEXT_LITERAL.sub("''", condition) for condition in conditions]
+    if any(_CASE.search(text) or not _stands_alone(text) for text in bare):
         return None
     try:
         root, *nodes = _parsed(spark, f"array({', '.join(conditions)})")
-    except Py4JJavaError:
+    except (PySparkException, Py4JError):
         return None
     if root.get("num-children") != len(conditions) or not str(root.get("class", "")).endswith(".UnresolvedFunction"):
         return None
@@ -111,6 +114,22 @@ def _parse_together(spark: SparkSession, conditions: Sequence[str]) -> list[list
     return trees if at == len(nodes) else None
 
 
+def _stands_alone(bare: str) -> bool:
+    """Tell whether a text without its literals closes what it opens and is one argument, not several."""
+    bare = _QUOTED_NAME.sub("", bare)
+    if _HIDING.search(bare):
+        return False
+    depth = 0
+    for character in bare:
+        if character == "(":
+            depth += 1
+        elif character == ")":
+            depth -= 1
+        if depth < 0 or (character == "," and depth == 0):
+            return False
+    return depth == 0
+
+
 def _end_of_subtree(nodes: list[dict[str, Any]], at: int) -> int:
     """Return the index behind the subtree at `at`; the nodes are in pre-order."""
     open_nodes = 1
@@ -121,10 +140,22 @@ def _end_of_subtree(nodes: list[dict[str, Any]], at: int) -> int:
 
 
 def _reasons(nodes: list[dict[str, Any]]) -> list[str]:
-    return sorted({reason for node in nodes if (reason := _reason(node)) is not None})
+    reasons = {_member_reason(nodes, at) if _is_member(node) else _reason(node) for at, node in enumerate(nodes)}
+    return sorted(reason for reason in reasons if reason is not None)
 
 
-def _reason(node: dict[str, Any]) -> str | None:  # noqa: PLR0911 - one per kind of node
+def _is_member(node: dict[str, Any]) -> bool:
+    return str(node["class"]) == f"{_CATALYST}analysis.UnresolvedExtractValue"
+
+
+def _member_reason(nodes: list[dict[str, Any]], at: int) -> str | None:
+    """Allow `struct.member`, whose second child is its name; `array[index]` throws where there is no such element."""
+    name = nodes[_end_of_subtree(nodes, at + 1)]
+    named = str(name["class"]) == f"{_CATALYST}expressions.Literal" and name.get("dataType") == "string"
+    return None if named else "array[index] is not what the compiler emits (its form is get(...))"
+
+
+def _reason(node: dict[str, Any]) -> str | None:
     name = str(node["class"])
     if name in ALLOWED_NODES:
         return None
@@ -134,14 +165,17 @@ def _reason(node: dict[str, Any]) -> str | None:  # noqa: PLR0911 - one per kind
         parts = str(node.get("nameParts"))
         return None if parts.startswith("[event, ") else f"column {parts[:100]} does not belong to the event"
     if name == f"{_CATALYST}expressions.Literal":
-        kind = str(node.get("dataType"))
+        kind = _type_name(node.get("dataType"))
         return None if _LITERAL_TYPES.fullmatch(kind) else f"literal of type {kind[:100]}"
     if name == f"{_CATALYST}expressions.Cast":
-        kind = str(node.get("dataType"))
+        kind = _type_name(node.get("dataType"))
         return None if _CAST_TYPES.fullmatch(kind) else f"cast to {kind[:100]}"
-    if name == f"{_CATALYST}analysis.UnresolvedExtractValue":
-        return None
     return f"{name.removeprefix(_CATALYST)} is not allowed in a rule"
+
+
+def _type_name(kind: object) -> str:
+    """Return the name of a type in Catalyst's JSON, where composite types are objects."""
+    return str(kind.get("type")) if isinstance(kind, dict) else str(kind)
 
 
 def _function_reason(node: dict[str, Any]) -> str | None:

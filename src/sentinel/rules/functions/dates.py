@@ -24,9 +24,9 @@ DATE_PARTS = (
     "HOUR",
     "MINUTE",
 )
-_DAYS = "BETWEEN -3660000 AND 3660000"  # ten thousand years: date_add wraps around silently beyond 2**31 days
-_SECONDS = "when({0} BETWEEN -62135596800L AND 253402300799L, timestamp_seconds({0}))"
-_MILLIS = "when({0} BETWEEN -62135596800000L AND 253402300799999L, timestamp_millis({0}))"
+_DAYS = "{1} >= -3660000 AND {1} <= 3660000"  # ten thousand years: date_add wraps around silently beyond 2**31 days
+_SECONDS = "when({0} >= -62135596800L AND {0} <= 253402300799L, timestamp_seconds({0}))"
+_MILLIS = "when({0} >= -62135596800000L AND {0} <= 253402300799999L, timestamp_millis({0}))"
 
 
 def _to_timestamp(sql: Sequence[str]) -> str:
@@ -71,7 +71,7 @@ DATE_FUNCTIONS = registry(
         DATE,
         "date_add(birth_date, 7) < event_time",
         "that many days later",
-        expansion=f"when({{1}} {_DAYS}, date_add(CAST({{0}} AS DATE), {{1}}))",
+        expansion=f"when({_DAYS}, date_add(CAST({{0}} AS DATE), {{1}}))",
     ),
     RuleFunction(
         "date_sub",
@@ -79,7 +79,7 @@ DATE_FUNCTIONS = registry(
         DATE,
         "date_sub(event_time, 30) > birth_date",
         "that many days earlier",
-        expansion=f"when({{1}} {_DAYS}, date_sub(CAST({{0}} AS DATE), {{1}}))",
+        expansion=f"when({_DAYS}, date_sub(CAST({{0}} AS DATE), {{1}}))",
     ),
     RuleFunction(
         "add_months",
