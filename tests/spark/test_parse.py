@@ -32,9 +32,10 @@ def parsed(
 ) -> list[Row]:
     session = evaluation_session(spark)
     rows = [(value, 3, 100 + index, RECEIVED) for index, value in enumerate(values)]
-    records = session.createDataFrame(rows, "value binary, partition int, offset bigint, timestamp timestamp")
+    columns = "value binary, partition int, offset bigint, timestamp timestamp"
+    records = session.createDataFrame(rows, columns).coalesce(1)
     found = parse(records, schema, config or PipelineConfig(), topic="payments", source_epoch=source_epoch)
-    return found.orderBy("offset").collect()
+    return sorted(found.collect(), key=lambda row: row["offset"])
 
 
 def aware(value: Any) -> Any:
@@ -104,14 +105,15 @@ VALUES: list[tuple[str, str, object]] = [
 ]
 
 
-class TestValues:
-    @pytest.fixture(scope="class")
-    def values(self, spark: SparkSession) -> dict[tuple[str, str], object]:
-        sent = [f'{{"id":"a","amount":1.5,"{field}":{text}}}'.encode() for field, text, _ in VALUES]
-        rows = parsed(spark, sent)
-        assert [row["detail"] for row in rows] == [None] * len(rows)
-        return {(field, text): aware(row["event"][field]) for (field, text, _), row in zip(VALUES, rows, strict=True)}
+@pytest.fixture(scope="module")
+def values(spark: SparkSession) -> dict[tuple[str, str], object]:
+    sent = [f'{{"id":"a","amount":1.5,"{field}":{text}}}'.encode() for field, text, _ in VALUES]
+    rows = parsed(spark, sent)
+    assert [row["detail"] for row in rows] == [None] * len(rows)
+    return {(field, text): aware(row["event"][field]) for (field, text, _), row in zip(VALUES, rows, strict=True)}
 
+
+class TestValues:
     def test_a_plain_event(self, spark: SparkSession) -> None:
         event = one(
             spark,

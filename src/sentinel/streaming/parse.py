@@ -55,7 +55,8 @@ def parse(
     place = [F.col(name) for name in ("value", "partition", "offset", "timestamp")]
     read = records.select(*place, read_wire(schema, config).alias("_wire"))
     wire, values = F.col("_wire"), F.get(F.col("_wire")["_v"], F.lit(0))
-    identity, time = event_id(values, schema, topic, source_epoch), event_time(values, schema)
+    event = event_struct(values, schema)
+    identity, time = event_id(event, schema, topic, source_epoch), event_time(event, schema)
     # Inside a lambda function nothing is compiled, only interpreted: most of the code would be for what rarely happens.
     suspect = F.array(F.struct(F.col("value").alias("value"), wire.alias("wire")))
     broken = F.transform(
@@ -70,10 +71,12 @@ def parse(
     )
     judged = read.select(
         *place,
-        event_struct(values, schema).alias("event"),
+        event.alias("event"),
         identity.alias("event_id"),
         time.alias("event_time"),
-        F.when(~sound(wire, schema), F.get(broken, F.lit(0))).otherwise(late_fault(identity, time, schema, config)).alias("_fault"),
+        F.when(~sound(wire, schema), F.get(broken, F.lit(0)))
+        .otherwise(late_fault(identity, time, schema, config))
+        .alias("_fault"),
     )
     return judged.select(
         *place,
@@ -117,18 +120,21 @@ def event_struct(values: Column, schema: EventSchema) -> Column:
     return F.struct(*[convert(values[field.name], field.type).alias(field.name) for field in schema])
 
 
-def event_id(values: Column, schema: EventSchema, topic: str, source_epoch: int) -> Column:
-    """Return the identity of an event. It never depends on a batch, so replays find the same."""
+def event_id(event: Column, schema: EventSchema, topic: str, source_epoch: int) -> Column:
+    """Return the identity of an event.
+
+    It never depends on a batch, so replays find the same. Needs the columns partition and offset.
+    """
     source = f"{topic}@{source_epoch}" if source_epoch else topic
     place = F.concat_ws("/", F.lit(source), F.col("partition").cast("string"), F.col("offset").cast("string"))
     field = schema.event_id
     if field is None:
         return place
-    given = convert(values[field.name], field.type).cast("string")
+    given = event[field.name].cast("string")
     return F.when(F.length(given) > 0, given).otherwise(place)
 
 
-def event_time(values: Column, schema: EventSchema) -> Column:
+def event_time(event: Column, schema: EventSchema) -> Column:
     """Return the event time, or the record's timestamp."""
     field = schema.event_time
     if field is None:
@@ -137,7 +143,7 @@ def event_time(values: Column, schema: EventSchema) -> Column:
         raise ConfigurationError(
             f"the event time field {field.name!r} is of type {field.type}; it must be a timestamp or a date"
         )
-    return F.coalesce(convert(values[field.name], field.type).cast("timestamp"), F.col("timestamp"))
+    return F.coalesce(event[field.name].cast("timestamp"), F.col("timestamp"))
 
 
 def late_fault(identity: Column, time: Column, schema: EventSchema, config: PipelineConfig) -> Column:

@@ -17,7 +17,7 @@ from sentinel.stores.postgres.ledger import LedgerStore
 from sentinel.stores.postgres.reconcile_reader import ReconcileReader
 from sentinel.stores.postgres.snapshots import SnapshotStore
 from sentinel.stores.redis.scores import ScoreStore, connect
-from sentinel.streaming.reconcile.alerts import compare_alerts, expected_alerts
+from sentinel.streaming.reconcile.alerts import Pair, compare_alerts, expected_alerts
 from sentinel.streaming.reconcile.records import PLACE, compare_records, places, topic_places
 from sentinel.streaming.reconcile.report import ReconcileReport
 from sentinel.streaming.reconcile.scores import compare_scores
@@ -74,11 +74,11 @@ def reconcile(
             expected += expected_alerts(
                 session, spark_uri(uri), generation.generation_id, at.in_epoch(generation.source_epoch), form.history
             )
-    found = [
-        (alert["rule_id"], alert["event_id"])
-        for alert in reader.alerts()
-        if alert["source_epoch"] < snapshot.source_epoch or alert["offset"] < ends.get(alert["partition"], 0)
-    ]
+    found: list[Pair] = []
+    elsewhere: list[Pair] = []
+    for alert in reader.alerts():
+        archived = alert["source_epoch"] < snapshot.source_epoch or alert["offset"] < ends.get(alert["partition"], 0)
+        (found if archived else elsewhere).append((alert["rule_id"], alert["event_id"]))
     scores = ScoreStore(connect(settings.redis), settings.redis, tenant_id, pipeline_id)
     return ReconcileReport(
         pipeline_id=pipeline_id,
@@ -88,7 +88,7 @@ def reconcile(
         not_archived=sum(known.next_offset - ends.get(p, known.first_offset) for p, known in progress.items()),
         checks=(
             records,
-            compare_alerts(expected, found),
+            compare_alerts(expected, found, elsewhere),
             compare_scores(reader, scores, ttl_seconds=settings.redis.score_ttl_seconds),
         ),
         notes=tuple(notes),
