@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
+from sentinel.clock import monotonic_seconds
 from sentinel.domain.source_gap import OffsetRange
 from sentinel.errors import NotFoundError, StoreUnavailableError
 from sentinel.settings import KafkaSettings
@@ -104,6 +106,19 @@ class Topics:
             elif existing < partitions:
                 for future in self._admin.create_partitions([NewPartitions(topic, partitions)]).values():
                     future.result(TIMEOUT_SECONDS)
+        self._wait_for(topic, partitions)
+
+    def _wait_for(self, topic: str, partitions: int) -> None:
+        """A broker answers for a new topic a moment after it has created it."""
+        deadline = monotonic_seconds() + TIMEOUT_SECONDS
+        while True:
+            try:
+                if len(self.ranges(topic)) >= partitions:
+                    return
+            except (NotFoundError, StoreUnavailableError):
+                if monotonic_seconds() > deadline:
+                    raise
+            time.sleep(0.05)
 
     def publish_progress(self, topic: str, next_offsets: dict[int, int]) -> None:
         """Commit processed offsets to the consumer group, so that the usual Kafka tools show the lag.
