@@ -32,9 +32,7 @@ RETRY_MOST_SECONDS = 2.0
 class Committer:
     """Commits findings and repeats it until PostgreSQL takes them."""
 
-    def __init__(
-        self, store: FindingStore, lease: Lease, scores: ScoreWriter, stopped: threading.Event
-    ) -> None:
+    def __init__(self, store: FindingStore, lease: Lease, scores: ScoreWriter, stopped: threading.Event) -> None:
         self._store = store
         self._lease = lease
         self._scores = scores
@@ -222,9 +220,7 @@ class AlertWriter(threading.Thread):
             if error is None:
                 good.append(record)
             elif error.code() in {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}:
-                raise TerminalError(
-                    f"the findings topic {self._topic!r} was cut while it was read: {error.str()}"
-                )
+                raise TerminalError(f"the findings topic {self._topic!r} was cut while it was read: {error.str()}")
             elif error.fatal():
                 raise TerminalError(f"reading the findings topic {self._topic!r} failed: {error.str()}")
             else:

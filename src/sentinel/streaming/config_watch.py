@@ -44,9 +44,7 @@ class ConfigWatcher(threading.Thread):
             try:
                 self._listen()
             except psycopg.Error as error:
-                log.warning(
-                    "configuration changes are polled for, PostgreSQL does not answer: %s", first_line(error)
-                )
+                log.warning("configuration changes are polled for, PostgreSQL does not answer: %s", first_line(error))
                 self._wake_all()
                 self._stopped.wait(RETRY_SECONDS)
 
@@ -56,11 +54,7 @@ class ConfigWatcher(threading.Thread):
             while not self._stopped.is_set():
                 self._wake_all()
                 for notification in connection.notifies(timeout=self._poll_seconds):
-                    event = (
-                        self._events.get(int(notification.payload))
-                        if notification.payload.isdigit()
-                        else None
-                    )
+                    event = self._events.get(int(notification.payload)) if notification.payload.isdigit() else None
                     if event:
                         event.set()
                     if self._stopped.is_set():

@@ -72,9 +72,7 @@ def finding_columns(
         F.unix_millis("timestamp").alias("t"),
     ]
     entities = [
-        F.substring(F.col(f"event.`{entity.name}`").cast("string"), 1, MAX_ENTITY_CHARACTERS).alias(
-            entity.name
-        )
+        F.substring(F.col(f"event.`{entity.name}`").cast("string"), 1, MAX_ENTITY_CHARACTERS).alias(entity.name)
         for entity in schema.entities
     ]
     about_event = [
