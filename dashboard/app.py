@@ -1,0 +1,10 @@
+"""The dashboard's entry: a router and a frame. Run with `streamlit run dashboard/app.py`."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard.navigation import pages
+
+st.set_page_config(page_title="Sentinel", page_icon=":material/radar:", layout="wide")
+st.navigation(pages()).run()

@@ -1,0 +1,59 @@
+"""The latest alerts, and the event of the one that is chosen."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+import streamlit as st
+
+from sentinel.client import models
+
+SEVERITIES = ("critical", "warning", "info")
+COLORS = ("red", "orange", "blue")
+
+
+def show_alerts(alerts: Sequence[models.Alert], pipeline_names: Mapping[int, str], key: str) -> None:
+    """Show alerts as a table; the chosen row's event below it."""
+    if not alerts:
+        st.info("No alert yet. As soon as an event matches a rule, it is listed here.", icon=":material/info:")
+        return
+    chosen = st.dataframe(
+        [
+            {
+                "time": alert.alert_timestamp,
+                "severity": [alert.severity],
+                "rule": alert.rule_description,
+                "pipeline": pipeline_names.get(alert.pipeline_id, str(alert.pipeline_id)),
+                "score": alert.score,
+                "event id": alert.event_id,
+                "event": json.dumps(alert.transaction_data, ensure_ascii=False),
+            }
+            for alert in alerts
+        ],
+        column_config={
+            "time": st.column_config.DatetimeColumn("time (UTC)", format="YYYY-MM-DD HH:mm:ss.SSS", width="medium"),
+            "severity": st.column_config.MultiselectColumn(
+                "severity", options=list(SEVERITIES), color=list(COLORS), width="small"
+            ),
+            "rule": st.column_config.TextColumn("rule", width="medium"),
+            "pipeline": st.column_config.TextColumn("pipeline", width="small"),
+            "score": st.column_config.NumberColumn("score", width="small"),
+            "event id": st.column_config.TextColumn("event id", width="medium"),
+            "event": st.column_config.TextColumn("event", width="large"),
+        },
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="single-row",
+        key=key,
+    )
+    rows = [row for row in chosen.selection.rows if row < len(alerts)]
+    if rows:
+        alert = alerts[rows[0]]
+        st.text(
+            f"alert {alert.id}: record {alert.kafka_offset} of partition {alert.kafka_partition}, "
+            f"in Kafka at {alert.kafka_timestamp.isoformat()}"
+        )
+        st.json(alert.transaction_data)
+    else:
+        st.caption("Choose a row to see its event in full.")

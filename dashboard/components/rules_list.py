@@ -1,0 +1,49 @@
+"""The rules of a pipeline, each with its switch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from dashboard.components.problems import show_problem
+from sentinel.client import models
+from sentinel.client.client import Client
+from sentinel.errors import SentinelError
+
+_REFUSED = "rule_switch_refused"
+_BADGES = {"critical": ":red-badge[critical]", "warning": ":orange-badge[warning]", "info": ":blue-badge[info]"}
+
+
+def show_rules(client: Client, rules: Sequence[models.Rule]) -> None:
+    """Show rules with switches; a switch takes effect in the running job at once."""
+    refused = st.session_state.pop(_REFUSED, None)
+    if refused is not None:
+        show_problem(refused)
+    if not rules:
+        st.info("No rule yet. Add one with `POST /api/pipelines/{id}/rules`.", icon=":material/info:")
+        return
+    for rule in rules:
+        with st.container(border=True):
+            switch, text = st.columns([1, 11], vertical_alignment="center")
+            key = f"rule-{rule.id}"
+            # What the API says wins over what the browser remembers.
+            st.session_state[key] = rule.is_active
+            switch.toggle(
+                f"Rule {rule.id} is on",
+                key=key,
+                label_visibility="collapsed",
+                on_change=_switch,
+                args=(client, rule, key),
+            )
+            with text:
+                st.markdown(f"{_BADGES[rule.severity]} version {rule.version}")
+                st.text(rule.description or "(no description)")
+                st.code(rule.rule_expression, language="sql", wrap_lines=True)
+
+
+def _switch(client: Client, rule: models.Rule, key: str) -> None:
+    try:
+        client.set_rule_status(rule.id, bool(st.session_state[key]), if_version=rule.row_version)
+    except SentinelError as error:
+        st.session_state[_REFUSED] = error

@@ -1,0 +1,17 @@
+"""Which pages there are. A new one is a file in `views/` and a line here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+from streamlit.navigation.page import StreamlitPage
+
+_VIEWS = Path(__file__).parent / "views"
+
+
+def pages() -> list[StreamlitPage]:
+    """Return the pages in the order of the menu."""
+    return [
+        st.Page(_VIEWS / "overview.py", title="Overview", icon=":material/dashboard:", default=True),
+    ]
