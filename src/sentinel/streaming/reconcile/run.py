@@ -109,10 +109,10 @@ def lake_places(settings: Settings, uri: str, generation_ids: set[int]) -> pa.Ta
         raise StoreUnavailableError("the lake", first_line(error)) from error
     connection = duckdb.connect()
     connection.register("lake", table.to_pyarrow_dataset())
-    connection.register("chosen", pa.table({"id": pa.array(sorted(generation_ids), pa.int64())}))
+    connection.register("chosen", pa.table({"_generation_id": pa.array(sorted(generation_ids), pa.int64())}))
     rows = connection.execute(
         'SELECT _partition::INTEGER AS "partition", _offset AS "offset" '
-        "FROM lake SEMI JOIN chosen ON _generation_id = id"
+        "FROM lake SEMI JOIN chosen USING (_generation_id)"
     )
     return rows.to_arrow_table()
 
