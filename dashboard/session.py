@@ -8,7 +8,7 @@ from sentinel.client.client import Client
 from sentinel.settings import Settings
 
 
-@st.cache_resource
+@st.cache_resource  # type: ignore[untyped-decorator]
 def api_client() -> Client:
     """Return the client of the API that the settings describe; one for all visitors."""
     return Client.of(Settings.load())

@@ -11,9 +11,12 @@ from sentinel.client import models
 
 SEVERITIES = ("critical", "warning", "info")
 COLORS = ("red", "orange", "blue")
+_COLUMNS = ("time", "severity", "rule", "pipeline", "score", "event id", "event")
 
 
-def show_alerts(alerts: Sequence[models.Alert], pipeline_names: Mapping[int, str], key: str) -> None:
+def show_alerts(
+    alerts: Sequence[models.Alert], pipeline_names: Mapping[int, str], *, key: str, of_one_pipeline: bool
+) -> None:
     """Show alerts as a table; the chosen row's event below it."""
     if not alerts:
         st.info("No alert yet. As soon as an event matches a rule, it is listed here.", icon=":material/info:")
@@ -36,12 +39,13 @@ def show_alerts(alerts: Sequence[models.Alert], pipeline_names: Mapping[int, str
             "severity": st.column_config.MultiselectColumn(
                 "severity", options=list(SEVERITIES), color=list(COLORS), width="small"
             ),
-            "rule": st.column_config.TextColumn("rule", width="medium"),
+            "rule": st.column_config.TextColumn("rule", width="large"),
             "pipeline": st.column_config.TextColumn("pipeline", width="small"),
             "score": st.column_config.NumberColumn("score", width="small"),
             "event id": st.column_config.TextColumn("event id", width="medium"),
             "event": st.column_config.TextColumn("event", width="large"),
         },
+        column_order=[name for name in _COLUMNS if not (of_one_pipeline and name == "pipeline")],
         hide_index=True,
         on_select="rerun",
         selection_mode="single-row",

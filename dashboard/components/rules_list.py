@@ -25,7 +25,7 @@ def show_rules(client: Client, rules: Sequence[models.Rule]) -> None:
         return
     for rule in rules:
         with st.container(border=True):
-            switch, text = st.columns([1, 11], vertical_alignment="center")
+            switch, badge, text = st.columns([1, 2, 15], vertical_alignment="center")
             key = f"rule-{rule.id}"
             # What the API says wins over what the browser remembers.
             st.session_state[key] = rule.is_active
@@ -36,8 +36,8 @@ def show_rules(client: Client, rules: Sequence[models.Rule]) -> None:
                 on_change=_switch,
                 args=(client, rule, key),
             )
+            badge.markdown(_BADGES[rule.severity])
             with text:
-                st.markdown(f"{_BADGES[rule.severity]} version {rule.version}")
                 st.text(rule.description or "(no description)")
                 st.code(rule.rule_expression, language="sql", wrap_lines=True)
 

@@ -47,13 +47,14 @@ def _choose(pipelines: Sequence[models.Pipeline]) -> int | None:
     newest = max(names)
     options: list[int | None] = [None, *sorted(names, reverse=True)]
     # With one pipeline there is nothing to choose; the newest is what people look at after creating it.
-    return st.sidebar.selectbox(
+    chosen: int | None = st.sidebar.selectbox(
         "Pipeline",
         options,
         index=options.index(newest),
         format_func=lambda option: "all pipelines" if option is None else f"{names[option]} ({option})",
         key="pipeline",
     )
+    return chosen
 
 
 def _retry(client: Client) -> None:
@@ -80,7 +81,7 @@ def _figures_and_alerts(client: Client, chosen: int | None) -> None:
     st.subheader("Latest alerts")
     st.pills("Severity", SEVERITIES, key="severity")
     names: Mapping[int, str] = {pipeline.id: pipeline.name for pipeline in pipelines}
-    show_alerts(page.alerts, names, key=f"alerts-{chosen}")
+    show_alerts(page.alerts, names, key=f"alerts-{chosen}", of_one_pipeline=chosen is not None)
 
 
 def _rules(client: Client, pipeline_id: int) -> None:

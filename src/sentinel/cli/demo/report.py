@@ -18,9 +18,7 @@ def print_report(outcome: Outcome) -> None:
         print(f"DOES NOT HOLD: {failure}")
     if outcome.holds:
         print("Every event is accounted for, and every alert is what the rules of its moment say.")
-    print(
-        f"The stack and the job keep running: `make stop ID={outcome.pipeline.id}` stops the job, `make down` everything."
-    )
+    print(f"Everything keeps running: `make stop ID={outcome.pipeline.id}` stops the job, `make down` all of it.")
 
 
 def sections(outcome: Outcome) -> list[tuple[str, list[tuple[str, str]]]]:

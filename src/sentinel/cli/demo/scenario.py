@@ -1,8 +1,8 @@
 """What the demo does, in order.
 
-1. Servers, API and dashboard run. 2. Jobs of earlier demos stop. 3. A pipeline with its rules is made by
-the API, and its job runs. 4. Traffic flows by a fixed timetable; a third on the way a rule is added, at two thirds a field. 5. Everything sent is
-decided and archived. 6. Figures, and `sentinel reconcile` as the judge.
+1. Servers, API and dashboard run. 2. Jobs of earlier demos stop. 3. A pipeline with its rules is made by the API, and
+its job runs. 4. Traffic flows by a fixed timetable; a third on the way a rule is added, at two thirds a field.
+5. Everything sent is decided and archived. 6. Figures, and `sentinel reconcile` as the judge.
 """
 
 from __future__ import annotations

@@ -1,0 +1,210 @@
+"""The first page, run by Streamlit's own test runner against a stub of the API."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from dashboard.components.figures import ago
+from sentinel.client.client import Client
+from sentinel.settings import PROJECT_ROOT
+
+NOW = datetime(2026, 1, 31, 8, tzinfo=UTC).isoformat()
+HOSTILE = "**bold** <script>alert(1)</script> :red[x] [link](http://x.example) $x^2$"
+
+
+class StubApi:
+    """Answers like the API, from plain data that a test changes."""
+
+    def __init__(self) -> None:
+        self.down = False
+        self.unauthorized = False
+        self.conflict = False
+        self.calls: list[tuple[str, str]] = []
+        self.writes: list[tuple[str, dict[str, Any], str | None]] = []
+        self.pipelines = [
+            {
+                "id": 7, "name": HOSTILE, "kafka_topic": "cards", "status": "active", "created_at": NOW,
+                "updated_at": NOW, "alert_count": 1_234, "schema_version": 2, "rule_set_version": 3,
+                "start_at": "earliest", "version": 5,
+                "config": {
+                    "mode": "realtime", "score_every_event": False, "future_tolerance_seconds": 3600,
+                    "max_record_bytes": 1,
+                },
+            }
+        ]  # fmt: skip
+        self.rules = [self.rule(11, "amount > 800", HOSTILE), self.rule(12, "amount > 1", "small", is_active=False)]
+        self.alerts = [
+            {
+                "id": number, "pipeline_id": 7, "rule_id": 11, "severity": "critical", "rule_description": HOSTILE,
+                "alert_timestamp": NOW, "transaction_data": {"note": HOSTILE, "amount": 900}, "event_id": f"t{number}",
+                "score": 80, "kafka_partition": 1, "kafka_offset": number, "kafka_timestamp": NOW,
+            }
+            for number in (3, 2, 1)
+        ]  # fmt: skip
+
+    @staticmethod
+    def rule(number: int, expression: str, description: str, *, is_active: bool = True) -> dict[str, Any]:
+        return {
+            "id": number, "pipeline_id": 7, "rule_expression": expression, "severity": "warning",
+            "description": description, "is_active": is_active, "version": 1, "row_version": 4,
+            "created_at": NOW, "updated_at": NOW,
+        }  # fmt: skip
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        if self.down:
+            raise httpx.ConnectError("connection refused")
+        if self.unauthorized:
+            return self.problem(401, "unauthenticated", "no API key")
+        self.calls.append((request.method, str(request.url)))
+        path = request.url.path
+        if request.method == "PATCH":
+            return self.patch(path, json.loads(request.content), request.headers.get("If-Match"))
+        if path == "/api/pipelines":
+            return httpx.Response(200, json=self.pipelines)
+        if path == "/api/pipelines/7/rules":
+            return httpx.Response(200, json=self.rules)
+        if path == "/api/pipelines/7/progress":
+            part = {"partition": 0, "first_offset": 0, "next_offset": 60_000, "updated_at": NOW}
+            return httpx.Response(
+                200, json={"pipeline_id": 7, "decided_records": 60_000, "partitions": [part], "job": None}
+            )
+        assert path == "/api/alerts", path
+        wanted = request.url.params.get("severity")
+        found = [alert for alert in self.alerts if wanted in (None, alert["severity"])]
+        return httpx.Response(200, json=found[: int(request.url.params["limit"])])
+
+    def patch(self, path: str, body: dict[str, Any], if_match: str | None) -> httpx.Response:
+        self.writes.append((path, body, if_match))
+        if self.conflict:
+            return self.problem(412, "version-mismatch", HOSTILE)
+        rule = next(rule for rule in self.rules if path == f"/api/rules/{rule['id']}/status")
+        rule["is_active"] = body["is_active"]
+        return httpx.Response(200, json=rule)
+
+    @staticmethod
+    def problem(status: int, slug: str, detail: str) -> httpx.Response:
+        document = {"type": f"urn:sentinel:problem:{slug}", "title": slug, "status": status, "detail": detail}
+        return httpx.Response(status, json=document, headers={"Content-Type": "application/problem+json"})
+
+
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[StubApi]:
+    stub = StubApi()
+    client = Client("http://api.example", transport=httpx.MockTransport(stub.answer))
+    monkeypatch.setattr("dashboard.session.api_client", lambda: client)
+    yield stub
+    client.close()
+    st.cache_resource.clear()
+
+
+def page() -> AppTest:
+    shown = AppTest.from_file(str(PROJECT_ROOT / "dashboard" / "views" / "overview.py"), default_timeout=60).run()
+    assert not shown.exception
+    return shown
+
+
+def figures(shown: AppTest) -> dict[str, str]:
+    return {metric.label: metric.value for metric in shown.metric}
+
+
+class TestOverview:
+    def test_figures(self, api: StubApi) -> None:
+        found = figures(page())
+        assert found["Pipelines active"] == "1 of 1"
+        assert found["Alerts so far"] == "1,234"
+        assert found["Records processed"] == "60,000"
+        assert found["Rules on"] == "1 of 2"
+        assert found["Job"] == "not running"
+
+    def test_latest_alerts(self, api: StubApi) -> None:
+        table = page().dataframe[0].value
+        assert list(table["event id"]) == ["t3", "t2", "t1"]
+        assert json.loads(table["event"][0]) == api.alerts[0]["transaction_data"]
+
+    def test_alerts_of_one_severity(self, api: StubApi) -> None:
+        shown = page()
+        shown.pills[0].set_value("warning").run()
+        assert not shown.exception
+        assert not shown.dataframe
+        assert any("severity=warning" in url for _, url in api.calls)
+
+    def test_what_tenants_wrote_is_shown_as_text(self, api: StubApi) -> None:
+        shown = page()
+        interpreted = [
+            element.value for kind in (shown.markdown, shown.info, shown.error, shown.caption) for element in kind
+        ]
+        labels = [widget.label for widget in shown.toggle] + [metric.label for metric in shown.metric]
+        assert not [text for text in (*interpreted, *labels) if "script" in text or "bold" in text]
+        assert HOSTILE in [element.value for element in shown.text]
+        assert list(shown.dataframe[0].value["rule"]) == [HOSTILE] * 3
+
+
+class TestSwitch:
+    def test_a_switch_changes_the_rule_and_shows_what_the_api_says(self, api: StubApi) -> None:
+        shown = page()
+        switches = {toggle.key: toggle for toggle in shown.toggle if toggle.key}
+        assert (switches["rule-11"].value, switches["rule-12"].value) == (True, False)
+        switches["rule-12"].set_value(True).run()
+        assert not shown.exception
+        assert api.writes == [("/api/rules/12/status", {"is_active": True}, '"4"')]
+        assert figures(shown)["Rules on"] == "2 of 2"
+        assert [toggle.value for toggle in shown.toggle if toggle.key == "rule-12"] == [True]
+
+    def test_a_refused_switch_goes_back_and_says_why(self, api: StubApi) -> None:
+        api.conflict = True
+        shown = page()
+        next(toggle for toggle in shown.toggle if toggle.key == "rule-12").set_value(True).run()
+        assert [toggle.value for toggle in shown.toggle if toggle.key == "rule-12"] == [False]
+        assert "Somebody else changed this first" in shown.error[0].value
+        assert HOSTILE in [element.value for element in shown.text]
+
+
+class TestTrouble:
+    def test_the_api_is_down_and_comes_back(self, api: StubApi) -> None:
+        api.down = True
+        shown = page()
+        assert "does not answer" in shown.error[0].value
+        assert not shown.metric
+        api.down = False
+        shown.run()
+        assert not shown.error
+        assert figures(shown)["Pipelines active"] == "1 of 1"
+
+    def test_without_a_key_the_setting_is_named(self, api: StubApi) -> None:
+        api.unauthorized = True
+        assert "SENTINEL_DASHBOARD__API_KEY" in page().error[0].value
+
+    def test_no_pipeline_yet(self, api: StubApi) -> None:
+        api.pipelines = []
+        shown = page()
+        assert "No pipeline yet" in shown.info[0].value
+        assert not shown.error
+
+    def test_no_alert_and_no_rule_yet(self, api: StubApi) -> None:
+        api.alerts, api.rules = [], []
+        words = " ".join(info.value for info in page().info)
+        assert "No alert yet" in words
+        assert "No rule yet" in words
+
+
+class TestAgo:
+    @pytest.mark.parametrize(
+        ("seconds", "text"),
+        [(-1, "0 s ago"), (59, "59 s ago"), (60, "1 min ago"), (7_199, "1 h ago"), (172_800, "2 d ago")],
+    )
+    def test_the_largest_unit(self, seconds: int, text: str) -> None:
+        assert ago(timedelta(seconds=seconds)) == text
+
+
+def test_the_router_shows_the_overview(api: StubApi) -> None:
+    shown = AppTest.from_file(str(PROJECT_ROOT / "dashboard" / "app.py"), default_timeout=60).run()
+    assert not shown.exception
+    assert shown.title[0].value == "Overview"
