@@ -14,7 +14,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from sentinel.domain.event_schema import EventSchema
-from sentinel.domain.rule import RuleSet
+from sentinel.domain.rule import RuleSet, RuleVersion
+from sentinel.errors import InvalidRuleError
 from sentinel.rules.compiler import compile_condition
 
 RULES_PER_MASK = 63
@@ -59,13 +60,25 @@ def compile_rule_set(rule_set: RuleSet, schema: EventSchema) -> CompiledRuleSet:
     Raises:
         InvalidRuleError: A condition does not pass the gate for this schema; names the rule.
     """
-    conditions = tuple(compile_condition(rule.condition, schema) for rule in rule_set.rules)
+    conditions = tuple(compile_rule(rule, schema) for rule in rule_set.rules)
     masks = []
     for start in range(0, len(conditions), RULES_PER_MASK):
         chunk = conditions[start : start + RULES_PER_MASK]
         bits = [f"CASE WHEN {condition} THEN {1 << bit}L ELSE 0L END" for bit, condition in enumerate(chunk)]
         masks.append(F.expr(balanced_or(bits)))
     return CompiledRuleSet(rule_set, conditions, tuple(masks))
+
+
+def compile_rule(rule: RuleVersion, schema: EventSchema) -> str:
+    """Compile one rule to a total expression.
+
+    Raises:
+        InvalidRuleError: Its condition does not pass the gate for this schema; the message names the rule.
+    """
+    try:
+        return compile_condition(rule.condition, schema)
+    except InvalidRuleError as error:
+        raise InvalidRuleError(f"rule {rule.rule_id}: {error.message}", issues=error.issues) from error
 
 
 def balanced_or(terms: list[str]) -> str:
