@@ -17,9 +17,7 @@ log = logging.getLogger("sentinel.job")
 
 def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        prog="detect.py", description="Run the detection job of one or more pipelines."
-    )
+    parser = argparse.ArgumentParser(prog="detect.py", description="Run the detection job of one or more pipelines.")
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--pipeline-id", type=int, action="append", default=[], metavar="N", help="repeatable")
     which.add_argument("--all", action="store_true", help="all pipelines of the tenant that are not stopped")
@@ -30,9 +28,7 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
 
 def main(arguments: list[str]) -> int:
     """Run until stopped; 0 after a graceful stop, 1 after an error that needs somebody."""
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
-    )
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     logging.getLogger("py4j").setLevel(logging.WARNING)
     chosen = parse_arguments(arguments)
     settings = Settings.load()

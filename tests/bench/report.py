@@ -29,7 +29,8 @@ def markdown(results: dict[str, Any]) -> str:
         "",
         "## A backlog drained",
         "",
-        f"Bare Spark (same topic, same `from_json`, no rules, `noop` sink, second drain of a warm JVM): {bare:,.0f} events/s",
+        "Bare Spark (same topic, same `from_json`, no rules, `noop` sink, second drain of a warm JVM): "
+        f"{bare:,.0f} events/s",
         f"({', '.join(format(run['events_per_second'], ',.0f') for run in results['bare_spark'])} before and after).",
         "The drains below start in a cold JVM and write alerts, scores and the lake.",
         "",

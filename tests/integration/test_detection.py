@@ -232,4 +232,3 @@ def test_a_topic_made_anew_begins_a_new_epoch_when_an_operator_decides(bench: Wo
         bench.wait_decided(pipeline_id, topic, job)
     assert bench.alerts_by_rule(pipeline_id) == {"large": 2}
     assert {g["source_epoch"] for g in bench.generations(pipeline_id, "active", "retired")} == {0, 1}
-

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -37,7 +36,9 @@ class Desk:
     lease: Lease
     generation: Generation
 
-    def match(self, offset: int, event_id: str = "e1", *, rules: tuple[int, ...] = (0,), raw: bytes = b'{"a": 1}') -> Match:
+    def match(
+        self, offset: int, event_id: str = "e1", *, rules: tuple[int, ...] = (0,), raw: bytes = b'{"a": 1}'
+    ) -> Match:
         return Match(0, offset, 1_700_000_000_000, event_id, rules, {"user_id": "u1"}, raw)
 
     def commit(self, *matches: Match, dead: tuple[DeadLetter, ...] = (), borders: dict[int, int] | None = None) -> int:
@@ -56,7 +57,7 @@ class Desk:
 
 
 @pytest.fixture
-def desk(bench: Workbench, database: Database) -> Iterator[Desk]:
+def desk(bench: Workbench, database: Database) -> Desk:
     pipeline_id = bench.create_pipeline("a-topic", {"large": "amount > 1000"})
     bench.add_rule(pipeline_id, "user 7", "user_id = 'u7'", severity="warning")
     ledger = LedgerStore(database, bench.tenant_id)
@@ -66,7 +67,7 @@ def desk(bench: Workbench, database: Database) -> Iterator[Desk]:
     snapshot = SnapshotStore(database, bench.tenant_id).current(pipeline_id)
     generation_id = ledger.create_generation(lease, snapshot, reason="test", marker_every=1)
     store = FindingStore(database, bench.tenant_id, score_ttl_seconds=TTL)
-    yield Desk(bench, database, pipeline_id, ledger, store, lease, Generation(generation_id, snapshot, 1, {0: 0}))
+    return Desk(bench, database, pipeline_id, ledger, store, lease, Generation(generation_id, snapshot, 1, {0: 0}))
 
 
 class TestFindingStore:
@@ -78,8 +79,12 @@ class TestFindingStore:
         (row,) = desk.bench.query("SELECT * FROM sentinel.entity_scores WHERE pipeline_id = %s", desk.pipeline_id)
         assert (row["critical_count"], row["warning_count"], row["info_count"]) == (1, 1, 0)
         assert desk.bench.decided(desk.pipeline_id) == {0: 6}
-        assert len(desk.bench.query("SELECT 1 FROM sentinel.dead_letters WHERE pipeline_id = %s", desk.pipeline_id)) == 1
-        assert desk.bench.query("SELECT 1 FROM sentinel.event_duplicates WHERE pipeline_id = %s", desk.pipeline_id) == []
+        assert (
+            len(desk.bench.query("SELECT 1 FROM sentinel.dead_letters WHERE pipeline_id = %s", desk.pipeline_id)) == 1
+        )
+        assert (
+            desk.bench.query("SELECT 1 FROM sentinel.event_duplicates WHERE pipeline_id = %s", desk.pipeline_id) == []
+        )
 
     def test_the_same_event_id_at_another_offset_is_noted_once(self, desk: Desk) -> None:
         desk.commit(desk.match(1), desk.match(2), desk.match(3, raw=b'{"a": 2}'), borders={0: 0})
@@ -132,7 +137,7 @@ class TestFindingStore:
         desk.generation = Generation(second_id, snapshot, 1, {0: 4})
         desk.commit(desk.match(7, "e2"), borders={0: 5})
         rows = desk.bench.query(
-            "SELECT start_offset, end_offset FROM sentinel.borders WHERE generation_id = ANY(%s) ORDER BY generation_id",
+            "SELECT start_offset, end_offset FROM sentinel.borders WHERE generation_id = ANY(%s) ORDER BY start_offset",
             [first.generation_id, second_id],
         )
         assert [(row["start_offset"], row["end_offset"]) for row in rows] == [(0, 5), (5, None)]
@@ -151,7 +156,7 @@ class TestScoreWriter:
         assert 0 < desk.bench.redis.ttl(key) <= desk.bench.settings.redis.score_ttl_seconds
 
     def test_a_redis_that_lost_its_data_is_filled_again_with_the_same(self, desk: Desk) -> None:
-        scores, writer = desk.scores()
+        _scores, writer = desk.scores()
         desk.commit(desk.match(1, rules=(0, 1)), borders={0: 0})
         writer.catch_up()
         pattern = f"{desk.bench.tenant_id}:{desk.pipeline_id}:*"

@@ -41,7 +41,7 @@ _EXPLANATIONS: dict[DeadLetterCause, str] = {
     DeadLetterCause.MISSING_FIELD: "A field that every event must have is missing or null.",
     DeadLetterCause.NOT_FINITE: "A float field holds NaN, an infinity, or a number beyond the range of a double.",
     DeadLetterCause.OUT_OF_RANGE: "A value is of the right kind, but its field cannot hold it.",
-    DeadLetterCause.EVENT_TIME_IN_FUTURE: "The event time lies further after the record's timestamp than the pipeline's "
-    "future_tolerance_seconds.",
+    DeadLetterCause.EVENT_TIME_IN_FUTURE: "The event time lies further after the record's timestamp than the "
+    "pipeline's future_tolerance_seconds.",
     DeadLetterCause.EVENT_TIME_OUT_OF_RANGE: "The event time lies before the year 1970 or after the year 9999.",
 }

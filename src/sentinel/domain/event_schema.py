@@ -212,7 +212,9 @@ class _TypeReader:
 
     def take(self, expected: str | None = None) -> str:
         if not self.tokens:
-            raise ValueError(f"the type {self.text!r} ends too early" + (f", expected {expected!r}" if expected else ""))
+            raise ValueError(
+                f"the type {self.text!r} ends too early" + (f", expected {expected!r}" if expected else "")
+            )
         token = self.tokens.pop(0)
         if expected and token != expected:
             raise ValueError(f"expected {expected!r} instead of {token!r} in type {self.text!r}")

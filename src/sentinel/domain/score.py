@@ -27,6 +27,4 @@ def score_of_counts(critical: int, warning: int, info: int) -> int:
 def score_of(severities: Iterable[str]) -> int:
     """Return the score of matches with these severities, an integer in 0..100."""
     found = list(severities)
-    return score_of_counts(
-        found.count(Severity.CRITICAL), found.count(Severity.WARNING), found.count(Severity.INFO)
-    )
+    return score_of_counts(found.count(Severity.CRITICAL), found.count(Severity.WARNING), found.count(Severity.INFO))

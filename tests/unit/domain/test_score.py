@@ -11,7 +11,14 @@ from sentinel.domain.score import score_of, score_of_counts
 
 @pytest.mark.parametrize(
     ("severities", "score"),
-    [([], 0), (["info"], 10), (["warning"], 40), (["critical"], 80), (["critical"] * 2, 96), (["critical", "warning"], 88)],
+    [
+        ([], 0),
+        (["info"], 10),
+        (["warning"], 40),
+        (["critical"], 80),
+        (["critical"] * 2, 96),
+        (["critical", "warning"], 88),
+    ],
 )
 def test_score_of_severities(severities: list[str], score: int) -> None:
     assert score_of(severities) == score

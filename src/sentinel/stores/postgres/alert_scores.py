@@ -26,9 +26,7 @@ class NewAlerts:
 class AlertScoreReader:
     """Reads one pipeline's alerts and entity counts."""
 
-    def __init__(
-        self, database: Database, tenant_id: str, pipeline_id: int, *, score_ttl_seconds: int
-    ) -> None:
+    def __init__(self, database: Database, tenant_id: str, pipeline_id: int, *, score_ttl_seconds: int) -> None:
         self._database = database
         self._tenant_id = tenant_id
         self._pipeline_id = pipeline_id

@@ -69,9 +69,7 @@ class FindingStore:
                 if part.borders is not None:
                     switch_generation(tx, lease, self._tenant_id, generation.generation_id, part.borders)
                 if batch.matches:
-                    inserted += self._write_alerts(
-                        tx, generation, alert_rows(generation, batch.matches, text_of)
-                    )
+                    inserted += self._write_alerts(tx, generation, alert_rows(generation, batch.matches, text_of))
                 self._write_dead_letters(tx, generation, batch.dead_letters)
                 advance_progress(tx, lease.pipeline_id, batch.next_offsets)
         return inserted

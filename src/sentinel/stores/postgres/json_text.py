@@ -29,9 +29,7 @@ def jsonb_text(raw: bytes) -> str:
             return raw.decode()
         except ValueError:
             pass  # written anew below, or refused there
-    parsed = json.loads(
-        raw.decode(errors="replace"), parse_float=_number, parse_int=_integer, parse_constant=str
-    )
+    parsed = json.loads(raw.decode(errors="replace"), parse_float=_number, parse_int=_integer, parse_constant=str)
     return json.dumps(_clean(parsed), ensure_ascii=False)
 
 

@@ -71,9 +71,7 @@ class LedgerStore:
 
     # -- generations
 
-    def create_generation(
-        self, lease: Lease, snapshot: PipelineSnapshot, *, reason: str, marker_every: int
-    ) -> int:
+    def create_generation(self, lease: Lease, snapshot: PipelineSnapshot, *, reason: str, marker_every: int) -> int:
         """Record a candidate and return its id.
 
         Raises:
@@ -115,10 +113,7 @@ class LedgerStore:
         """Return what is decided, by partition."""
         with self._database.transaction(self._tenant_id) as tx:
             rows = tx.execute(_SQL["read_progress"], {"pipeline_id": pipeline_id}).fetchall()
-        return {
-            row["partition"]: Progress(row["partition"], row["first_offset"], row["next_offset"])
-            for row in rows
-        }
+        return {row["partition"]: Progress(row["partition"], row["first_offset"], row["next_offset"]) for row in rows}
 
     def init_progress(self, lease: Lease, starts: dict[int, int]) -> None:
         """Record where partitions that were never read begin.

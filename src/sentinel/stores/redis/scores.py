@@ -31,9 +31,7 @@ class ScoreStore:
     written; it lives in Redis itself, so a Redis that lost its data says so by having none.
     """
 
-    def __init__(
-        self, client: redis.Redis, settings: RedisSettings, tenant_id: str, pipeline_id: int
-    ) -> None:
+    def __init__(self, client: redis.Redis, settings: RedisSettings, tenant_id: str, pipeline_id: int) -> None:
         self._client = client
         self._settings = settings
         self._names = {"tenant_id": tenant_id, "pipeline_id": pipeline_id}
