@@ -57,20 +57,10 @@ def parse(
     wire, values = F.col("_wire"), F.get(F.col("_wire")["_v"], F.lit(0))
     event = event_struct(values, schema)
     identity, time = event_id(event, schema, topic, source_epoch), event_time(event, schema)
-    checked = read.select(
-        *place,
-        event.alias("event"),
-        identity.alias("event_id"),
-        time.alias("event_time"),
-        sound(wire, schema).alias("_sound"),
-        # Only what will be looked at again is carried on.
-        F.when(~sound(wire, schema), wire).alias("_wire"),
-        late_fault(identity, time, schema, config).alias("_late"),
-    )
     # Inside a lambda function nothing is compiled, only interpreted: most of the code would be for what rarely happens.
-    # It has a projection of its own, since in one with a lambda Spark shares no common expressions.
+    suspect = F.array(F.struct(F.col("value").alias("value"), wire.alias("wire")))
     broken = F.transform(
-        F.array(F.struct("value", wire.alias("wire"))),
+        suspect,
         lambda record: diagnose(
             record["value"],
             record["wire"],
@@ -79,12 +69,14 @@ def parse(
             json_options=JSON_OPTIONS,
         ),
     )
-    judged = checked.select(
+    judged = read.select(
         *place,
-        "event",
-        "event_id",
-        "event_time",
-        F.when(F.col("_sound"), F.col("_late")).otherwise(F.get(broken, F.lit(0))).alias("_fault"),
+        event.alias("event"),
+        identity.alias("event_id"),
+        time.alias("event_time"),
+        F.when(~sound(wire, schema), F.get(broken, F.lit(0)))
+        .otherwise(late_fault(identity, time, schema, config))
+        .alias("_fault"),
     )
     return judged.select(
         *place,
