@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 
 import pytest
 from pyspark.sql import SparkSession
@@ -57,7 +58,9 @@ class Pipeline(Decider):
             pass
 
     def reconcile(self) -> ReconcileReport:
-        return reconcile(self.settings, self.database, self.spark, self.bench.tenant_id, self.pipeline_id)
+        return reconcile(
+            self.settings, self.database, self.spark, self.bench.tenant_id, self.pipeline_id, patience_seconds=1
+        )
 
     def execute(self, statement: str) -> None:
         self.bench.execute(statement, self.pipeline_id)
@@ -99,6 +102,15 @@ class TestSound:
         pipeline.score()
         report = pipeline.reconcile()
         assert [(check.lost, check.doubled) for check in report.checks] == [(0, 0)] * 3
+
+    def test_scores_may_catch_up(self, pipeline: Pipeline) -> None:
+        pipeline.send(event(50))
+        pipeline.commit([pipeline.match(6, 50)], [])
+        later = threading.Timer(0.5, pipeline.score)
+        later.start()
+        report = pipeline.reconcile()
+        later.join()
+        assert (report.ok, counts(report)[2]) == (True, (4, 4, 0, 0))
 
     def test_records_that_retention_removed_are_noted(self, pipeline: Pipeline) -> None:
         pipeline.bench.delete_records(pipeline.topic, {0: 2})
@@ -155,3 +167,10 @@ class TestUnsound:
         pipeline.bench.redis.set(pipeline.scores.event_key("e30"), 1, ex=1000)
         report = pipeline.reconcile()
         assert (counts(report)[2], report.ok) == ((3, 2, 1, 1), False)
+
+    def test_scores_that_do_not_follow_are_lost(self, pipeline: Pipeline) -> None:
+        pipeline.send(event(50))
+        pipeline.commit([pipeline.match(6, 50)], [])
+        report = pipeline.reconcile()
+        # The new event has no score, and its entity the score of one alert less.
+        assert (counts(report)[2], report.ok) == ((4, 3, 1, 1), False)

@@ -55,6 +55,15 @@ class ReconcileReader:
             for row in self._rows("entities", younger_than_seconds=younger_than_seconds)
         }
 
+    def newest_alert_id(self, younger_than_seconds: float) -> int:
+        """Return the id of the newest alert; 0 if there is none this young."""
+        return int(self._rows("newest_alert_id", younger_than_seconds=younger_than_seconds)[0]["id"])
+
+    def touched_since(self, alert_id: int) -> tuple[set[str], set[tuple[str, str]]]:
+        """Return the events and the entities (field, value) of the alerts after this one."""
+        rows = self._rows("alerts_since", alert_id=alert_id)
+        return {row["event_id"] for row in rows}, {pair for row in rows for pair in row["entities"].items()}
+
     def _rows(self, statement: str, **parameters: object) -> list[Row]:
         with self._database.transaction(self._tenant_id) as tx:
             return tx.execute(_SQL[statement], {"pipeline_id": self._pipeline_id, **parameters}).fetchall()

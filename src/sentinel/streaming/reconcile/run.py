@@ -26,12 +26,21 @@ from sentinel.streaming.topics import Topics
 
 
 def reconcile(
-    settings: Settings, database: Database, spark: SparkSession, tenant_id: str, pipeline_id: int
+    settings: Settings,
+    database: Database,
+    spark: SparkSession,
+    tenant_id: str,
+    pipeline_id: int,
+    *,
+    patience_seconds: float = 10.0,
 ) -> ReconcileReport:
     """Compare topic, lake, dead letters, alerts and scores of a pipeline.
 
     Looks at what is in the lake: records of the current source epoch below the end of the last archive commit. The
     job may run meanwhile. Of records that retention removed from the topic the lake is believed; a note says so.
+
+    Args:
+        patience_seconds: How long the scores may stand still behind the alerts before they count as lost.
 
     Raises:
         NotFoundError: The tenant has no such pipeline.
@@ -89,7 +98,9 @@ def reconcile(
         checks=(
             records,
             compare_alerts(expected, found, elsewhere),
-            compare_scores(reader, scores, ttl_seconds=settings.redis.score_ttl_seconds),
+            compare_scores(
+                reader, scores, ttl_seconds=settings.redis.score_ttl_seconds, patience_seconds=patience_seconds
+            ),
         ),
         notes=tuple(notes),
     )

@@ -91,7 +91,3 @@ FROM sentinel.entity_scores s
 JOIN unnest(%(fields)s::text[], %(values)s::text[]) AS wanted (field, value)
   ON wanted.field = s.field AND wanted.value = s.value
 WHERE s.pipeline_id = %(pipeline_id)s;
-
--- name: last_alert_id
--- The newest alert of a pipeline.
-SELECT coalesce(max(id), 0) AS id FROM sentinel.alerts WHERE pipeline_id = %(pipeline_id)s;

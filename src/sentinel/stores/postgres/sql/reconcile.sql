@@ -24,3 +24,12 @@ GROUP BY event_id HAVING max(alert_timestamp) > now() - make_interval(secs => %(
 -- Counts per entity, of entities whose score cannot have run out.
 SELECT field, value, critical_count, warning_count, info_count FROM sentinel.entity_scores
 WHERE pipeline_id = %(pipeline_id)s AND updated_at > now() - make_interval(secs => %(younger_than_seconds)s);
+
+-- name: newest_alert_id
+-- The newest alert whose score cannot have run out; 0 for none.
+SELECT coalesce(max(id), 0) AS id FROM sentinel.alerts
+WHERE pipeline_id = %(pipeline_id)s AND alert_timestamp > now() - make_interval(secs => %(younger_than_seconds)s);
+
+-- name: alerts_since
+-- The events and entities of the alerts after one.
+SELECT event_id, entities FROM sentinel.alerts WHERE pipeline_id = %(pipeline_id)s AND id > %(alert_id)s;
