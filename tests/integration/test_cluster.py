@@ -25,8 +25,7 @@ def test_the_job_runs_on_a_cluster(bench: Workbench) -> None:
                 "the new rule is in force", lambda: len(bench.generations(pipeline_id, "active", "retired")) == 2, job
             )
             bench.send(topic, [payment(number) for number in range(1_000, 2_000)])
-            bench.wait_decided(pipeline_id, topic, job)
-            bench.wait_archived(pipeline_id, job)
+            bench.wait_settled(pipeline_id, topic, job)
             (row,) = bench.query(
                 "SELECT details->>'master' AS master FROM sentinel.leases WHERE pipeline_id = %s", pipeline_id
             )

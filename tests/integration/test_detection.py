@@ -38,8 +38,7 @@ class TestBothModes:
         pipelines = [bench.create_pipeline(topic, RULES, mode=mode, score_every_event=True) for mode in BOTH_MODES]
         with bench.job(*pipelines) as job:
             for pipeline_id in pipelines:
-                bench.wait_decided(pipeline_id, topic, job)
-                bench.wait_archived(pipeline_id, job)
+                bench.wait_settled(pipeline_id, topic, job)
             outcomes = [self.outcome(bench, pipeline_id, job) for pipeline_id in pipelines]
         realtime, microbatch = outcomes
         assert realtime == microbatch
@@ -104,8 +103,7 @@ class TestChangeUnderFlow:
         with bench.job(pipeline_id) as job:
             bench.wait_generation(pipeline_id, job)
             sent = bench.send_steadily(topic, 2_000, step)
-            bench.wait_decided(pipeline_id, topic, job)
-            bench.wait_archived(pipeline_id, job)
+            bench.wait_settled(pipeline_id, topic, job)
         generations = bench.generations(pipeline_id)
         assert [g["state"] for g in generations] == ["retired", "retired", "active"]
         assert [(g["schema_version"], g["rule_set_version"]) for g in generations] == [(1, 1), (1, 2), (2, 2)]
@@ -200,16 +198,14 @@ def test_a_topic_cut_below_the_progress_is_an_alarm_until_an_operator_decides(be
     pipeline_id = bench.create_pipeline(topic, {"large": "amount > 1000"})
     bench.send(topic, [payment(number) for number in range(10)])
     with bench.job(pipeline_id) as job:
-        bench.wait_decided(pipeline_id, topic, job)
-        bench.wait_archived(pipeline_id, job)
+        bench.wait_settled(pipeline_id, topic, job)
     bench.send(topic, [payment(number) for number in range(10, 20)])
     bench.delete_records(topic, {0: 15})
     with bench.job(pipeline_id) as job:
         bench.wait_until("the alarm is raised", lambda: "lost offsets 10 to 14" in job.log.read_text(), job)
         assert bench.decided(pipeline_id) == {0: 10}
         bench.command("resume-source", str(pipeline_id), "--reason", "retention was too short")
-        bench.wait_decided(pipeline_id, topic, job)
-        bench.wait_archived(pipeline_id, job)
+        bench.wait_settled(pipeline_id, topic, job)
     (decision,) = bench.query("SELECT * FROM sentinel.source_decisions WHERE pipeline_id = %s", pipeline_id)
     assert (decision["skipped"], decision["recreated"]) == ({"0": [10, 15]}, False)
     counted = "SELECT sum(event_count) AS n FROM sentinel.archive_commits WHERE pipeline_id = %s"
@@ -221,8 +217,7 @@ def test_a_topic_made_anew_begins_a_new_epoch_when_an_operator_decides(bench: Wo
     pipeline_id = bench.create_pipeline(topic, {"large": "amount > 1000"})
     bench.send(topic, [payment(number) for number in range(10)])
     with bench.job(pipeline_id) as job:
-        bench.wait_decided(pipeline_id, topic, job)
-        bench.wait_archived(pipeline_id, job)
+        bench.wait_settled(pipeline_id, topic, job)
     bench.delete_topic(topic)
     bench.create_topic(1, name=topic)
     bench.send(topic, [payment(number) for number in (100, 101)])

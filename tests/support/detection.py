@@ -25,6 +25,7 @@ from sentinel.domain.rule import Severity
 from sentinel.domain.schema_definition import FieldDefinition
 from sentinel.errors import SentinelError
 from sentinel.settings import PROJECT_ROOT, Settings
+from sentinel.stores.redis.scores import ScoreStore
 from sentinel.streaming.topics import Topics
 from sentinel.testing.servers import ServerSet
 from sentinel.wiring import Backend
@@ -285,6 +286,14 @@ class Workbench:
             job,
             timeout,
         )
+
+    def wait_settled(self, pipeline_id: int, topic: str, job: Job | None = None) -> None:
+        """Wait until every record that is in the topic now is decided, archived and scored."""
+        self.wait_decided(pipeline_id, topic, job)
+        self.wait_archived(pipeline_id, job)
+        scores = ScoreStore(self.redis, self.settings.redis, self.tenant_id, pipeline_id)
+        newest = self.query("SELECT max(id) AS id FROM sentinel.alerts WHERE pipeline_id = %s", pipeline_id)[0]["id"]
+        self.wait_until("the scores follow", lambda: scores.position() >= (newest or 0), job)
 
     def wait_generation(self, pipeline_id: int, job: Job, timeout: float = 60) -> None:
         """Wait until a generation serves."""

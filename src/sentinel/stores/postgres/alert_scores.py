@@ -54,7 +54,7 @@ class AlertScoreReader:
         """Return the severities of all alerts of these events."""
         params = {"pipeline_id": self._pipeline_id, "event_ids": event_ids}
         with self._database.transaction(self._tenant_id) as tx:
-            return {row["event_id"]: row["severities"] for row in tx.execute(_SQL["event_scores"], params)}
+            return {row["event_id"]: row["severities"] for row in tx.execute(_SQL["event_severities"], params)}
 
     def entity_counts(self, entities: Iterable[Entity]) -> dict[Entity, tuple[int, int, int]]:
         """Return (critical, warning, info) counts of these entities."""

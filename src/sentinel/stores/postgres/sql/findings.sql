@@ -78,11 +78,13 @@ SELECT id, event_id, score, entities FROM sentinel.alerts
 WHERE pipeline_id = %(pipeline_id)s AND id > %(after_id)s AND alert_timestamp > now() - make_interval(secs => %(score_ttl_seconds)s)
 ORDER BY id LIMIT %(limit)s;
 
--- name: event_scores
--- The highest score of each event, over all of its alerts.
-SELECT event_id, array_agg(severity) AS severities FROM sentinel.alerts
-WHERE pipeline_id = %(pipeline_id)s AND event_id = ANY (%(event_ids)s)
-GROUP BY event_id;
+-- name: event_severities
+-- The severities of each event, over all of its alerts. A join, since a prepared `= ANY` looks through its whole list for
+-- each row that it tests.
+SELECT a.event_id, array_agg(a.severity) AS severities
+FROM unnest(%(event_ids)s::text[]) AS wanted (event_id)
+JOIN sentinel.alerts a ON a.pipeline_id = %(pipeline_id)s AND a.event_id = wanted.event_id
+GROUP BY a.event_id;
 
 -- name: entity_counts
 -- The counts behind the scores of these entities.
