@@ -68,6 +68,7 @@ class Workbench:
         self.settings: Settings = servers.settings.model_copy(update={"tenant": tenant_id})
         self.tenant_id = tenant_id
         self.directory = directory
+        self._jobs: list[Job] = []
         self.backend = Backend(self.settings)
         self.backend.open()
         self.topics = Topics(self.settings.kafka, group_id=f"test-{uuid.uuid4().hex}")
@@ -80,7 +81,10 @@ class Workbench:
         )
 
     def close(self) -> None:
-        """Leave the servers."""
+        """End what still runs and leave the servers."""
+        for job in self._jobs:
+            if job.process.poll() is None:
+                job.kill()
         self.backend.close()
         self.topics.close()
         self.redis.close()
@@ -229,7 +233,9 @@ class Workbench:
         }
         with log.open("wb") as output:
             process = subprocess.Popen(command, env=environment, stdout=output, stderr=output, cwd=self.directory)
-        return Job(process, log)
+        job = Job(process, log)
+        self._jobs.append(job)
+        return job
 
     def command(self, *arguments: str) -> str:
         """Run a `sentinel` command and return what it prints; fail when it fails."""

@@ -140,7 +140,7 @@ class AlertWriter(threading.Thread):
     def propose(self, generation: Generation, highs: Mapping[int, int]) -> None:
         """Make a generation the candidate; `events` says when it became active."""
         with self._lock:
-            self._handover.propose(generation, highs)
+            self._handover.propose(generation, highs, monotonic_seconds())
             added = [p for p in generation.start_offsets if p not in self._assigned]
             self._assigned.update(added)
         if added:
@@ -193,7 +193,7 @@ class AlertWriter(threading.Thread):
             records = self._poll()
             with self._lock:
                 decoded = FindingDecoder(self._handover.generation_ids).decode(records)
-                parts = self._handover.absorb(decoded.batches)
+                parts = self._handover.absorb(decoded.batches, monotonic_seconds())
             pending += parts
             now = monotonic_seconds()
             urgent = any(part.borders is not None or part.batch.tells_something for part in parts)

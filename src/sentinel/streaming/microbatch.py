@@ -107,7 +107,9 @@ class MicroBatchDetector:
         self._decided = {
             p: known.next_offset for p, known in self._context.ledger.read_progress(self._context.pipeline_id).items()
         }
-        refuse_gap(self._context.pipeline_id, self._topic, self._decided, ranges)
+        # Looked up after the progress: a topic never ends before what was decided in it earlier.
+        held = self._context.topics.ranges(self._topic)
+        refuse_gap(self._context.pipeline_id, self._topic, self._decided, held)
         self._retry_at = monotonic_seconds() + RETRY_SECONDS
         self._active = None
         self._start_query()

@@ -17,7 +17,7 @@ from sentinel.clock import monotonic_seconds
 from sentinel.domain.generation import Generation
 from sentinel.domain.pipeline import PipelineSnapshot
 from sentinel.domain.source_gap import OffsetRange
-from sentinel.errors import SentinelError
+from sentinel.errors import SentinelError, TransientError
 from sentinel.streaming.alert_writer import Activated, AlertWriter, Committer, WriterFailed
 from sentinel.streaming.context import PipelineContext, refuse_gap
 from sentinel.streaming.detect import start_realtime_query
@@ -90,7 +90,7 @@ class RealtimeDetector:
         )
         self._writer.start()
         self._target = snapshot
-        self._begin(snapshot, ranges, "driver start")
+        self._begin(snapshot, "driver start")
 
     def apply(self, snapshot: PipelineSnapshot) -> None:
         """Make this what is to run; `tick` starts the next generation for it."""
@@ -194,24 +194,36 @@ class RealtimeDetector:
     def _start_wanted(self, ranges: dict[int, OffsetRange]) -> None:
         if self._candidate is not None or self._target is None or monotonic_seconds() < self._retry_at:
             return
-        if self._current is None:
-            self._begin(self._target, ranges, f"after a failure: {self.last_error}"[:500])
+        reason = self._reason_to_begin(self._target, ranges)
+        if reason is None:
             return
+        try:
+            self._begin(self._target, reason)
+        except TransientError as error:
+            # What serves goes on meanwhile.
+            log.warning("pipeline %s: the next generation waits: %s", self._context.pipeline_id, error)
+            self._retry_at = monotonic_seconds() + 1.0
+
+    def _reason_to_begin(self, target: PipelineSnapshot, ranges: dict[int, OffsetRange]) -> str | None:
+        if self._current is None:
+            return f"after a failure: {self.last_error}"[:500]
         generation = self._current.generation
-        if generation.snapshot.fingerprint != self._target.fingerprint:
-            if self._refused != self._target.fingerprint:
-                self._begin(self._target, ranges, change_between(generation.snapshot, self._target))
-        elif set(ranges) - set(generation.start_offsets):
-            self._begin(self._target, ranges, f"the topic has {len(ranges)} partitions now")
-        elif generation.marker_every > 1 and self._lag(ranges) < CAUGHT_UP_RECORDS:
-            self._begin(self._target, ranges, "caught up: progress is marked at every record")
+        if generation.snapshot.fingerprint != target.fingerprint:
+            return None if self._refused == target.fingerprint else change_between(generation.snapshot, target)
+        if set(ranges) - set(generation.start_offsets):
+            return f"the topic has {len(ranges)} partitions now"
+        if generation.marker_every > 1 and self._lag(ranges) < CAUGHT_UP_RECORDS:
+            return "caught up: progress is marked at every record"
+        return None
 
     # -- generations
 
-    def _begin(self, snapshot: PipelineSnapshot, ranges: dict[int, OffsetRange], reason: str) -> None:
+    def _begin(self, snapshot: PipelineSnapshot, reason: str) -> None:
         context = self._context
         assert self._writer is not None  # noqa: S101 - started
+        # In this order: a topic never ends before what was decided in it earlier.
         decided = self._writer.decided
+        ranges = context.topics.ranges(snapshot.kafka_topic)
         added = {partition: 0 for partition in ranges if partition not in decided}
         if added:
             context.ledger.init_progress(context.lease, added)

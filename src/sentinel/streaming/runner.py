@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from sentinel.clock import monotonic_seconds
-from sentinel.domain.generation import Lease
+from sentinel.domain.generation import Lease, Progress
 from sentinel.domain.pipeline import DetectMode, PipelineSnapshot, PipelineStatus
 from sentinel.domain.source_gap import OffsetRange
 from sentinel.errors import LeaseLostError, NotFoundError, SentinelError, SourceGapError, TransientError
@@ -160,8 +160,9 @@ class PipelineRunner(threading.Thread):
 
     def _run_detector(self, context: PipelineContext, snapshot: PipelineSnapshot) -> None:
         self.phase = "starting"
+        progress = context.ledger.read_progress(context.pipeline_id)
         ranges = context.topics.ranges(snapshot.kafka_topic)
-        decided = place_in_topic(context, snapshot, ranges)
+        decided = place_in_topic(context, snapshot, progress, ranges)
         detector, companions = self._make_parts(context, snapshot.config.mode)
         for companion in companions:
             companion.start()
@@ -224,14 +225,19 @@ def different_source(old: PipelineSnapshot, new: PipelineSnapshot) -> bool:
 
 
 def place_in_topic(
-    context: PipelineContext, snapshot: PipelineSnapshot, ranges: dict[int, OffsetRange]
+    context: PipelineContext,
+    snapshot: PipelineSnapshot,
+    progress: dict[int, Progress],
+    ranges: dict[int, OffsetRange],
 ) -> dict[int, int]:
     """Return where to go on, per partition: the ledger's progress, or the pipeline's start for new partitions.
+
+    Args:
+        ranges: What the topic holds, looked up after the progress was read.
 
     Raises:
         SourceGapError: The topic does not hold the next undecided record of a partition.
     """
-    progress = context.ledger.read_progress(context.pipeline_id)
     if not progress:
         starts = {p: place.low if snapshot.start_at == "earliest" else place.high for p, place in ranges.items()}
     else:
