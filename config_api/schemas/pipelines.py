@@ -11,7 +11,8 @@ from config_api.schemas.event_schemas import EXAMPLE_FIELDS, FieldAnswer, Schema
 from sentinel.domain.pipeline import DetectMode, Pipeline, PipelineConfig, PipelineStatus
 
 _TEN_YEARS_SECONDS = 10 * 366 * 24 * 3600
-_MAX_RECORD_BYTES = 100 * 1024 * 1024
+# An event that matches travels through the findings topic, whose records may have 8 MiB.
+_MAX_RECORD_BYTES = 7 * 1024 * 1024
 
 
 class ConfigRequest(RequestModel):

@@ -32,14 +32,20 @@ def resume_source(
         snapshot = SnapshotStore(database, settings.tenant).current(pipeline_id)
         progress = LedgerStore(database, settings.tenant).read_progress(pipeline_id)
         decided = {partition: known.next_offset for partition, known in progress.items()}
-        gap = gap_between(decided, topics.ranges(snapshot.kafka_topic))
-        if not gap:
+        ranges = topics.ranges(snapshot.kafka_topic)
+        gap = gap_between(decided, ranges)
+        ends = ArchiveLedger(database, settings.tenant, pipeline_id).archived_ends(snapshot.source_epoch)
+        archived = {partition: ends.get(partition, known.first_offset) for partition, known in progress.items()}
+        lost_in_lake = gap_between(archived, ranges).lost
+        if not gap and not lost_in_lake:
             raise ConflictError(f"the topic {snapshot.kafka_topic!r} holds everything that is to be read next")
-        archived = ArchiveLedger(database, settings.tenant, pipeline_id).archived_ends(snapshot.source_epoch)
         SourceDecisionStore(database, settings.tenant).accept(
-            pipeline_id, gap, archived, reason=reason, decided_by=getpass.getuser()
+            pipeline_id, gap, lost_in_lake, archived, reason=reason, decided_by=getpass.getuser()
         )
     finally:
         topics.close()
         database.close()
-    say(f"pipeline {pipeline_id} goes on without: {gap}")
+    if gap:
+        say(f"pipeline {pipeline_id} goes on without: {gap}")
+    for partition, (start, low) in sorted(lost_in_lake.items()):
+        say(f"the lake goes on without offsets {start} to {low - 1} of partition {partition}")

@@ -138,13 +138,23 @@ class AlertWriter(threading.Thread):
     # -- called by the runner
 
     def propose(self, generation: Generation, highs: Mapping[int, int]) -> None:
-        """Make a generation the candidate; `events` says when it became active."""
+        """Make a generation the candidate, before its query starts; `events` says when it became active."""
         with self._lock:
             self._handover.propose(generation, highs, monotonic_seconds())
             added = [p for p in generation.start_offsets if p not in self._assigned]
             self._assigned.update(added)
         if added:
             self._consumer.incremental_assign([TopicPartition(self._topic, p, 0) for p in added])
+
+    def started(self, generation_id: int) -> None:
+        """See `Handover.started`."""
+        with self._lock:
+            self._handover.started(generation_id, monotonic_seconds())
+
+    def retire(self, generation_id: int) -> None:
+        """See `Handover.retire`."""
+        with self._lock:
+            self._handover.retire(generation_id)
 
     def withdraw(self, generation_id: int) -> bool:
         """Forget the candidate; False when it serves by now, and the event of it is on its way."""
@@ -161,6 +171,12 @@ class AlertWriter(threading.Thread):
         """Partition -> offset below which everything is decided."""
         with self._lock:
             return dict(self._handover.decided)
+
+    @property
+    def candidate_answers(self) -> bool:
+        """Whether the candidate has said anything."""
+        with self._lock:
+            return self._handover.candidate is not None and self._handover.candidate.answers
 
     @property
     def held_count(self) -> int:

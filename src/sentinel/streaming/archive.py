@@ -7,6 +7,7 @@ import logging
 import threading
 from dataclasses import dataclass
 
+from deltalake.exceptions import DeltaError
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, Observation, SparkSession
@@ -106,6 +107,12 @@ class Archive:
                 self._complain(error)
                 pause, retry = retry, min(retry * 2, RETRY_MOST_SECONDS)
                 continue
+            except Exception as error:
+                if first_line(error) != self.alarm:
+                    log.exception("the archive of pipeline %d failed; trying again", self._pipeline_id)
+                self.alarm = first_line(error)
+                pause, retry = retry, min(retry * 2, RETRY_MOST_SECONDS)
+                continue
             if self.alarm is not None:
                 log.info("pipeline %d is archived again", self._pipeline_id)
             self.alarm, retry = None, RETRY_FIRST_SECONDS
@@ -155,7 +162,7 @@ class Archive:
     def _last_transaction(self, application_id: str) -> int:
         try:
             return last_transaction(self._uri, storage_options(self._settings.lake), application_id)
-        except (OSError, RuntimeError, ValueError) as error:
+        except (OSError, RuntimeError, ValueError, DeltaError) as error:
             raise StoreUnavailableError("the lake", first_line(error)) from error
 
     def _check_ahead(self, written: int) -> None:

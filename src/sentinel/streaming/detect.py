@@ -74,6 +74,9 @@ def start_realtime_query(
         .option("topic", findings_topic)
         .option("kafka.max.request.size", str(MAX_FINDING_BYTES))
         .option("kafka.linger.ms", "1")
+        # A batch that expired while later ones of its partition are delivered would be lost: they say that everything
+        # before them is decided.
+        .option("kafka.delivery.timeout.ms", str(2**31 - 1))
         .option("kafka.batch.size", "131072")
         .option("checkpointLocation", f"file://{checkpoint_dir}")
         .outputMode("update")

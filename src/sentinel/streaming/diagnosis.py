@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import secrets
+from collections.abc import Callable, Mapping
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
@@ -12,6 +13,8 @@ from sentinel.domain.event_schema import ArrayType, DecimalType, EventSchema, Fi
 from sentinel.streaming.wire import infinite, never_null, present, unfit, wire_type
 
 SHOWN_CHARACTERS = 120
+# A key that no record can know.
+SEAL = f"_seal_{secrets.token_hex(8)}"
 NAN_PATTERN = r"[:\[,]\s*[-+]?(NaN|Infinity|INF)\s*[,\]}]"
 NAN_TEXT = r"(?i)^[-+]?(nan|inf|infinity)$"
 
@@ -26,13 +29,6 @@ def diagnose(
         wire: What was read from it: struct<_v array<struct of wire values>, _bad string>; null if it was not read.
     """
     text = value.cast("string")
-    head = F.regexp_replace(text, F.lit(r"^[ \t\r\n]+"), F.lit(""))
-    wrapped = enclose(text)
-    document = F.from_json(wrapped, "_v array<string>, _bad string", dict(json_options))
-    fields = ",".join(f"`{field.name}`:string" for field in schema)
-    texts = F.from_json(wrapped, f"_v array<struct<{fields}>>, _bad string", dict(json_options))
-    well_formed = document["_bad"].isNull() & (F.size(document["_v"]) == 1)
-    not_json = well_formed.isNull() | ~well_formed
     cause = DeadLetterCause
     return (
         F.when(value.isNull(), verdict(cause.TOMBSTONE))
@@ -43,20 +39,66 @@ def diagnose(
                 detail=F.format_string("%d bytes; the limit is " + str(max_record_bytes), F.octet_length(value)),
             ),
         )
-        .when(head == "", verdict(cause.EMPTY))
         .when(~F.is_valid_utf8(text), verdict(cause.INVALID_UTF8))
-        .when(not_json, verdict(cause.NOT_JSON, detail=not_json_detail(text, head)))
-        .when(~F.startswith(head, F.lit("{")), verdict(cause.NOT_AN_OBJECT, detail=root_kind(head)))
-        .otherwise(first_fault(text, F.get(texts["_v"], F.lit(0)), F.get(wire["_v"], F.lit(0)), schema, json_options))
+        .otherwise(
+            bind(
+                {
+                    "text": text,
+                    "head": F.regexp_replace(text, F.lit(r"^[ \t\r\n]+"), F.lit("")),
+                    "wrapped": enclose(text),
+                    "wire": F.get(wire["_v"], F.lit(0)),
+                },
+                lambda given: diagnose_text(given, schema, json_options),
+            )
+        )
     )
 
 
-def enclose(text: Column) -> Column:
-    """Return the text as the only element of an array in an object.
+def diagnose_text(given: Column, schema: EventSchema, json_options: Mapping[str, str]) -> Column:
+    """Return the verdict on a record that is valid UTF-8: struct<text, head, wrapped, wire>."""
+    fields = ",".join(f"`{field.name}`:string" for field in schema)
+    texts = F.from_json(given["wrapped"], f"_v array<struct<{fields}>>, _bad string", dict(json_options))
+    cause, head = DeadLetterCause, given["head"]
+    return (
+        F.when(head == "", verdict(cause.EMPTY))
+        .when(~one_document(given["wrapped"], json_options), verdict(cause.NOT_JSON, detail=not_json_detail(given)))
+        .when(~F.startswith(head, F.lit("{")), verdict(cause.NOT_AN_OBJECT, detail=root_kind(head)))
+        .otherwise(
+            bind(
+                {
+                    "texts": F.get(texts["_v"], F.lit(0)),
+                    "wire": given["wire"],
+                    "keys": F.json_object_keys(given["text"]),
+                },
+                lambda read: first_fault(read["texts"], read["wire"], read["keys"], schema, json_options),
+            )
+        )
+    )
 
-    Spark stops reading after the first document of a text. Enclosed, a second one or garbage behind it is an error.
+
+def bind(columns: Mapping[str, Column], body: Callable[[Column], Column]) -> Column:
+    """Return `body` of a struct of these columns, which are computed and written down once.
+
+    A column that is used at n places is n copies of its expression in the plan otherwise.
     """
-    return F.concat(F.lit('{"_v":['), text, F.lit("]}"))
+    given = F.struct(*[column.alias(name) for name, column in columns.items()])
+    return F.get(F.transform(F.array(given), body), F.lit(0))
+
+
+def enclose(text: Column) -> Column:
+    """Return the text as the first of two elements of an array in an object; the second one is the seal.
+
+    Spark stops reading after the first document of a text. Enclosed, a second one or garbage behind it is an error,
+    and a text that closes the array itself (`1],"x":[2`) loses the seal.
+    """
+    return F.concat(F.lit('{"_v":['), text, F.lit(f',{{"{SEAL}":true}}]}}'))
+
+
+def one_document(wrapped: Column, json_options: Mapping[str, str]) -> Column:
+    """Return whether the enclosed text is one well-formed document; never null."""
+    document = F.from_json(wrapped, "_v array<string>, _bad string", dict(json_options))
+    whole = document["_bad"].isNull() & (F.size(document["_v"]) == 2)
+    return F.coalesce(whole & (F.get(document["_v"], F.lit(1)) == F.lit(f'{{"{SEAL}":true}}')), F.lit(False))
 
 
 def verdict(cause: DeadLetterCause, *, field: Column | None = None, detail: Column | None = None) -> Column:
@@ -68,8 +110,9 @@ def verdict(cause: DeadLetterCause, *, field: Column | None = None, detail: Colu
     )
 
 
-def not_json_detail(text: Column, head: Column) -> Column:
+def not_json_detail(given: Column) -> Column:
     """Say what is most likely wrong with a text that is not JSON."""
+    text, head = given["text"], given["head"]
     tail = F.regexp_replace(text, F.lit(r"[ \t\r\n]+$"), F.lit(""))
     opened = F.length(F.regexp_replace(text, F.lit(r"[^\[{]"), F.lit("")))
     return (
@@ -102,14 +145,13 @@ def root_kind(head: Column) -> Column:
 
 
 def first_fault(
-    text: Column, texts: Column, wire: Column, schema: EventSchema, json_options: Mapping[str, str]
+    texts: Column, wire: Column, keys: Column, schema: EventSchema, json_options: Mapping[str, str]
 ) -> Column:
     """Return the verdict on the first field, in the schema's order, that is at fault.
 
     One row of facts per field, then one expression over them: 300 fields stay 300 small structs.
     """
     facts = F.array(*[facts_of(field, texts, wire, json_options) for field in schema])
-    keys = F.json_object_keys(text)
     verdicts = F.transform(facts, lambda fact: judge(fact, keys))
     found = F.filter(verdicts, lambda each: each["cause"].isNotNull())
     twice = verdict(

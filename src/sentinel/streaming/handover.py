@@ -20,11 +20,14 @@ from sentinel.domain.finding import FindingBatch
 from sentinel.domain.generation import Generation
 from sentinel.stores.postgres.findings import GenerationFindings
 
-
 # How far behind the current generation a candidate may be when it takes over; on a machine so busy that it stays
 # further behind, a share of the time since it was proposed, so that a change always comes to pass.
 LAG_SECONDS = 0.1
-LAG_SHARE = 0.05
+LAG_SHARE = 0.02
+# It must have been that near for this long.
+STEADY_SECONDS = 0.3
+# On a topic that holds nothing a candidate cannot answer. It must have run for this long.
+SILENT_SECONDS = 3.0
 
 
 @dataclass(slots=True)
@@ -34,6 +37,8 @@ class Candidate:
     Attributes:
         awaited: Partition -> the offset its progress must reach before it counts as answering there.
         reached: Partition -> its progress.
+        started_at: When its query ran; None while it does not.
+        near_since: Since when it has not been far behind; None while it is.
         ahead: Partition -> what the current generation decided beyond that, as (when, next offset), oldest first.
         held: Its findings at offsets that were not decided when they came.
     """
@@ -42,6 +47,8 @@ class Candidate:
     awaited: dict[int, int]
     reached: dict[int, int]
     proposed_at: float
+    started_at: float | None = None
+    near_since: float | None = None
     ahead: dict[int, deque[tuple[float, int]]] = field(default_factory=dict)
     held: FindingBatch = field(default_factory=FindingBatch)
 
@@ -49,6 +56,11 @@ class Candidate:
     def held_count(self) -> int:
         """How many findings are held."""
         return len(self.held.matches) + len(self.held.dead_letters) + len(self.held.clean)
+
+    @property
+    def answers(self) -> bool:
+        """Whether it has said anything."""
+        return any(self.reached[p] > start for p, start in self.generation.start_offsets.items())
 
     def lag_seconds(self, decided: Mapping[int, int], now: float) -> float:
         """Return for how long something has been decided that the candidate has not reached, in any partition."""
@@ -68,7 +80,8 @@ class Candidate:
 class Handover:
     """The current generation, the candidate, and what is decided. Not thread-safe."""
 
-    def __init__(self, decided: Mapping[int, int]) -> None:
+    def __init__(self, decided: Mapping[int, int], *, steady_seconds: float = STEADY_SECONDS) -> None:
+        self._steady_seconds = steady_seconds
         self.decided: dict[int, int] = dict(decided)
         self.current: Generation | None = None
         self.candidate: Candidate | None = None
@@ -93,6 +106,16 @@ class Handover:
             self.decided.setdefault(partition, offset)
         awaited = {p: start + 1 if highs.get(p, start) > start else start for p, start in starts.items()}
         self.candidate = Candidate(generation, awaited, dict(starts), now)
+
+    def started(self, generation_id: int, now: float) -> None:
+        """Note that the candidate's query runs: before that it cannot take over."""
+        if self.candidate and self.candidate.generation.generation_id == generation_id:
+            self.candidate.started_at = now
+
+    def retire(self, generation_id: int) -> None:
+        """Forget the current generation, whose query ended: what is left of its findings does not count any more."""
+        if self.current and self.current.generation_id == generation_id:
+            self.current = None
 
     def withdraw(self, generation_id: int) -> bool:
         """Forget the candidate, the current generation stays; False when it is the current one by now."""
@@ -134,12 +157,21 @@ class Handover:
         return parts
 
     def _caught_up(self, candidate: Candidate, now: float) -> bool:
+        if candidate.started_at is None:
+            return False
         starts, awaited, reached = candidate.generation.start_offsets, candidate.awaited, candidate.reached
+        nothing_to_say = all(awaited[p] <= starts[p] for p in starts)
         if self.current is None:  # nothing serves meanwhile: the first sign of life is enough
-            return any(reached[p] > starts[p] for p in starts) or all(awaited[p] <= starts[p] for p in starts)
-        lag = candidate.lag_seconds(self.decided, now)
+            return candidate.answers or nothing_to_say
+        if nothing_to_say and not candidate.answers and now - candidate.started_at < SILENT_SECONDS:
+            return False
         tolerated = max(LAG_SECONDS, LAG_SHARE * (now - candidate.proposed_at))
-        return lag <= tolerated and all(reached[p] >= awaited[p] for p in starts)
+        if candidate.lag_seconds(self.decided, now) > tolerated or any(reached[p] < awaited[p] for p in starts):
+            candidate.near_since = None
+            return False
+        if candidate.near_since is None:
+            candidate.near_since = now
+        return now - candidate.near_since >= self._steady_seconds
 
     def _switch(self, candidate: Candidate) -> GenerationFindings:
         borders = {partition: self.decided[partition] for partition in candidate.generation.start_offsets}

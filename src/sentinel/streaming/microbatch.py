@@ -37,6 +37,7 @@ from sentinel.streaming.realtime import change_between, failure_of, short
 log = logging.getLogger(__name__)
 
 MAX_RECORDS_PER_BATCH = 200_000
+LEAST_RECORDS_PER_BATCH = 1_000
 RETRY_SECONDS = 5.0
 
 
@@ -70,6 +71,7 @@ class MicroBatchDetector:
         self._refused: tuple[object, ...] | None = None
         self._decided: dict[int, int] = {}
         self._topic = ""
+        self._batch_records = MAX_RECORDS_PER_BATCH
         self._retry_at = 0.0
         self._error: BaseException | None = None
         self.last_error: str | None = None
@@ -102,6 +104,8 @@ class MicroBatchDetector:
         if failure is not None:
             log.error("pipeline %s: the query failed: %s", self._context.pipeline_id, failure)
             self.last_error = failure
+            # What does not fit in memory may fit in halves.
+            self._batch_records = max(LEAST_RECORDS_PER_BATCH, self._batch_records // 2)
         self._end_query()
         self._context.ledger.init_progress(self._context.lease, added)
         self._decided = {
@@ -146,7 +150,7 @@ class MicroBatchDetector:
             .option("assign", json.dumps({self._topic: sorted(self._decided)}))
             .option("startingOffsets", json.dumps({self._topic: offsets}))
             .option("kafka.isolation.level", "read_committed")
-            .option("maxOffsetsPerTrigger", MAX_RECORDS_PER_BATCH)
+            .option("maxOffsetsPerTrigger", self._batch_records)
             .option("failOnDataLoss", "true")
             .load()
         )

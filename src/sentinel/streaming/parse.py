@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import reduce
+from dataclasses import dataclass
+from functools import lru_cache, reduce
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -11,7 +12,7 @@ from sentinel.domain.dead_letter import MAX_EVENT_ID_CHARACTERS, DeadLetterCause
 from sentinel.domain.event_schema import EventSchema, ScalarType
 from sentinel.domain.pipeline import PipelineConfig
 from sentinel.errors import ConfigurationError
-from sentinel.streaming.diagnosis import diagnose, enclose, verdict
+from sentinel.streaming.diagnosis import SEAL, diagnose, enclose, verdict
 from sentinel.streaming.wire import any_of, convert, infinite, present, unfit, wire_type
 
 JSON_OPTIONS = {
@@ -52,15 +53,29 @@ def parse(
     Raises:
         ConfigurationError: The event time field is neither a timestamp nor a date.
     """
+    columns = _columns(schema, config, topic, source_epoch)
+    return records.select(*columns.read).select(*columns.judged).select(*columns.parsed)
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """What `parse` selects, one projection after the other."""
+
+    read: list[Column]
+    judged: list[Column]
+    parsed: list[Column]
+
+
+@lru_cache(maxsize=64)
+def _columns(schema: EventSchema, config: PipelineConfig, topic: str, source_epoch: int) -> _Columns:
+    """Build the columns. Thousands of calls to the JVM, most of a second: a change of rules must not repeat it."""
     place = [F.col(name) for name in ("value", "partition", "offset", "timestamp")]
-    read = records.select(*place, read_wire(schema, config).alias("_wire"))
     wire, values = F.col("_wire"), F.get(F.col("_wire")["_v"], F.lit(0))
     event = event_struct(values, schema)
     identity, time = event_id(event, schema, topic, source_epoch), event_time(event, schema)
     # Inside a lambda function nothing is compiled, only interpreted: most of the code would be for what rarely happens.
-    suspect = F.array(F.struct(F.col("value").alias("value"), wire.alias("wire")))
     broken = F.transform(
-        suspect,
+        F.array(F.struct(F.col("value").alias("value"), wire.alias("wire"))),
         lambda record: diagnose(
             record["value"],
             record["wire"],
@@ -69,23 +84,25 @@ def parse(
             json_options=JSON_OPTIONS,
         ),
     )
-    judged = read.select(
-        *place,
-        event.alias("event"),
-        identity.alias("event_id"),
-        time.alias("event_time"),
-        F.when(~sound(wire, schema), F.get(broken, F.lit(0)))
-        .otherwise(late_fault(identity, time, schema, config))
-        .alias("_fault"),
-    )
-    return judged.select(
-        *place,
-        F.when(F.col("_fault").isNull(), F.col("event")).alias("event"),
-        "event_id",
-        "event_time",
-        F.col("_fault.cause").alias("cause"),
-        F.col("_fault.field").alias("field"),
-        F.col("_fault.detail").alias("detail"),
+    fault = F.when(~sound(wire, schema), F.get(broken, F.lit(0))).otherwise(late_fault(identity, time, schema, config))
+    return _Columns(
+        read=[*place, read_wire(schema, config).alias("_wire")],
+        judged=[
+            *place,
+            event.alias("event"),
+            identity.alias("event_id"),
+            time.alias("event_time"),
+            fault.alias("_fault"),
+        ],
+        parsed=[
+            *place,
+            F.when(F.col("_fault").isNull(), F.col("event")).alias("event"),
+            F.col("event_id"),
+            F.col("event_time"),
+            F.col("_fault.cause").alias("cause"),
+            F.col("_fault.field").alias("field"),
+            F.col("_fault.detail").alias("detail"),
+        ],
     )
 
 
@@ -94,7 +111,8 @@ def read_wire(schema: EventSchema, config: PipelineConfig) -> Column:
     value, text = F.col("value"), F.col("value").cast("string")
     readable = (F.octet_length(value) <= config.max_record_bytes) & F.is_valid_utf8(text)
     fields = ",".join(f"`{field.name}`:{wire_type(field.type)}" for field in schema)
-    return F.when(readable, F.from_json(enclose(text), f"_v array<struct<{fields}>>, _bad string", JSON_OPTIONS))
+    wire = f"_v array<struct<{fields},`{SEAL}`:boolean>>, _bad string"
+    return F.when(readable, F.from_json(enclose(text), wire, JSON_OPTIONS))
 
 
 def sound(wire: Column, schema: EventSchema) -> Column:
@@ -103,7 +121,8 @@ def sound(wire: Column, schema: EventSchema) -> Column:
     True or false, never null.
     """
     values = F.get(wire["_v"], F.lit(0))
-    checks = [wire["_bad"].isNull(), F.size(wire["_v"]) == 1, values.isNotNull()]
+    sealed = F.get(wire["_v"], F.lit(1))[SEAL]
+    checks = [wire["_bad"].isNull(), F.size(wire["_v"]) == 2, sealed.isNotNull(), values.isNotNull()]
     checks += [present(values[field.name], field.type) for field in schema if not field.nullable]
     faults = [
         *[infinite(values[field.name], field.type) for field in schema],

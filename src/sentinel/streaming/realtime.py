@@ -34,17 +34,26 @@ SILENCE_SECONDS = 3.0
 STUCK_SECONDS = 10.0
 RETRY_FIRST_SECONDS = 5.0
 RETRY_MOST_SECONDS = 60.0
+SHORT_LIFE_SECONDS = 60.0
+# A change that could not start while nothing served is tried again beside the versions that serve instead.
+WANTED_AGAIN_SECONDS = 60.0
 
 
 @dataclass(slots=True)
 class RunningQuery:
-    """A generation and its Spark query; `decided` is what was decided when it started."""
+    """A generation and its Spark query.
+
+    Attributes:
+        decided: What was decided when it started.
+        idle: The partitions that held nothing undecided then.
+    """
 
     generation: Generation
     query: StreamingQuery
     started_at: float
     checkpoint_dir: Path
     decided: dict[int, int]
+    idle: set[int]
 
 
 class RealtimeDetector:
@@ -68,7 +77,9 @@ class RealtimeDetector:
         self._candidate: RunningQuery | None = None
         self._writer: AlertWriter | None = None
         self._target: PipelineSnapshot | None = None
-        self._refused: tuple[object, ...] | None = None
+        # What should serve instead of the target, and when that is tried again.
+        self._wanted: PipelineSnapshot | None = None
+        self._wanted_at = 0.0
         self._retry_at = 0.0
         self._retry_seconds = RETRY_FIRST_SECONDS
         self.last_error: str | None = None
@@ -94,7 +105,7 @@ class RealtimeDetector:
 
     def apply(self, snapshot: PipelineSnapshot) -> None:
         """Make this what is to run; `tick` starts the next generation for it."""
-        self._target = snapshot
+        self._target, self._wanted = snapshot, None
         self._retry_at = 0.0
 
     def tick(self, ranges: dict[int, OffsetRange]) -> None:
@@ -134,6 +145,7 @@ class RealtimeDetector:
             "candidate": self._candidate.generation.generation_id if self._candidate else None,
             "waiting_for": self._writer.committer.waiting_for if self._writer else None,
             "error": self.last_error,
+            "serves_older_versions": self._wanted is not None,
         }
 
     # -- steps of a tick
@@ -144,7 +156,7 @@ class RealtimeDetector:
             event = self._writer.events.get()
             if isinstance(event, WriterFailed):
                 raise event.error
-            if isinstance(event, Activated) and self._candidate:
+            if isinstance(event, Activated) and self._candidate and event.generation == self._candidate.generation:
                 old, self._current, self._candidate = self._current, self._candidate, None
                 log.info(
                     "pipeline %s: generation %s serves (schema %s, rule set %s)",
@@ -153,8 +165,9 @@ class RealtimeDetector:
                     event.generation.snapshot.schema_version,
                     event.generation.snapshot.rule_set.version,
                 )
-                self.last_error = None
-                self._retry_seconds = RETRY_FIRST_SECONDS
+                if self._wanted is None:
+                    self.last_error = None
+                    self._retry_seconds = RETRY_FIRST_SECONDS
                 if old:
                     self._end(old)
 
@@ -171,29 +184,32 @@ class RealtimeDetector:
         elif self._current is not None and age > self._context.job.overlap_max_seconds:
             self._give_up(running, f"it did not catch up within {self._context.job.overlap_max_seconds:g} s")
         elif age > SILENCE_SECONDS:
-            decided = self._writer.decided
             # Offsets may be no records (transaction markers, compacted away): nobody will ever answer for those.
-            silent = [
-                p
-                for p, at_start in running.decided.items()
-                if ranges[p].high <= decided[p] or (age > STUCK_SECONDS and decided[p] == at_start)
-            ]
-            self._writer.accept_silence(silent)
+            silent = running.idle if self._writer.candidate_answers or age > STUCK_SECONDS else set()
+            if age > STUCK_SECONDS:
+                decided = self._writer.decided
+                silent = silent | {p for p, at_start in running.decided.items() if decided[p] == at_start}
+            self._writer.accept_silence(sorted(silent))
 
     def _check_current(self, ranges: dict[int, OffsetRange]) -> None:
         running = self._current
-        if running is None:
+        if running is None or self._writer is None:
             return
         failure = failure_of(running.query)
         if failure is not None:
             log.error("pipeline %s: the query failed: %s", self._context.pipeline_id, failure)
             self.last_error = failure
+            self._writer.retire(running.generation.generation_id)
             self._end(running)
             self._current = None
+            if monotonic_seconds() - running.started_at < SHORT_LIFE_SECONDS:
+                self._wait_longer()
 
     def _start_wanted(self, ranges: dict[int, OffsetRange]) -> None:
         if self._candidate is not None or self._target is None or monotonic_seconds() < self._retry_at:
             return
+        if self._current is not None and self._wanted is not None and monotonic_seconds() >= self._wanted_at:
+            self._target, self._wanted = self._wanted, None
         reason = self._reason_to_begin(self._target, ranges)
         if reason is None:
             return
@@ -209,7 +225,7 @@ class RealtimeDetector:
             return f"after a failure: {self.last_error}"[:500]
         generation = self._current.generation
         if generation.snapshot.fingerprint != target.fingerprint:
-            return None if self._refused == target.fingerprint else change_between(generation.snapshot, target)
+            return change_between(generation.snapshot, target)
         if set(ranges) - set(generation.start_offsets):
             return f"the topic has {len(ranges)} partitions now"
         if generation.marker_every > 1 and self._lag(ranges) < CAUGHT_UP_RECORDS:
@@ -229,6 +245,7 @@ class RealtimeDetector:
             context.ledger.init_progress(context.lease, added)
             decided |= added
         refuse_gap(context.pipeline_id, snapshot.kafka_topic, decided, ranges)
+        context.topics.ensure_findings_topic(context.findings_topic, max(ranges) + 1)
         first = self._current is None
         backlog = sum(max(0, place.high - decided[p]) for p, place in ranges.items())
         marker_every = SPARSE_MARKER_EVERY if backlog > BACKLOG_RECORDS and first else 1
@@ -257,7 +274,9 @@ class RealtimeDetector:
             self._writer.withdraw(generation.generation_id)
             self._failed(generation, short(error))
             return
-        self._candidate = RunningQuery(generation, query, monotonic_seconds(), checkpoint_dir, decided)
+        idle = {p for p, place in ranges.items() if place.high <= decided[p]}
+        self._candidate = RunningQuery(generation, query, monotonic_seconds(), checkpoint_dir, decided, idle)
+        self._writer.started(generation_id)
 
     def _give_up(self, running: RunningQuery, why: str) -> None:
         assert self._writer is not None  # noqa: S101 - started
@@ -276,18 +295,24 @@ class RealtimeDetector:
             f"generation {serving} serves on" if serving else "none serves",
             why,
         )
-        self._context.ledger.fail_generation(generation.generation_id, why)
         self.last_error = why
+        self._wait_longer()
+        try:
+            self._context.ledger.fail_generation(generation.generation_id, why)
+            if self._current is None:
+                self._fall_back(generation.snapshot)
+        except TransientError as error:
+            log.warning("pipeline %s: %s", self._context.pipeline_id, error)
+
+    def _wait_longer(self) -> None:
         self._retry_at = monotonic_seconds() + self._retry_seconds
         self._retry_seconds = min(self._retry_seconds * 2, RETRY_MOST_SECONDS)
-        if self._current is None:
-            self._fall_back(generation.snapshot)
 
     def _fall_back(self, refused: PipelineSnapshot) -> None:
         """With nothing serving, go on with the versions that served last."""
         versions = self._context.ledger.last_active_versions(self._context.pipeline_id)
         if versions and versions != (refused.schema_version, refused.rule_set.version):
-            self._refused = refused.fingerprint
+            self._wanted, self._wanted_at = refused, monotonic_seconds() + WANTED_AGAIN_SECONDS
             good = self._context.snapshots.at(self._context.pipeline_id, *versions)
             self._target = good
             self._retry_at = 0.0

@@ -86,6 +86,7 @@ class PipelineRunner(threading.Thread):
         self._changed = changed
         self._stopping = threading.Event()
         self._details = dict(details)
+        self._told: dict[str, Any] = {}
         self.phase = "starting"
 
     def stop(self) -> None:
@@ -129,18 +130,37 @@ class PipelineRunner(threading.Thread):
             self._stopping.wait(1.0)
             return
         context = self._make_context(lease)
+        self._told = {}
+        done = threading.Event()
+        keeper = threading.Thread(
+            target=self._keep_lease, args=(context, done), name=f"lease-{self._pipeline_id}", daemon=True
+        )
+        keeper.start()
         try:
             self._serve(context)
         except SourceGapError as error:
             self._renew(context, "source gap", {"error": str(error)})
             raise
         finally:
+            done.set()
+            keeper.join()
             try:
                 if self._stopping.is_set() or self.phase == "stopped":
                     context.ledger.release_lease(lease)
             except SentinelError as error:
                 log.warning("pipeline %s: the lease could not be released: %s", self._pipeline_id, error)
             context.topics.close()
+
+    def _keep_lease(self, context: PipelineContext, done: threading.Event) -> None:
+        """Renew the lease whatever the pipeline's thread is at: a start with many rules takes long."""
+        ttl = context.job.lease_ttl_seconds
+        while not done.wait(ttl / 3):
+            try:
+                context.ledger.renew_lease(context.lease, ttl, self._told)
+            except LeaseLostError:
+                return  # the pipeline's thread learns it from its own next renewal or commit
+            except SentinelError as error:
+                log.warning("pipeline %s: the lease is not renewed: %s", self._pipeline_id, error)
 
     def _serve(self, context: PipelineContext) -> None:
         while not self._stopping.is_set():
@@ -185,13 +205,14 @@ class PipelineRunner(threading.Thread):
         while not self._stopping.is_set():
             now = monotonic_seconds()
             try:
+                # The lease first: it must not wait for a broker that does not answer.
+                if now >= renew_at:
+                    renew_at = now + context.job.lease_ttl_seconds / 3
+                    self._renew(context, "running", {**detector.details(), "lag_records": lag_of(ranges, detector)})
                 if now >= ranges_at:
                     ranges_at = now + RANGES_SECONDS
                     ranges = context.topics.ranges(snapshot.kafka_topic)
                     context.topics.publish_progress(snapshot.kafka_topic, detector.decided)
-                if now >= renew_at:
-                    renew_at = now + context.job.lease_ttl_seconds / 3
-                    self._renew(context, "running", {**detector.details(), "lag_records": lag_of(ranges, detector)})
                 if self._changed.is_set():
                     self._changed.clear()
                     new = context.snapshots.current(self._pipeline_id)
@@ -212,9 +233,8 @@ class PipelineRunner(threading.Thread):
 
     def _renew(self, context: PipelineContext, phase: str, details: dict[str, object]) -> None:
         self.phase = phase
-        context.ledger.renew_lease(
-            context.lease, context.job.lease_ttl_seconds, {**self._details, "phase": phase, **details}
-        )
+        self._told = {**self._details, "phase": phase, **details}
+        context.ledger.renew_lease(context.lease, context.job.lease_ttl_seconds, self._told)
 
 
 def different_source(old: PipelineSnapshot, new: PipelineSnapshot) -> bool:
@@ -239,7 +259,9 @@ def place_in_topic(
         SourceGapError: The topic does not hold the next undecided record of a partition.
     """
     if not progress:
-        starts = {p: place.low if snapshot.start_at == "earliest" else place.high for p, place in ranges.items()}
+        # A topic that was made anew is read from its first record whatever the pipeline's start was.
+        from_low = snapshot.start_at == "earliest" or snapshot.source_epoch > 0
+        starts = {p: place.low if from_low else place.high for p, place in ranges.items()}
     else:
         starts = {p: place.low for p, place in ranges.items() if p not in progress}
     if starts:

@@ -29,8 +29,8 @@ class ScoreWriter(threading.Thread):
 
     A crash anywhere repeats the same values. Redis being away delays scores and nothing else; a Redis that lost its
     data has no position and is filled again from the alerts that are younger than the scores' time to live.
-    Scores of clean events (only where every event is scored) wait in memory, at most 500,000; more make the caller
-    wait. A crash loses those of the last moment; the API still answers "clean" for them from the ledger.
+    Scores of clean events (only where every event is scored) wait in memory, at most 500,000: of more the oldest are
+    dropped, and a crash loses those of the last moment. The API still answers "clean" for them from the ledger.
     """
 
     def __init__(self, alerts: AlertScoreReader, scores: ScoreStore, *, name: str) -> None:
@@ -39,16 +39,12 @@ class ScoreWriter(threading.Thread):
         self._scores = scores
         self._news = threading.Event()
         self._stopped = threading.Event()
-        self._clean: deque[str] = deque()
-        self._room = threading.Condition()
+        self._clean: deque[str] = deque(maxlen=MAX_CLEAN)
         self._healthy = True
 
     def notify(self, clean_event_ids: list[str]) -> None:
         """Say that alerts were committed, and hand over clean events."""
-        if clean_event_ids:
-            with self._room:
-                self._room.wait_for(lambda: len(self._clean) < MAX_CLEAN or self._stopped.is_set())
-                self._clean.extend(clean_event_ids)
+        self._clean.extend(clean_event_ids)
         self._news.set()
 
     def stop(self, timeout_seconds: float) -> None:
@@ -77,6 +73,11 @@ class ScoreWriter(threading.Thread):
                 if not stopping:
                     self._stopped.wait(RETRY_SECONDS)
                     self._news.set()
+            except Exception:
+                log.exception("scores could not be written; trying again")
+                if not stopping:
+                    self._stopped.wait(RETRY_SECONDS)
+                    self._news.set()
             if stopping:
                 return
 
@@ -100,9 +101,11 @@ class ScoreWriter(threading.Thread):
 
     def _write_clean(self) -> None:
         while self._clean:
-            chunk = [self._clean[index] for index in range(min(5_000, len(self._clean)))]
-            self._scores.write_clean(chunk)
-            with self._room:
-                for _ in chunk:
-                    self._clean.popleft()
-                self._room.notify_all()
+            chunk: list[str] = []
+            while self._clean and len(chunk) < BATCH_ALERTS:
+                chunk.append(self._clean.popleft())
+            try:
+                self._scores.write_clean(chunk)
+            except StoreUnavailableError:
+                self._clean.extendleft(reversed(chunk[: MAX_CLEAN - len(self._clean)]))
+                raise

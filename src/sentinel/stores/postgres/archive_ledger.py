@@ -82,9 +82,14 @@ class ArchiveLedger:
         return int(row["seq"]) if row else 0
 
     def archived_ends(self, source_epoch: int) -> dict[int, int]:
-        """Return, per partition, the offset after the last one that is in a commit, planned ones included."""
+        """Return, per partition, the offset after the last one that is known to be in the lake."""
         with self._database.transaction(self._tenant_id) as tx:
-            return self._ends(tx, source_epoch)
+            same = {"pipeline_id": self._pipeline_id, "source_epoch": source_epoch}
+            last = tx.execute(_SQL["last_commit"], same).fetchone()
+        if last is None:
+            return {}
+        place = 1 if last["state"] == "committed" else 0
+        return {partition: span[place] for partition, span in ranges_of(last).items()}
 
     def _ends(self, tx: Connection, source_epoch: int) -> dict[int, int]:
         same = {"pipeline_id": self._pipeline_id, "source_epoch": source_epoch}

@@ -17,6 +17,10 @@ from sentinel.settings import PostgresSettings
 Row = dict[str, Any]
 Connection = psycopg.Connection[Row]
 
+# A host that vanished in the middle of a transaction must not hold its locks until TCP gives up, hours later.
+SESSION_OPTIONS = "-c timezone=UTC -c idle_in_transaction_session_timeout=60s -c lock_timeout=10s"
+KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
+
 _ROLE_QUERY = """
 SELECT current_user AS role, r.rolsuper, r.rolbypassrls,
        EXISTS (SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -38,7 +42,7 @@ class Database:
             min_size=1,
             max_size=pool_size,
             timeout=float(settings.connect_timeout_seconds),
-            kwargs={"row_factory": dict_row, "options": "-c timezone=UTC"},
+            kwargs={"row_factory": dict_row, "options": SESSION_OPTIONS, **KEEPALIVE},
             connection_class=psycopg.Connection[Row],
             open=False,
             check=ConnectionPool.check_connection,

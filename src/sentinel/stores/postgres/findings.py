@@ -22,6 +22,9 @@ from sentinel.stores.postgres.statements import load_statements
 
 _SQL = load_statements("findings")
 
+# What says that an event's text is the matter. A record nested deeper than Python's stack reaches is among it.
+NOT_STORABLE = (DataError, ProgramLimitExceeded, StatementTooComplex, ValueError, RecursionError)
+
 
 @dataclass(frozen=True, slots=True)
 class GenerationFindings:
@@ -56,7 +59,7 @@ class FindingStore:
         """
         try:
             return self._commit(lease, parts, jsonb_text)
-        except (DataError, ProgramLimitExceeded, StatementTooComplex):
+        except NOT_STORABLE:
             # One event among them is JSON that JSONB refuses in a way jsonb_text does not know: ask for each.
             return self._commit(lease, parts, self._storable_text)
 
@@ -100,7 +103,7 @@ class FindingStore:
             text = jsonb_text(raw)
             with self._database.transaction(self._tenant_id) as tx:
                 tx.execute("SELECT %s::jsonb", (text,))
-        except (DataError, ProgramLimitExceeded, StatementTooComplex, ValueError) as error:
+        except NOT_STORABLE as error:
             encoded = base64.b64encode(raw).decode()
             return orjson.dumps({"unstorable": first_line(error), "raw_base64": encoded}).decode()
         return text

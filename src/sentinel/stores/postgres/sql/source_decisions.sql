@@ -4,7 +4,7 @@ SELECT source_epoch FROM sentinel.pipelines WHERE id = %(pipeline_id)s FOR UPDAT
 
 -- name: skip
 -- Decided without being read: the records are gone.
-UPDATE sentinel.progress SET next_offset = %(offset)s, updated_at = now()
+UPDATE sentinel.progress SET next_offset = greatest(next_offset, %(offset)s), updated_at = now()
 WHERE pipeline_id = %(pipeline_id)s AND partition = %(partition)s;
 
 -- name: skip_in_lake
@@ -14,8 +14,22 @@ INSERT INTO sentinel.archive_commits
 SELECT pipeline_id, tenant_id, seq + 1, generation_id, %(ranges)s, 'committed', 0, 0, now()
 FROM sentinel.archive_commits WHERE pipeline_id = %(pipeline_id)s ORDER BY seq DESC LIMIT 1;
 
+-- name: skip_before_first
+-- With nothing in the lake yet the archive begins later.
+UPDATE sentinel.progress SET first_offset = greatest(first_offset, %(offset)s), updated_at = now()
+WHERE pipeline_id = %(pipeline_id)s AND partition = %(partition)s;
+
+-- name: open_plan
+-- The commit that was planned and is not known to be in the lake.
+SELECT seq, ranges FROM sentinel.archive_commits
+WHERE pipeline_id = %(pipeline_id)s AND state = 'planned' FOR UPDATE;
+
+-- name: clip_plan
+-- A planned commit without the records that are gone. Those of the other partitions are still to be written.
+UPDATE sentinel.archive_commits SET ranges = %(ranges)s WHERE pipeline_id = %(pipeline_id)s AND seq = %(seq)s;
+
 -- name: close_plans
--- A planned commit whose records are gone can never be carried out.
+-- A planned commit of a topic that is gone can never be carried out.
 UPDATE sentinel.archive_commits SET state = 'committed', committed_at = now()
 WHERE pipeline_id = %(pipeline_id)s AND state = 'planned';
 
