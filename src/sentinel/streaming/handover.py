@@ -25,7 +25,7 @@ from sentinel.stores.postgres.findings import GenerationFindings
 LAG_SECONDS = 0.1
 LAG_SHARE = 0.02
 # It must have been that near for this long.
-STEADY_SECONDS = 0.3
+STEADY_SECONDS = 0.2
 # On a topic that holds nothing a candidate cannot answer. It must have run for this long.
 SILENT_SECONDS = 3.0
 

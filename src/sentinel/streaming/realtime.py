@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from sentinel.domain.source_gap import OffsetRange
 from sentinel.errors import SentinelError, TransientError
 from sentinel.streaming.alert_writer import Activated, AlertWriter, Committer, WriterFailed
 from sentinel.streaming.context import PipelineContext, refuse_gap
-from sentinel.streaming.detect import start_realtime_query
+from sentinel.streaming.detect import rehearse, start_realtime_query
 from sentinel.streaming.evaluate import CompiledRuleSet
 from sentinel.streaming.faults import InjectedFaultError
 
@@ -34,6 +35,9 @@ SILENCE_SECONDS = 3.0
 STUCK_SECONDS = 10.0
 RETRY_FIRST_SECONDS = 5.0
 RETRY_MOST_SECONDS = 60.0
+REHEARSALS = 6
+REHEARSAL_PAUSE_SECONDS = 1.0
+CALM_RECORDS = 1_000
 SHORT_LIFE_SECONDS = 60.0
 # A change that could not start while nothing served is tried again beside the versions that serve instead.
 WANTED_AGAIN_SECONDS = 60.0
@@ -80,6 +84,7 @@ class RealtimeDetector:
         # What should serve instead of the target, and when that is tried again.
         self._wanted: PipelineSnapshot | None = None
         self._wanted_at = 0.0
+        self._rehearsed = False
         self._retry_at = 0.0
         self._retry_seconds = RETRY_FIRST_SECONDS
         self.last_error: str | None = None
@@ -204,6 +209,8 @@ class RealtimeDetector:
             self._current = None
             if monotonic_seconds() - running.started_at < SHORT_LIFE_SECONDS:
                 self._wait_longer()
+        else:
+            self._rehearse(running, ranges)
 
     def _start_wanted(self, ranges: dict[int, OffsetRange]) -> None:
         if self._candidate is not None or self._target is None or monotonic_seconds() < self._retry_at:
@@ -317,6 +324,23 @@ class RealtimeDetector:
             self._target = good
             self._retry_at = 0.0
             log.warning("pipeline %s: going on with schema %s, rule set %s", self._context.pipeline_id, *versions)
+
+    def _rehearse(self, running: RunningQuery, ranges: dict[int, OffsetRange]) -> None:
+        """Once nothing is behind, make the JVM ready for the next change, beside what runs."""
+        if self._rehearsed or self._lag(ranges) > CALM_RECORDS:
+            return
+        self._rehearsed = True
+
+        def rounds() -> None:
+            try:
+                compiled = self._compile(running.generation.snapshot)
+                for _ in range(REHEARSALS):
+                    rehearse(self._spark, running.generation, compiled)
+                    time.sleep(REHEARSAL_PAUSE_SECONDS)
+            except Exception as error:
+                log.info("pipeline %s: the rehearsal ended: %s", self._context.pipeline_id, short(error))
+
+        threading.Thread(target=rounds, name=f"rehearsal-{self._context.pipeline_id}", daemon=True).start()
 
     def _end(self, running: RunningQuery) -> None:
         running.query.stop()
