@@ -29,7 +29,8 @@ def sections(outcome: Outcome) -> list[tuple[str, list[tuple[str, str]]]]:
         (
             f"Pipeline {outcome.pipeline.id}: {outcome.pipeline.name}, {outcome.seconds:.0f} s in all",
             [
-                ("events sent", f"{summary.sent:,} ({summary.rate:,.0f}/s, at most {summary.late_seconds:.2f} s late)"),
+                ("events sent", f"{outcome.sent:,} ({outcome.warm_up.sent:,} at once, to warm the job up)"),
+                ("pace of the others", f"{summary.rate:,.0f}/s, at most {summary.late_seconds:.2f} s late"),
                 ("archived in the lake", f"{outcome.archived.events:,}"),
                 ("dead-lettered", f"{outcome.archived.dead_letters:,}"),
             ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from sentinel.stores.postgres.database import Connection
 from sentinel.stores.postgres.statements import load_statements
@@ -45,15 +46,15 @@ def alerts_per_rule(connection: Connection, pipeline_id: int) -> list[RuleAlerts
     return [RuleAlerts(row["rule_id"], row["severity"], row["description"], row["alerts"]) for row in rows]
 
 
-def latency(connection: Connection, pipeline_id: int, *, time_field: str) -> Latency | None:
-    """Return the latency of all alerts of a pipeline; None without alerts.
+def latency(connection: Connection, pipeline_id: int, *, time_field: str, since: datetime) -> Latency | None:
+    """Return the latency of the alerts of a pipeline on events that were due since a moment; None without alerts.
 
     Needs `track_commit_timestamp`, and clocks of producer and database that agree.
 
     Args:
         time_field: The event's field that says when it was due to be sent.
     """
-    parameters = {"pipeline_id": pipeline_id, "time_field": time_field}
+    parameters = {"pipeline_id": pipeline_id, "time_field": time_field, "since": since}
     row = connection.execute(_SQL["latency"], parameters).fetchone()
     if row is None or not row["alerts"]:
         return None

@@ -15,7 +15,7 @@ FROM (
     SELECT extract(epoch FROM pg_xact_commit_timestamp(xmin)
                               - (transaction_data ->> %(time_field)s)::timestamptz) * 1000 AS milliseconds
     FROM sentinel.alerts
-    WHERE pipeline_id = %(pipeline_id)s
+    WHERE pipeline_id = %(pipeline_id)s AND (transaction_data ->> %(time_field)s)::timestamptz >= %(since)s
 ) AS measured
 
 -- name: archived
