@@ -32,7 +32,7 @@ class CompiledRuleSet:
     @property
     def mask_names(self) -> list[str]:
         """Names of the mask columns, in order."""
-        return [f"_mask_{index}" for index in range(len(self.masks))]
+        return mask_names(len(self.masks))
 
     def evaluate(self, parsed: DataFrame) -> DataFrame:
         """Add the masks.
@@ -49,9 +49,19 @@ class CompiledRuleSet:
 
     def matched(self) -> Column:
         """Return the condition that at least one rule is true, over the columns that `evaluate` added."""
-        if not self.masks:
-            return F.lit(False)
-        return reduce(lambda a, b: a.bitwiseOR(b), [F.col(name) for name in self.mask_names]) != F.lit(0)
+        return any_mask(self.mask_names)
+
+
+def mask_names(count: int) -> list[str]:
+    """Return the names of so many mask columns, in order."""
+    return [f"_mask_{index}" for index in range(count)]
+
+
+def any_mask(names: list[str]) -> Column:
+    """Return the condition that a bit is set in any of these columns."""
+    if not names:
+        return F.lit(False)
+    return reduce(lambda a, b: a.bitwiseOR(b), [F.col(name) for name in names]) != F.lit(0)
 
 
 def compile_rule_set(rule_set: RuleSet, schema: EventSchema) -> CompiledRuleSet:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Protocol
 
 import orjson
@@ -24,7 +25,7 @@ from pyspark.sql import functions as F
 
 from sentinel.domain.event_schema import EventSchema
 from sentinel.domain.finding import DeadLetter, FindingBatch, Match
-from sentinel.streaming.evaluate import CompiledRuleSet, rules_of_masks
+from sentinel.streaming.evaluate import CompiledRuleSet, any_mask, mask_names, rules_of_masks
 
 MAX_DEAD_LETTER_BYTES = 262_144
 MAX_ENTITY_CHARACTERS = 256  # part of a primary key; an index entry ends at 2.7 kB
@@ -56,18 +57,25 @@ def finding_columns(
     (micro-batches need none), 1 for one at every record. The first record that a generation
     reads in each partition always yields a marker, which tells the writer that the generation answers.
     """
-    dead = F.col("cause").isNotNull()
-    matched = compiled.matched()
-    told = matched | dead | F.lit(score_every_event)
+    kept = evaluated
     if marker_every != 1:
         due = F.col("offset") % marker_every == 0 if marker_every else F.lit(False)
         for partition, offset in first_offsets.items():
             due = due | ((F.col("partition") == partition) & (F.col("offset") == offset))
+        told = compiled.matched() | F.col("cause").isNotNull() | F.lit(score_every_event)
         kept = evaluated.where(told | due)
-    else:
-        kept = evaluated
+    # The generation is a column and no part of the code, which is the same, and compiled already, for the next one.
+    marked = kept.select("*", F.lit(generation_id).alias("_g"))
+    return marked.select(*_projection(schema, len(compiled.masks), score_every_event))
+
+
+@lru_cache(maxsize=64)
+def _projection(schema: EventSchema, mask_count: int, score_every_event: bool) -> list[Column]:
+    """Build key, value and partition. Hundreds of calls to the JVM: a change of rules must not repeat it."""
+    masks = mask_names(mask_count)
+    dead, matched = F.col("cause").isNotNull(), any_mask(masks)
     place: list[Column] = [
-        F.lit(generation_id).alias("g"),
+        F.col("_g").alias("g"),
         F.col("offset").alias("o"),
         F.unix_millis("timestamp").alias("t"),
     ]
@@ -76,7 +84,7 @@ def finding_columns(
         for entity in schema.entities
     ]
     about_event = [
-        F.when(matched, F.array(*[F.col(name) for name in compiled.mask_names])).alias("m"),
+        F.when(matched, F.array(*[F.col(name) for name in masks])).alias("m"),
         F.col("event_id").alias("i"),
         F.struct(*entities).alias("e") if entities else F.lit(None).cast("string").alias("e"),
     ]
@@ -88,11 +96,11 @@ def finding_columns(
     ]
     key = (
         F.when(dead, F.to_json(F.struct(*place, *about_dead)))
-        .when(told, F.to_json(F.struct(*place, *about_event)))
-        .otherwise(F.concat(F.lit(f"{generation_id}|"), F.col("offset").cast("string")))
+        .when(matched | F.lit(score_every_event), F.to_json(F.struct(*place, *about_event)))
+        .otherwise(F.concat_ws("|", F.col("_g").cast("string"), F.col("offset").cast("string")))
     )
     value = F.when(dead, F.substring("value", 1, MAX_DEAD_LETTER_BYTES)).when(matched, F.col("value"))
-    return kept.select(key.alias("key"), value.alias("value"), F.col("partition"))
+    return [key.alias("key"), value.alias("value"), F.col("partition")]
 
 
 @dataclass(slots=True)
