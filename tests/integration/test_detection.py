@@ -17,7 +17,7 @@ pytestmark = pytest.mark.integration
 RULES = {"large": "amount > 1000", "user 7": "user_id = 'u7'"}
 BOTH_MODES = [DetectMode.REALTIME, DetectMode.MICROBATCH]
 
-# Record n goes to partition n % 4. An id that comes twice does so in one partition: between partitions there is no order.
+# Record n goes to partition n % 4. An id that comes twice does so in one partition: between two there is no order.
 RECORDS: list[bytes | None] = [
     *(payment(number) for number in range(2_000)),
     payment(100),  # the same event again
