@@ -93,7 +93,7 @@ format: install ## format the code and repair what the linter can
 	@$(BIN)/ruff format
 
 bench: install ## measure throughput and latency beside bare Spark
-	@$(BIN)/python -m pytest -m bench tests/bench $(ARGS)
+	@$(BIN)/python -m tests.bench.detection $(ARGS)
 
 lock: install ## pin the newest versions that requirements/*.in allow (ARGS=--upgrade)
 	@cd requirements && ../$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 \

@@ -29,7 +29,7 @@ from sentinel.testing.servers import ServerSet, start_servers
 from tests.bench.processes import usage
 from tests.bench.report import write_report
 from tests.bench.workload import FIELDS, Events, expected_alerts, make_events, make_rules
-from tests.support.detection import Job, Workbench
+from tests.support.detection import Job, Workbench, definition
 
 PARTITIONS = 4
 
@@ -64,6 +64,24 @@ class Latency:
     p99: float
     max: float
     cpu_cores: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass
+class Change:
+    """A change of configuration while events flow.
+
+    Attributes:
+        seconds: From the request to the commit of the new generation's borders.
+        worst_ms: The latest alert on an event that was due within 5 s of the request.
+        worst_before_ms: The latest alert in the 5 s before.
+    """
+
+    what: str
+    rules: int
+    rate: int
+    seconds: float
+    worst_ms: float
+    worst_before_ms: float
 
 
 class Bench:
@@ -130,9 +148,63 @@ class Bench:
             alerts=sum(right.values()),
         )
 
+    def changes(self, rules: dict[str, str], rate: int) -> list[Change]:
+        """Add a rule and a field while events flow at a fixed rate, after a minute of it."""
+        bench, first, pause = self.bench, 60, 15
+        topic = bench.create_topic(PARTITIONS)
+        events = make_events(rate * (first + 2 * pause), seed=rate + 1)
+        right = expected_alerts(events, rules)
+        pipeline_id = bench.create_pipeline(topic, rules, fields=FIELDS)
+        asked: dict[str, float] = {}
+        with bench.job(pipeline_id, SENTINEL_JOB__ARCHIVE_INTERVAL_SECONDS="15") as job:
+            bench.wait_generation(pipeline_id, job)
+            began = time.time()
+            sender = threading.Thread(target=self.send_at_rate, args=(topic, events, rate, began))
+            sender.start()
+            time.sleep(first)
+            asked["rule"] = time.time()
+            bench.add_rule(pipeline_id, "added", "amount < 0")
+            time.sleep(pause)
+            asked["field"] = time.time()
+            with bench.backend.unit(bench.tenant_id, "bench") as unit:
+                added = [definition(field) for field in [*FIELDS, {"name": "added", "type": "string"}]]
+                unit.schemas.put(pipeline_id, added, expected_version=None, confirm=None)
+            sender.join()
+            bench.wait_decided(pipeline_id, topic, job)
+            generations = [
+                row for row in bench.generations(pipeline_id, "active", "retired") if row["reason"] != "driver start"
+            ]
+        check_alerts(bench.alerts_by_rule(pipeline_id), right)
+        found = []
+        for what, generation in zip(asked, generations, strict=True):
+            at = asked[what]
+            found.append(
+                Change(
+                    what,
+                    len(rules),
+                    rate,
+                    generation["activated_at"].timestamp() - at,
+                    self.worst_latency(pipeline_id, at, at + 5),
+                    self.worst_latency(pipeline_id, at - 5, at),
+                )
+            )
+        return found
+
+    def worst_latency(self, pipeline_id: int, start: float, end: float) -> float:
+        """The latest alert on events due in an interval, in milliseconds."""
+        rows = self.bench.query(
+            "SELECT max(1000 * (extract(epoch FROM pg_xact_commit_timestamp(xmin))"
+            " - (transaction_data->>'sent_at')::numeric)) AS ms FROM sentinel.alerts"
+            " WHERE pipeline_id = %s AND (transaction_data->>'sent_at')::numeric BETWEEN %s AND %s",
+            pipeline_id,
+            start,
+            end,
+        )
+        return float(rows[0]["ms"] or 0)
+
     def latency(self, rules: dict[str, str], rate: int, seconds: int, mode: DetectMode) -> Latency:
-        """Send at a fixed rate and read the commit times of the alerts; the first 10 s are warm-up."""
-        bench, warm_up = self.bench, 10
+        """Send at a fixed rate and read the commit times of the alerts; the first 25 s are warm-up."""
+        bench, warm_up = self.bench, 25
         topic = bench.create_topic(PARTITIONS)
         events = make_events(rate * (seconds + warm_up), seed=rate)
         right = expected_alerts(events, rules)
@@ -213,11 +285,13 @@ def main() -> None:
             for rate in chosen.rates:
                 latencies.append(bench.latency(make_rules(100), rate, chosen.seconds, DetectMode(mode)))
                 print(f"{mode} {rate}/s: p50 {latencies[-1].p50:.1f} p99 {latencies[-1].p99:.1f} ms", file=sys.stderr)
+        changes = bench.changes(make_rules(100), 2_000)
         results = {
             "machine": {"cpus": os.cpu_count(), "platform": platform.platform()},
             "bare_spark": bare,
             "drains": [asdict(drain) for drain in drains],
             "latencies": [asdict(latency) for latency in latencies],
+            "changes": [asdict(change) for change in changes],
         }
         write_report(results, chosen.output)
 

@@ -61,4 +61,19 @@ def markdown(results: dict[str, Any]) -> str:
             f"| {run['mode']} | {run['rules']} | {run['rate']:,} | {run['alerts']:,} | {run['p50']:.1f} "
             f"| {run['p95']:.1f} | {run['p99']:.1f} | {run['max']:.1f} |"
         )
+    lines += [
+        "",
+        "## A change while events flow",
+        "",
+        "From the request to the commit of the new generation's borders, after a minute of traffic; and the latest alert on an",
+        "event that was due in the 5 s after the request, beside the 5 s before it.",
+        "",
+        "| added | rules | events/s | seconds | latest alert ms | before ms |",
+        "|---|---|---|---|---|---|",
+    ]
+    for change in results["changes"]:
+        lines.append(
+            f"| a {change['what']} | {change['rules']} | {change['rate']:,} | {change['seconds']:.2f} "
+            f"| {change['worst_ms']:.0f} | {change['worst_before_ms']:.0f} |"
+        )
     return "\n".join(lines) + "\n"

@@ -333,15 +333,6 @@ class Workbench:
         )
         return {row["rule_description"]: row["n"] for row in rows}
 
-    def latencies_ms(self, pipeline_id: int) -> list[float]:
-        """Milliseconds from an alert's scheduled send time to its commit, sorted."""
-        rows = self.query(
-            "SELECT 1000 * (extract(epoch FROM pg_xact_commit_timestamp(xmin))"
-            " - (transaction_data->>'sent_at')::numeric) AS ms FROM sentinel.alerts WHERE pipeline_id = %s ORDER BY 1",
-            pipeline_id,
-        )
-        return [float(row["ms"]) for row in rows]
-
 
 def definition(field: dict[str, Any]) -> FieldDefinition:
     """Turn a field's stored form into a definition."""

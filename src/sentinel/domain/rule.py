@@ -55,11 +55,3 @@ class RuleSet:
 
     version: int
     rules: tuple[RuleVersion, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class RejectedRule:
-    """A rule of a set that the job refuses to compile, and why."""
-
-    rule: RuleVersion
-    reason: str

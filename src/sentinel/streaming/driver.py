@@ -116,6 +116,7 @@ class Driver:
         redis = connect(settings.redis)
         session = evaluation_session(spark)
         ttl = settings.redis.score_ttl_seconds
+        archives_alone = threading.Lock()
 
         def acquire() -> Lease | None:
             return ledger.acquire_lease(pipeline_id, self._holder, settings.job.lease_ttl_seconds)
@@ -150,7 +151,7 @@ class Driver:
 
             kind = RealtimeDetector if mode is DetectMode.REALTIME else MicroBatchDetector
             detector = kind(context, session, lambda snapshot: compile_gated(session, snapshot), make_committer)
-            return detector, [scores, ArchiveThread(archive, pipeline_id)]
+            return detector, [scores, ArchiveThread(archive, pipeline_id, archives_alone)]
 
         return PipelineRunner(
             pipeline_id,
@@ -200,14 +201,21 @@ def spark_is_gone(spark: SparkSession) -> bool:
 class ArchiveThread(threading.Thread):
     """Runs the archive beside detect."""
 
-    def __init__(self, archive: Archive, pipeline_id: int) -> None:
+    def __init__(self, archive: Archive, pipeline_id: int, alone: threading.Lock) -> None:
         super().__init__(name=f"archive-{pipeline_id}", daemon=True)
         self._archive = archive
+        self._alone = alone
         self._stopped = threading.Event()
 
     def run(self) -> None:
-        """Archive until stopped."""
-        self._archive.run(self._stopped)
+        """Archive until stopped, after an earlier thread of the pipeline that a slow store held up has ended."""
+        while not self._alone.acquire(timeout=0.5):
+            if self._stopped.is_set():
+                return
+        try:
+            self._archive.run(self._stopped)
+        finally:
+            self._alone.release()
 
     def stop(self, timeout_seconds: float) -> None:
         """End after the commit under way; one that does not end in time is repeated by the next driver."""

@@ -43,6 +43,14 @@ class ReconcileReader:
         """Return rule_id, event_id, partition, offset and source_epoch of every alert."""
         return self._rows("alerts")
 
+    def skips(self, source_epoch: int) -> list[tuple[int, int, int]]:
+        """Return (partition, first offset, end) of what an operator decided to go on without."""
+        return [
+            (int(partition), span[0], span[1])
+            for row in self._rows("skips", source_epoch=source_epoch)
+            for partition, span in row["skipped"].items()
+        ]
+
     def event_severities(self, younger_than_seconds: float) -> dict[str, list[str]]:
         """Return the severities of each event's alerts."""
         rows = self._rows("event_severities", younger_than_seconds=younger_than_seconds)

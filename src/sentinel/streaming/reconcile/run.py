@@ -85,8 +85,12 @@ def reconcile(
             )
     found: list[Pair] = []
     elsewhere: list[Pair] = []
+    skips = reader.skips(snapshot.source_epoch)
     for alert in reader.alerts():
-        archived = alert["source_epoch"] < snapshot.source_epoch or alert["offset"] < ends.get(alert["partition"], 0)
+        partition, offset = alert["partition"], alert["offset"]
+        earlier = alert["source_epoch"] < snapshot.source_epoch
+        skipped = not earlier and any(p == partition and start <= offset < end for p, start, end in skips)
+        archived = (earlier or offset < ends.get(partition, 0)) and not skipped
         (found if archived else elsewhere).append((alert["rule_id"], alert["event_id"]))
     scores = ScoreStore(connect(settings.redis), settings.redis, tenant_id, pipeline_id)
     return ReconcileReport(

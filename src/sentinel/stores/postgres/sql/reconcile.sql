@@ -33,3 +33,8 @@ WHERE pipeline_id = %(pipeline_id)s AND alert_timestamp > now() - make_interval(
 -- name: alerts_since
 -- The events and entities of the alerts after one.
 SELECT event_id, entities FROM sentinel.alerts WHERE pipeline_id = %(pipeline_id)s AND id > %(alert_id)s;
+
+-- name: skips
+-- What operators decided to go on without, of a source epoch: partition -> [first, end).
+SELECT skipped FROM sentinel.source_decisions
+WHERE pipeline_id = %(pipeline_id)s AND source_epoch = %(source_epoch)s AND NOT recreated;
