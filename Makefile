@@ -77,7 +77,7 @@ demo: install ## see all of it at work: pipeline, rules, job, traffic, changes, 
 	@$(SENTINEL) demo $(ARGS)
 
 test: install ## run all tests with real servers on free ports (under 20 minutes)
-	@$(BIN)/python -m pytest -m "not bench" $(ARGS)
+	@$(BIN)/python -m pytest $(ARGS)
 
 test-unit: install ## run the tests that need no server (seconds)
 	@$(BIN)/python -m pytest tests/unit $(ARGS)

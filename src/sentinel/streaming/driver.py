@@ -36,11 +36,11 @@ from sentinel.streaming.realtime import RealtimeDetector
 from sentinel.streaming.runner import Companion, Detector, PipelineRunner
 from sentinel.streaming.score_writer import ScoreWriter
 from sentinel.streaming.session import build_session, evaluation_session
+from sentinel.streaming.slots import SLOTS_PER_PARTITION, check_slots, slots_for
 from sentinel.streaming.topics import Topics, group_id_of
 
 log = logging.getLogger(__name__)
 
-ARCHIVE_SLOTS = 2
 # Every call to the JVM gives the interpreter lock away and, with the default of 5 ms, gets it back that much later
 # when another thread computes. A generation is thousands of calls.
 SWITCH_INTERVAL_SECONDS = 0.0005
@@ -177,14 +177,14 @@ class Driver:
     def _slots_needed(self, configured: list[PipelineSnapshot]) -> int:
         """Two generations hold one slot per partition while one hands over to the next; the archive needs some too."""
         topics = Topics(self._settings.kafka, group_id="sentinel-driver")
-        slots = ARCHIVE_SLOTS
+        slots = slots_for(0)
         try:
             for snapshot in configured:
                 if snapshot.config.mode is DetectMode.REALTIME:
                     try:
-                        slots += 2 * len(topics.partitions(snapshot.kafka_topic))
+                        slots += SLOTS_PER_PARTITION * len(topics.partitions(snapshot.kafka_topic))
                     except NotFoundError:
-                        slots += 8
+                        slots += SLOTS_PER_PARTITION * 4
         finally:
             topics.close()
         return slots
@@ -235,19 +235,3 @@ def compile_gated(spark: SparkSession, snapshot: PipelineSnapshot) -> CompiledRu
         rule = snapshot.rule_set.rules[index]
         raise ConfigurationError(f"rule {rule.rule_id} is refused by the job: {'; '.join(reasons)}")
     return compiled
-
-
-def check_slots(spark: SparkSession, needed: int) -> None:
-    """Check that the master offers enough task slots.
-
-    Raises:
-        ConfigurationError: It does not; says how many are needed and where to set them.
-    """
-    offered = spark.sparkContext.defaultParallelism
-    if offered < needed:
-        raise ConfigurationError(
-            f"the master {spark.sparkContext.master!r} offers {offered} task slots and {needed} are needed: in "
-            "Real-Time Mode each topic partition holds one slot, twice while one generation hands over to the "
-            f"next, and the archive needs {ARCHIVE_SLOTS}. Give it more (--master local[{needed}], or more worker "
-            "cores), or set the pipeline's mode to microbatch"
-        )

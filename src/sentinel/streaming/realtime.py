@@ -18,12 +18,13 @@ from sentinel.clock import monotonic_seconds
 from sentinel.domain.generation import Generation
 from sentinel.domain.pipeline import PipelineSnapshot
 from sentinel.domain.source_gap import OffsetRange
-from sentinel.errors import SentinelError, TransientError
+from sentinel.errors import ConfigurationError, SentinelError, TransientError
 from sentinel.streaming.alert_writer import Activated, AlertWriter, Committer, WriterFailed
 from sentinel.streaming.context import PipelineContext, refuse_gap
 from sentinel.streaming.detect import rehearse, start_realtime_query
 from sentinel.streaming.evaluate import CompiledRuleSet
 from sentinel.streaming.faults import InjectedFaultError
+from sentinel.streaming.slots import check_slots, slots_for
 
 log = logging.getLogger(__name__)
 
@@ -226,6 +227,12 @@ class RealtimeDetector:
             # What serves goes on meanwhile.
             log.warning("pipeline %s: the next generation waits: %s", self._context.pipeline_id, error)
             self._retry_at = monotonic_seconds() + 1.0
+        except ConfigurationError as error:
+            if self._current is None:
+                raise
+            log.error("pipeline %s: the next generation waits: %s", self._context.pipeline_id, error)
+            self.last_error = str(error)
+            self._wait_longer()
 
     def _reason_to_begin(self, target: PipelineSnapshot, ranges: dict[int, OffsetRange]) -> str | None:
         if self._current is None:
@@ -253,6 +260,8 @@ class RealtimeDetector:
             decided |= added
         refuse_gap(context.pipeline_id, snapshot.kafka_topic, decided, ranges)
         context.topics.ensure_findings_topic(context.findings_topic, max(ranges) + 1)
+        # A topic may have grown, or the pipeline may have been one of micro-batches when the driver started.
+        check_slots(self._spark, slots_for(len(ranges)))
         first = self._current is None
         backlog = sum(max(0, place.high - decided[p]) for p, place in ranges.items())
         marker_every = SPARSE_MARKER_EVERY if backlog > BACKLOG_RECORDS and first else 1
