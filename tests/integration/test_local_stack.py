@@ -172,6 +172,8 @@ class TestServers:
             pass
 
     def test_status_adds_up_memory_and_data(self, servers: ServerSet) -> None:
+        # One that was killed a moment ago answers already and still counts as starting.
+        wait_for(lambda: {servers.stack.supervisor.states()[name].state for name in SERVERS} == {"running"})
         found = {program.name: program for program in stack_status(servers.settings)}
         for name in SERVERS:
             assert found[name].state == "running"

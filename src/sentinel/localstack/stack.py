@@ -100,7 +100,8 @@ class Stack:
                 self.supervisor.start(server.name)
             for server in servers:
                 self._wait(context, server)
-            for server in started:
+            # Of every server: an earlier `up` may have been interrupted between the start and this.
+            for server in servers:
                 server.bootstrap(context)
             if migrate and (names is None or "postgres" in names):
                 upgrade(self.settings.postgres)
