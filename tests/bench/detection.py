@@ -123,7 +123,7 @@ class Bench:
             bench.wait_generation(pipeline_id, job)
             began, before = time.monotonic(), usage(self.pids(job))
             first = sum(bench.decided(pipeline_id).values())
-            half_at = began
+            half, half_at = first, began
             while (decided := sum(bench.decided(pipeline_id).values())) < len(events):
                 if decided < len(events) / 2:
                     half_at, half = time.monotonic(), decided
