@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from pyspark.sql import SparkSession
 
@@ -16,6 +17,10 @@ from sentinel.stores.postgres.database import Database
 from sentinel.stores.postgres.migrate import ensure_tenant
 from sentinel.streaming.session import build_session
 from sentinel.testing.servers import ServerSet, start_servers
+
+# The same examples in every run: a change is judged by its own merits. `HYPOTHESIS_PROFILE=default` looks for new ones.
+hypothesis.settings.register_profile("repeatable", derandomize=True)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 
 import pytest
 from hypothesis import given, settings
@@ -98,7 +99,10 @@ class TestRegex:
             groups = check_regex(pattern).groups
         except PatternError:
             return
-        assert re.compile(pattern).groups == groups
+        with warnings.catch_warnings():
+            # Python may give `[a||b]` another meaning one day; Java has not.
+            warnings.simplefilter("ignore", FutureWarning)
+            assert re.compile(pattern).groups == groups
 
 
 class TestLike:
