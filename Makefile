@@ -76,7 +76,7 @@ lake: install ## query the lake; ARGS='query "SELECT ..."'
 demo: install ## see all of it at work: pipeline, rules, job, traffic, changes, proof
 	@$(SENTINEL) demo $(ARGS)
 
-test: install ## run all tests with real servers on free ports (under 20 minutes)
+test: install ## run all tests with real servers on free ports (25 to 30 minutes on 2 cores)
 	@$(BIN)/python -m pytest $(ARGS)
 
 test-unit: install ## run the tests that need no server (seconds)

@@ -83,15 +83,7 @@ def reconcile(
             expected += expected_alerts(
                 session, spark_uri(uri), generation.generation_id, at.in_epoch(generation.source_epoch), form.history
             )
-    found: list[Pair] = []
-    elsewhere: list[Pair] = []
-    skips = reader.skips(snapshot.source_epoch)
-    for alert in reader.alerts():
-        partition, offset = alert["partition"], alert["offset"]
-        earlier = alert["source_epoch"] < snapshot.source_epoch
-        skipped = not earlier and any(p == partition and start <= offset < end for p, start, end in skips)
-        archived = (earlier or offset < ends.get(partition, 0)) and not skipped
-        (found if archived else elsewhere).append((alert["rule_id"], alert["event_id"]))
+    found, elsewhere = alerts_by_place(reader, snapshot.source_epoch, ends)
     scores = ScoreStore(connect(settings.redis), settings.redis, tenant_id, pipeline_id)
     return ReconcileReport(
         pipeline_id=pipeline_id,
@@ -108,6 +100,20 @@ def reconcile(
         ),
         notes=tuple(notes),
     )
+
+
+def alerts_by_place(reader: ReconcileReader, source_epoch: int, ends: dict[int, int]) -> tuple[list[Pair], list[Pair]]:
+    """Return the alerts of records that the lake must hold, and the others: not archived yet, or skipped for good."""
+    found: list[Pair] = []
+    elsewhere: list[Pair] = []
+    skips = reader.skips(source_epoch)
+    for alert in reader.alerts():
+        partition, offset = alert["partition"], alert["offset"]
+        earlier = alert["source_epoch"] < source_epoch
+        skipped = not earlier and any(p == partition and start <= offset < end for p, start, end in skips)
+        archived = (earlier or offset < ends.get(partition, 0)) and not skipped
+        (found if archived else elsewhere).append((alert["rule_id"], alert["event_id"]))
+    return found, elsewhere
 
 
 def lake_places(settings: Settings, uri: str, generation_ids: set[int]) -> pa.Table:
