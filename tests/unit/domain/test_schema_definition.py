@@ -33,7 +33,7 @@ def test_a_good_schema_has_no_problems() -> None:
     ]
 
 
-@pytest.mark.parametrize("name", ["", "_x", "9a", "a-b", "a b", "ä", "a.b", "n" * 129, *RESERVED_FIELDS])
+@pytest.mark.parametrize("name", ["", "_x", "9a", "a-b", "a b", "ä", "a.b", "n" * 129, *sorted(RESERVED_FIELDS)])
 def test_names_that_cannot_be(name: str) -> None:
     assert set(problems_of(FieldDefinition(name, "string"))) == {"/schema/0/name"}
 
