@@ -111,7 +111,7 @@ class TestChangeUnderFlow:
         assert bench.alerts_by_rule(pipeline_id)["large"] == (sent + 99) // 100
         borders = bench.query(
             "SELECT partition, start_offset, end_offset FROM sentinel.borders JOIN sentinel.generations g"
-            " ON g.id = generation_id WHERE g.pipeline_id = %s ORDER BY partition, start_offset",
+            " ON g.id = generation_id WHERE g.pipeline_id = %s ORDER BY partition, generation_id",
             pipeline_id,
         )
         for before, after in itertools.pairwise(borders):

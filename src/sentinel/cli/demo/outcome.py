@@ -133,23 +133,20 @@ def effect_of(settings: Settings, pipeline_id: int, change: Change, generations:
     ]
     if not with_it:
         return Effect(change, None, 0, 0)
-    missing = f'count(*) FILTER (WHERE "{change.field}" IS NULL)' if change.field else "0"
-    result = run_query(
-        settings.lake,
-        settings.tenant,
-        f"SELECT _partition, epoch_ms(min(_timestamp)), count(*), {missing} FROM events "  # noqa: S608 - our own names
-        f"WHERE _generation_id IN ({', '.join(map(str, with_it))}) GROUP BY 1",
-        table_names([(pipeline_id, "")], pipeline_id),
-    )
-    if not result.rows:
+    decided_with_it = f"FROM events WHERE _generation_id IN ({', '.join(map(str, with_it))})"
+
+    def ask(sql: str) -> list[list[Any]]:
+        return run_query(settings.lake, settings.tenant, sql, table_names([(pipeline_id, "")], pipeline_id)).rows
+
+    rows = ask(f"SELECT _partition, epoch_ms(min(_timestamp)), count(*) {decided_with_it} GROUP BY 1")
+    if not rows:
         return Effect(change, None, 0, 0)
-    last = max(row[1] for row in result.rows) / 1000
-    return Effect(
-        change,
-        max(0.0, last - change.asked_at.timestamp()),
-        events=sum(row[2] for row in result.rows),
-        missing=sum(row[3] for row in result.rows),
-    )
+    missing = 0
+    if change.field:
+        # The lake has the column since there are events under the new schema version.
+        missing = ask(f'SELECT count(*) {decided_with_it} AND "{change.field}" IS NULL')[0][0]
+    last = max(row[1] for row in rows) / 1000
+    return Effect(change, max(0.0, last - change.asked_at.timestamp()), sum(row[2] for row in rows), missing)
 
 
 def run_reconcile(settings: Settings, pipeline_id: int) -> dict[str, Any]:

@@ -8,7 +8,7 @@ its job runs. 4. Traffic flows by a fixed timetable; a third on the way a rule i
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,7 +25,7 @@ from sentinel.localstack.stack import Stack
 from sentinel.settings import Settings
 from sentinel.stores.postgres.database import Database
 from sentinel.stores.postgres.run_figures import Archived, alerts_per_rule, archived, latency
-from sentinel.workload.feed import generated
+from sentinel.workload.feed import Chunk, generated
 from sentinel.workload.generator import CardTransactions
 from sentinel.workload.producer import SendSummary, ensure_topic, send
 from sentinel.workload.status_line import StatusLine
@@ -35,6 +35,8 @@ JOB_START_SECONDS = 180.0
 DECIDE_SECONDS = 120.0
 ARCHIVE_SECONDS = 180.0
 LOOK_SECONDS = 0.25
+# How much longer than planned traffic flows at most while a change is not in force.
+EXTRA_SECONDS = 60.0
 # Sent before the timetable begins and counted like all others: a JVM that has seen no event yet is slow.
 WARM_UP_EVENTS = 2_000
 CALM_SECONDS = 10.0
@@ -62,6 +64,7 @@ class Scenario:
         self._plan = plan
         self._status = status
         self._stop = threading.Event()
+        self._in_force = threading.Event()
         self._traffic: threading.Thread | None = None
         self._summary: SendSummary | None = None
         self._traffic_error: BaseException | None = None
@@ -216,19 +219,37 @@ class Scenario:
         field = str(self._example.added_field["name"])
         changes.append(Change("new field", asked, schema_version=put.version, field=field))
         self._status.say(f"added field {field}: schema version {put.version}")
+        while self._traffic.is_alive():
+            serving = [item for item in client.generations(self._pipeline_id) if item.state == "active"]
+            if any(item.schema_version >= put.version for item in serving):
+                self._in_force.set()
+            self._pass(monotonic_seconds() + LOOK_SECONDS)
         self._pass(None)
         return changes
 
     def _send(self, start: datetime, begin: float) -> None:
-        plan = self._plan
         try:
-            transactions = CardTransactions(plan.seed, start=start, rate=plan.rate)
-            chunks = generated(transactions, rate=plan.rate, count=round(plan.rate * plan.seconds))
             self._summary = send(
-                self._settings.kafka, self._topic, chunks, begin=begin, stop=self._stop, on_progress=self._tell
+                self._settings.kafka,
+                self._topic,
+                self._chunks(start),
+                begin=begin,
+                stop=self._stop,
+                on_progress=self._tell,
             )
         except BaseException as error:
             self._traffic_error = error
+
+    def _chunks(self, start: datetime) -> Iterator[Chunk]:
+        """Yield the traffic of the plan, and more of it while a change is not in force: only traffic shows it."""
+        plan = self._plan
+        planned = CardTransactions(plan.seed, start=start, rate=plan.rate)
+        yield from generated(planned, rate=plan.rate, count=round(plan.rate * plan.seconds))
+        more = CardTransactions(plan.seed + 2, start=start + timedelta(seconds=plan.seconds), rate=plan.rate)
+        for chunk in generated(more, rate=plan.rate, count=round(plan.rate * EXTRA_SECONDS)):
+            if self._in_force.is_set():
+                return
+            yield Chunk(chunk.messages, [plan.seconds + due for due in chunk.due or ()])
 
     def _tell(self, summary: SendSummary) -> None:
         self._status.update(f"{summary.seconds:5.1f} s of traffic, {summary.delivered:,} events delivered")

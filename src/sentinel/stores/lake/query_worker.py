@@ -10,6 +10,7 @@ Answer: one JSON object per line: `columns`, any number of `rows`, then `end`; o
 from __future__ import annotations
 
 import math
+import os
 import resource
 import signal
 import sys
@@ -58,6 +59,8 @@ def main() -> None:
     except MemoryError:
         write(output, {"kind": "error", "slug": "memory", "message": ""})
     output.flush()
+    # Nothing is left to be done. Taking the libraries' threads down can end in an abort on a busy machine.
+    os._exit(0)
 
 
 def set_limits(request: dict[str, Any]) -> None:
