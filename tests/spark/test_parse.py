@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from pyspark.sql import Row, SparkSession
 
+from sentinel.domain.diagnosis import UNSOUND, diagnose
 from sentinel.domain.event_schema import EventSchema
 from sentinel.domain.pipeline import PipelineConfig
 from sentinel.errors import ConfigurationError
@@ -34,8 +35,19 @@ def parsed(
     rows = [(value, 3, 100 + index, RECEIVED) for index, value in enumerate(values)]
     columns = "value binary, partition int, offset bigint, timestamp timestamp"
     records = session.createDataFrame(rows, columns).coalesce(1)
-    found = parse(records, schema, config or PipelineConfig(), topic="payments", source_epoch=source_epoch)
-    return sorted(found.collect(), key=lambda row: row["offset"])
+    config = config or PipelineConfig()
+    found = parse(records, schema, config, topic="payments", source_epoch=source_epoch)
+    return [with_cause(row, schema, config) for row in sorted(found.collect(), key=lambda row: row["offset"])]
+
+
+def with_cause(row: Row, schema: EventSchema, config: PipelineConfig) -> Row:
+    """Name the cause, as it is done before a dead letter is kept."""
+    if row["cause"] != UNSOUND:
+        return row
+    assert (row["field"], row["detail"]) == (None, None)
+    value = None if row["value"] is None else bytes(row["value"])
+    found = diagnose(value, schema, size=len(value or b""), max_record_bytes=config.max_record_bytes)
+    return Row(**{**row.asDict(), "cause": str(found.cause), "field": found.field, "detail": found.detail})
 
 
 def aware(value: Any) -> Any:

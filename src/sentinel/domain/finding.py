@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+from sentinel.domain.diagnosis import UNSOUND, diagnose
+from sentinel.domain.event_schema import EventSchema
+
+MAX_DEAD_LETTER_BYTES = 262_144
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +35,8 @@ class DeadLetter:
     """A record that is not an event, with the cause.
 
     Attributes:
-        raw: The record's value, cut to the first 256 KiB; None for a tombstone.
+        cause: `UNSOUND` until it is named.
+        raw: The record's value, cut to the first `MAX_DEAD_LETTER_BYTES` when it is named; None for a tombstone.
         raw_size_bytes: Its full size.
     """
 
@@ -42,6 +48,16 @@ class DeadLetter:
     detail: str
     raw: bytes | None
     raw_size_bytes: int
+
+    def named(self, schema: EventSchema, *, max_record_bytes: int) -> DeadLetter:
+        """Return it as it is kept: with its cause, and no longer than allowed."""
+        letter = self
+        if letter.cause == UNSOUND:
+            found = diagnose(self.raw, schema, size=self.raw_size_bytes, max_record_bytes=max_record_bytes)
+            # JSON can name half of a surrogate pair, which is no text.
+            detail = found.detail.encode(errors="replace").decode()
+            letter = replace(letter, cause=str(found.cause), field=found.field, detail=detail)
+        return replace(letter, raw=None if self.raw is None else self.raw[:MAX_DEAD_LETTER_BYTES])
 
 
 @dataclass(slots=True)

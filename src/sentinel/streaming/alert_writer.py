@@ -30,7 +30,7 @@ RETRY_MOST_SECONDS = 2.0
 
 
 class Committer:
-    """Commits findings and repeats it until PostgreSQL takes them."""
+    """Names the causes of dead letters, commits findings and repeats it until PostgreSQL takes them."""
 
     def __init__(self, store: FindingStore, lease: Lease, scores: ScoreWriter, stopped: threading.Event) -> None:
         self._store = store
@@ -51,6 +51,12 @@ class Committer:
         """
         pause = RETRY_FIRST_SECONDS
         fault_point("before_commit")
+        for part in parts:
+            snapshot = part.generation.snapshot
+            part.batch.dead_letters = [
+                letter.named(snapshot.schema, max_record_bytes=snapshot.config.max_record_bytes)
+                for letter in part.batch.dead_letters
+            ]
         while True:
             try:
                 self.alert_count += self._store.commit(self._lease, parts)

@@ -88,7 +88,7 @@ def findings_of(records: DataFrame, generation: Generation, compiled: CompiledRu
         generation_id=generation.generation_id,
         marker_every=generation.marker_every,
         first_offsets=generation.start_offsets,
-        score_every_event=snapshot.config.score_every_event,
+        config=snapshot.config,
     )
 
 

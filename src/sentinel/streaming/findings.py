@@ -6,7 +6,8 @@ One Kafka record per finding, in the partition of the record it is about:
 - match: key a JSON object `{"g","o","t","m","i","e"}` (generation, offset, record timestamp in ms, masks, event id,
   entities), value the event as it came;
 - clean event (only where every event is scored): the same without `m` and without a value;
-- dead letter: key `{"g","o","t","c","f","d","s"}` (cause, field, detail, size), value the raw bytes, cut.
+- dead letter: key `{"g","o","t","c","f","d","s"}` (cause, field, detail, size), value the raw bytes; cut where they
+  are more than a record may have. A cause that Spark has not named is named when it is committed.
 
 The raw event travels as the value untouched: nothing is encoded twice and any bytes survive. Within one generation
 and partition the findings are in the order of the offsets, so each of them says that everything before is decided.
@@ -24,10 +25,10 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from sentinel.domain.event_schema import EventSchema
-from sentinel.domain.finding import DeadLetter, FindingBatch, Match
+from sentinel.domain.finding import MAX_DEAD_LETTER_BYTES, DeadLetter, FindingBatch, Match
+from sentinel.domain.pipeline import PipelineConfig
 from sentinel.streaming.evaluate import CompiledRuleSet, any_mask, mask_names, rules_of_masks
 
-MAX_DEAD_LETTER_BYTES = 262_144
 MAX_ENTITY_CHARACTERS = 256  # part of a primary key; an index entry ends at 2.7 kB
 _OPEN_BRACE = ord("{")
 
@@ -48,7 +49,7 @@ def finding_columns(
     generation_id: int,
     marker_every: int,
     first_offsets: dict[int, int],
-    score_every_event: bool,
+    config: PipelineConfig,
 ) -> DataFrame:
     """Turn evaluated records into records of the findings topic.
 
@@ -62,15 +63,15 @@ def finding_columns(
         due = F.col("offset") % marker_every == 0 if marker_every else F.lit(False)
         for partition, offset in first_offsets.items():
             due = due | ((F.col("partition") == partition) & (F.col("offset") == offset))
-        told = compiled.matched() | F.col("cause").isNotNull() | F.lit(score_every_event)
+        told = compiled.matched() | F.col("cause").isNotNull() | F.lit(config.score_every_event)
         kept = evaluated.where(told | due)
     # The generation is a column and no part of the code, which is the same, and compiled already, for the next one.
     marked = kept.select("*", F.lit(generation_id).alias("_g"))
-    return marked.select(*_projection(schema, len(compiled.masks), score_every_event))
+    return marked.select(*_projection(schema, len(compiled.masks), config))
 
 
 @lru_cache(maxsize=64)
-def _projection(schema: EventSchema, mask_count: int, score_every_event: bool) -> list[Column]:
+def _projection(schema: EventSchema, mask_count: int, config: PipelineConfig) -> list[Column]:
     """Build key, value and partition. Hundreds of calls to the JVM: a change of rules must not repeat it."""
     masks = mask_names(mask_count)
     dead, matched = F.col("cause").isNotNull(), any_mask(masks)
@@ -96,10 +97,11 @@ def _projection(schema: EventSchema, mask_count: int, score_every_event: bool) -
     ]
     key = (
         F.when(dead, F.to_json(F.struct(*place, *about_dead)))
-        .when(matched | F.lit(score_every_event), F.to_json(F.struct(*place, *about_event)))
+        .when(matched | F.lit(config.score_every_event), F.to_json(F.struct(*place, *about_event)))
         .otherwise(F.concat_ws("|", F.col("_g").cast("string"), F.col("offset").cast("string")))
     )
-    value = F.when(dead, F.substring("value", 1, MAX_DEAD_LETTER_BYTES)).when(matched, F.col("value"))
+    too_large = F.octet_length("value") > config.max_record_bytes
+    value = F.when(too_large, F.substring("value", 1, MAX_DEAD_LETTER_BYTES)).when(dead | matched, F.col("value"))
     return [key.alias("key"), value.alias("value"), F.col("partition")]
 
 

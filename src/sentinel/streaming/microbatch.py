@@ -245,7 +245,7 @@ def plan_findings(batch: DataFrame, active: Active) -> DataFrame:
         generation_id=active.generation.generation_id,
         marker_every=0,
         first_offsets={},
-        score_every_event=snapshot.config.score_every_event,
+        config=snapshot.config,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 from functools import lru_cache, reduce
 
@@ -9,10 +10,10 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from sentinel.domain.dead_letter import MAX_EVENT_ID_CHARACTERS, DeadLetterCause
+from sentinel.domain.diagnosis import UNSOUND
 from sentinel.domain.event_schema import EventSchema, ScalarType
 from sentinel.domain.pipeline import PipelineConfig
 from sentinel.errors import ConfigurationError
-from sentinel.streaming.diagnosis import SEAL, diagnose, enclose, verdict
 from sentinel.streaming.wire import any_of, convert, infinite, present, unfit, wire_type
 
 JSON_OPTIONS = {
@@ -23,6 +24,8 @@ JSON_OPTIONS = {
     "allowSingleQuotes": "false",
 }
 
+# A key that no record can know.
+SEAL = f"_seal_{secrets.token_hex(8)}"
 # Seconds since 1970 of the first moments that are out of range.
 EVENT_TIME_FROM = 0
 EVENT_TIME_BEFORE = 253_402_300_800
@@ -34,8 +37,9 @@ def parse(
     """Parse records into events, with the same verdict in Real-Time Mode, micro-batches and batches.
 
     Nothing in it can throw for any content of a record, nothing reads a clock, and a record is parsed once: the
-    result is only fast (and the plan only small) in a session of `session.evaluation_session`. The work of naming a
-    cause is done for bad records only.
+    result is only fast (and the plan only small) in a session of `session.evaluation_session`. What is wrong with a
+    record that is not sound is left to `sentinel.domain.diagnosis`: in the plan it would double what has to be analysed
+    and compiled for every change.
 
     Of a key that appears twice the last value counts. Fields that the schema does not name are ignored.
 
@@ -46,9 +50,9 @@ def parse(
         event_id: String; the id field's value, or the record's place (`{topic}/{partition}/{offset}`, with
             `@{source_epoch}` after the topic from the first epoch on) where there is none or it is empty.
         event_time: Timestamp; the event time field's value, or the record's timestamp where there is none.
-        cause: `DeadLetterCause`, null for an event.
-        field: The first offending field, in the schema's order; null if the cause is not about a field.
-        detail: A sentence for people; null for an event.
+        cause: `UNSOUND`, or the `DeadLetterCause` where it is about the event's time or id; null for an event.
+        field: The offending field; null where the cause is not named.
+        detail: A sentence for people; null for an event or where the cause is not named.
 
     Raises:
         ConfigurationError: The event time field is neither a timestamp nor a date.
@@ -73,18 +77,8 @@ def _columns(schema: EventSchema, config: PipelineConfig, topic: str, source_epo
     wire, values = F.col("_wire"), F.get(F.col("_wire")["_v"], F.lit(0))
     event = event_struct(values, schema)
     identity, time = event_id(event, schema, topic, source_epoch), event_time(event, schema)
-    # Inside a lambda function nothing is compiled, only interpreted: most of the code would be for what rarely happens.
-    broken = F.transform(
-        F.array(F.struct(F.col("value").alias("value"), wire.alias("wire"))),
-        lambda record: diagnose(
-            record["value"],
-            record["wire"],
-            schema,
-            max_record_bytes=config.max_record_bytes,
-            json_options=JSON_OPTIONS,
-        ),
-    )
-    fault = F.when(~sound(wire, schema), F.get(broken, F.lit(0))).otherwise(late_fault(identity, time, schema, config))
+    unnamed = verdict(UNSOUND, field=F.lit(None).cast("string"), detail=F.lit(None).cast("string"))
+    fault = F.when(~sound(wire, schema), unnamed).otherwise(late_fault(identity, time, schema, config))
     return _Columns(
         read=[*place, read_wire(schema, config).alias("_wire")],
         judged=[
@@ -163,6 +157,20 @@ def event_time(event: Column, schema: EventSchema) -> Column:
             f"the event time field {field.name!r} is of type {field.type}; it must be a timestamp or a date"
         )
     return F.coalesce(event[field.name].cast("timestamp"), F.col("timestamp"))
+
+
+def verdict(cause: str, *, field: Column, detail: Column) -> Column:
+    """Return struct<cause, field, detail>."""
+    return F.struct(F.lit(str(cause)).alias("cause"), field.alias("field"), detail.alias("detail"))
+
+
+def enclose(text: Column) -> Column:
+    """Return the text as the first of two elements of an array in an object; the second one is the seal.
+
+    Spark stops reading after the first document of a text. Enclosed, a second one or garbage behind it is an error,
+    and a text that closes the array itself (`1],"x":[2`) loses the seal.
+    """
+    return F.concat(F.lit('{"_v":['), text, F.lit(f',{{"{SEAL}":true}}]}}'))
 
 
 def late_fault(identity: Column, time: Column, schema: EventSchema, config: PipelineConfig) -> Column:

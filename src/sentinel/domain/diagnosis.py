@@ -1,0 +1,344 @@
+"""Name the cause of a record that is not an event, for people.
+
+Whether a record is an event is decided by `sentinel.streaming.parse`, in Spark. What it refuses is looked at again
+here, one record at a time, where a precise answer costs nothing that the events have to pay for.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Context, Decimal
+from typing import Any
+
+from sentinel.domain.dead_letter import DeadLetterCause
+from sentinel.domain.event_schema import ArrayType, DecimalType, EventSchema, Field, FieldType, StructType
+
+# Stands where a cause will be: Spark has refused the record and does not say why.
+UNSOUND = "unsound"
+SHOWN_CHARACTERS = 120
+MAX_DEPTH = 1_000
+MAX_NUMBER_CHARACTERS = 1_000
+_BLANK = " \t\r\n"
+_NAN_TOKEN = re.compile(r"[:\[,]\s*[-+]?(NaN|Infinity|INF)\s*[,\]}]")
+_NAN_TEXT = re.compile(r"[-+]?(nan|inf|infinity)", re.IGNORECASE)
+_NUMBER_TEXT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+_DAY = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
+_LONG = range(-(2**63), 2**63)
+# 1e17 is the first number that is no timestamp in seconds, milliseconds or microseconds.
+_TIMESTAMP_BEFORE = Decimal(10**17)
+_DECIMALS = Context(prec=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Why a record is not an event.
+
+    Attributes:
+        field: The first offending field, in the schema's order; None if the cause is not about a field.
+        detail: A sentence for people.
+    """
+
+    cause: DeadLetterCause
+    field: str | None
+    detail: str
+
+
+class Number(str):
+    """A JSON number with its digits as they were written."""
+
+    __slots__ = ()
+
+
+class _RefusedError(Exception):
+    """The text is refused by a rule of our own, for this reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Object:
+    """A JSON object: of equal keys the last value counts, the earlier ones are kept aside."""
+
+    values: dict[str, Any]
+    overridden: tuple[tuple[str, Any], ...]
+
+
+def diagnose(value: bytes | None, schema: EventSchema, *, size: int, max_record_bytes: int) -> Verdict:
+    """Say why a record, which `parse` has refused, is not an event of this schema.
+
+    Args:
+        value: The record's value; any part of it where it is larger than allowed.
+        size: Its size, bytes.
+    """
+    cause = DeadLetterCause
+    if value is None:
+        return _plain(cause.TOMBSTONE)
+    if size > max_record_bytes:
+        return Verdict(cause.TOO_LARGE, None, f"{size} bytes; the limit is {max_record_bytes}")
+    try:
+        return _diagnose_text(value.decode(), schema)
+    except UnicodeDecodeError as error:
+        found = f"The record's value is not UTF-8 text: {error.reason} at byte {error.start + 1}."
+        return Verdict(cause.INVALID_UTF8, None, found)
+
+
+def _diagnose_text(text: str, schema: EventSchema) -> Verdict:
+    head = text.lstrip(_BLANK)
+    if not head:
+        return _plain(DeadLetterCause.EMPTY)
+    try:
+        document = _read(text)
+    except (ValueError, RecursionError, _RefusedError) as error:
+        return Verdict(DeadLetterCause.NOT_JSON, None, _what_is_wrong(text, head, error))
+    if not isinstance(document, _Object):
+        return Verdict(DeadLetterCause.NOT_AN_OBJECT, None, f"it is {_kind_of_root(document)}")
+    return _first_fault(document, schema)
+
+
+def _plain(cause: DeadLetterCause) -> Verdict:
+    return Verdict(cause, None, cause.explanation)
+
+
+# -- the document
+
+
+def _read(text: str) -> Any:
+    document = json.loads(
+        text, object_pairs_hook=_object, parse_int=_number, parse_float=_number, parse_constant=_no_constant
+    )
+    if text.count("{") + text.count("[") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
+        raise RecursionError
+    return document
+
+
+def _object(pairs: list[tuple[str, Any]]) -> _Object:
+    values = dict(pairs)
+    if len(values) == len(pairs):
+        return _Object(values, ())
+    last = {name: at for at, (name, _) in enumerate(pairs)}
+    return _Object(values, tuple(pair for at, pair in enumerate(pairs) if last[pair[0]] != at))
+
+
+def _number(text: str) -> Number:
+    if len(text) > MAX_NUMBER_CHARACTERS:
+        raise _RefusedError(f"it contains a number of {len(text)} characters; {MAX_NUMBER_CHARACTERS} are read")
+    return Number(text)
+
+
+def _no_constant(text: str) -> Any:
+    raise _RefusedError("it contains NaN or Infinity, which JSON does not know")
+
+
+def _depth(text: str) -> int:
+    depth = deepest = 0
+    for bracket in re.finditer(r'"(?:[^"\\]|\\.)*"|[\[{\]}]', text, re.DOTALL):
+        match bracket.group():
+            case "{" | "[":
+                depth += 1
+                deepest = max(deepest, depth)
+            case "}" | "]":
+                depth -= 1
+    return deepest
+
+
+def _what_is_wrong(text: str, head: str, error: Exception) -> str:
+    if head.startswith("\ufeff"):
+        return "it begins with a byte order mark"
+    if isinstance(error, _RefusedError):
+        return str(error)
+    if _NAN_TOKEN.search(text):
+        return "it contains NaN or Infinity, which JSON does not know"
+    if isinstance(error, RecursionError):
+        return f"it is nested deeper than {MAX_DEPTH} levels"
+    if head.startswith("{") and not text.rstrip(_BLANK).endswith("}"):
+        return "it is cut off, or has text after the object"
+    where = f"{error.msg} at character {error.pos + 1}; " if isinstance(error, json.JSONDecodeError) else ""
+    return f"it is not one well-formed document: {where}it begins with: {head[:SHOWN_CHARACTERS]}"
+
+
+def _kind_of_root(document: Any) -> str:
+    match document:
+        case list():
+            return "an array"
+        case None:
+            return "null"
+        case bool():
+            return "a boolean"
+        case Number():
+            return "a number"
+    return "a string"
+
+
+# -- its fields
+
+
+def _first_fault(document: _Object, schema: EventSchema) -> Verdict:
+    wrong = DeadLetterCause.WRONG_TYPE
+    doubtful: list[Field] = []
+    for field in schema:
+        value = document.values.get(field.name)
+        if value is None:
+            if not field.nullable:
+                return Verdict(DeadLetterCause.MISSING_FIELD, field.name, _missing(field.name, document.values))
+            continue
+        cause = fault_of(value, field.type)
+        if cause is not None:
+            return Verdict(cause, field.name, _cannot_hold(field, value))
+        if _is_doubtful(value, field.type):
+            doubtful.append(field)
+    for name, value in document.overridden:
+        twice = schema.field(name)
+        if twice is not None and value is not None and fault_of(value, twice.type) is not None:
+            return Verdict(wrong, name, f"`{name}` appears twice, once with a value of the wrong type: {_show(value)}")
+    for field in doubtful:
+        return Verdict(wrong, field.name, _cannot_hold(field, document.values[field.name]))
+    return Verdict(wrong, None, "it cannot be read as an event of this schema")
+
+
+def _missing(name: str, values: Iterable[str]) -> str:
+    if name in values:
+        return f"`{name}` is null"
+    near = next((key for key in values if key.lower() == name.lower()), None)
+    if near is not None:
+        return f"`{name}` is missing; the record has `{near}`, and upper and lower case count"
+    return f"`{name}` is missing"
+
+
+def _cannot_hold(field: Field, value: Any) -> str:
+    return f"`{field.name}` is of type {field.type} and cannot hold: {_show(value)}"
+
+
+def _show(value: Any) -> str:
+    text = value if isinstance(value, str) else _as_json(value)
+    return text[:SHOWN_CHARACTERS]
+
+
+def _as_json(value: Any) -> str:
+    match value:
+        case _Object():
+            return "{" + ",".join(f"{json.dumps(key)}:{_as_json(of)}" for key, of in value.values.items()) + "}"
+        case list():
+            return "[" + ",".join(_as_json(item) for item in value) + "]"
+        case Number():
+            return str(value)
+    return json.dumps(value, ensure_ascii=False)
+
+
+def fault_of(value: Any, kind: FieldType) -> DeadLetterCause | None:
+    """Return why a JSON value, which is not null, cannot be held by a type; None if it can, or if that is not sure.
+
+    Numbers come as `Number`, objects as they are read here.
+    """
+    match kind:
+        case ArrayType(element):
+            if not isinstance(value, list):
+                return DeadLetterCause.WRONG_TYPE
+            return _fault_inside((item, element) for item in value)
+        case StructType(fields):
+            if not isinstance(value, _Object):
+                return DeadLetterCause.WRONG_TYPE
+            return _fault_inside((value.values.get(name), inner) for name, inner in fields)
+        case DecimalType():
+            return _fault_of_decimal(value, kind)
+    return _FAULT_OF_SCALAR[kind.name](value)
+
+
+def _fault_of_integer(value: Any) -> DeadLetterCause | None:
+    if not isinstance(value, Number) or not value.lstrip("-").isdecimal():
+        return DeadLetterCause.WRONG_TYPE
+    return None if int(value) in _LONG else DeadLetterCause.OUT_OF_RANGE
+
+
+def _fault_of_float(value: Any) -> DeadLetterCause | None:
+    if isinstance(value, Number):
+        return DeadLetterCause.NOT_FINITE if math.isinf(float(value)) else None
+    return DeadLetterCause.NOT_FINITE if _is_nan_text(value) else DeadLetterCause.WRONG_TYPE
+
+
+def _fault_of_boolean(value: Any) -> DeadLetterCause | None:
+    return None if isinstance(value, bool) else DeadLetterCause.WRONG_TYPE
+
+
+def _fault_of_date(value: Any) -> DeadLetterCause | None:
+    good = isinstance(value, str) and len(value) == len("2000-01-01") and _day(value) is not None
+    return None if good else DeadLetterCause.WRONG_TYPE
+
+
+def _fault_inside(values: Iterable[tuple[Any, FieldType]]) -> DeadLetterCause | None:
+    faults = {fault_of(value, kind) for value, kind in values if value is not None} - {None}
+    if not faults:
+        return None
+    # Inside an array or an object the field as a whole is of the wrong type, unless all that is wrong is an infinity.
+    return DeadLetterCause.NOT_FINITE if faults == {DeadLetterCause.NOT_FINITE} else DeadLetterCause.WRONG_TYPE
+
+
+def _fault_of_decimal(value: Any, kind: DecimalType) -> DeadLetterCause | None:
+    if _is_nan_text(value):
+        return DeadLetterCause.NOT_FINITE
+    if not isinstance(value, str) or not _NUMBER_TEXT.fullmatch(value.strip()):
+        return DeadLetterCause.WRONG_TYPE
+    try:
+        number = Decimal(value.strip())
+        rounded = number.quantize(Decimal(1).scaleb(-kind.scale), context=_DECIMALS)
+    except ArithmeticError:
+        return DeadLetterCause.OUT_OF_RANGE
+    fits = rounded == number and (not number or number.adjusted() < kind.precision - kind.scale)
+    return None if fits else DeadLetterCause.OUT_OF_RANGE
+
+
+def _fault_of_timestamp(value: Any) -> DeadLetterCause | None:
+    if not isinstance(value, str):
+        return DeadLetterCause.WRONG_TYPE
+    if _NUMBER_TEXT.fullmatch(value.strip()):
+        try:
+            size = abs(Decimal(value.strip()))
+        except ArithmeticError:
+            return DeadLetterCause.OUT_OF_RANGE
+        return None if size < _TIMESTAMP_BEFORE else DeadLetterCause.OUT_OF_RANGE
+    return None if _day(value) else DeadLetterCause.WRONG_TYPE
+
+
+def _is_doubtful(value: Any, kind: FieldType) -> bool:
+    """Whether Spark may refuse the value although `fault_of` finds nothing: it knows its own forms of timestamps."""
+    match kind:
+        case ArrayType(element):
+            return any(_is_doubtful(item, element) for item in value if item is not None)
+        case StructType(fields):
+            return any(
+                _is_doubtful(value.values[name], inner) for name, inner in fields if value.values.get(name) is not None
+            )
+        case DecimalType():
+            return False
+    if kind.name != "timestamp" or _NUMBER_TEXT.fullmatch(value.strip()):
+        return False
+    try:
+        datetime.fromisoformat(value)
+    except ValueError:
+        return True
+    return False
+
+
+def _day(text: str) -> date | None:
+    found = _DAY.match(text)
+    try:
+        return date(*map(int, found.groups())) if found else None
+    except ValueError:
+        return None
+
+
+def _is_nan_text(value: Any) -> bool:
+    return isinstance(value, str) and not isinstance(value, Number) and _NAN_TEXT.fullmatch(value) is not None
+
+
+_FAULT_OF_SCALAR: dict[str, Callable[[Any], DeadLetterCause | None]] = {
+    # A string takes any value as its JSON text.
+    "string": lambda value: None,
+    "integer": _fault_of_integer,
+    "float": _fault_of_float,
+    "boolean": _fault_of_boolean,
+    "timestamp": _fault_of_timestamp,
+    "date": _fault_of_date,
+}
