@@ -41,9 +41,10 @@ class Drain:
 
     Attributes:
         cold_events_per_second: The first backlog, from the first serving generation on in a JVM just started.
-        events: Size of the second backlog, which appears at once, in a transaction, when the first one is archived.
-        events_per_second: The second backlog; the CPU and memory figures are its as well.
-        archived_after_seconds: From its appearance until all of it was in the lake.
+        events: Size of the second backlog, which has come in while the pipeline was paused, after the first one.
+        events_per_second: The second backlog, from the first commit on; the CPU and memory figures are its as well,
+            with the start of the generation.
+        archived_after_seconds: From that start until all of it was in the lake.
     """
 
     mode: str
@@ -105,32 +106,11 @@ class Bench:
         names = {"PostgreSQL": "postgres", "Redis": "redis", "Kafka": "kafka", "S3": "s3"}
         return {part: self.servers.pid(name) for part, name in names.items()} | {"driver": job.process.pid}
 
-    def fill(self, events: Events) -> str:
-        """Put all events into a new topic."""
-        topic = self.bench.create_topic(PARTITIONS)
+    def fill(self, events: Events, topic: str = "") -> str:
+        """Put all events into a topic, a new one unless it is named."""
+        topic = topic or self.bench.create_topic(PARTITIONS)
         self.bench.send(topic, events.encoded(0, np.zeros(len(events))))
         return topic
-
-    def fill_at_once(self, topic: str, events: Events) -> None:
-        """Add events that all become visible at the same moment."""
-        producer = Producer(
-            {
-                "bootstrap.servers": self.bench.settings.kafka.bootstrap_servers,
-                "transactional.id": topic,
-                "transaction.timeout.ms": 600_000,
-                "queue.buffering.max.messages": 2_000_000,
-                "linger.ms": 50,
-            }
-        )
-        producer.init_transactions()
-        producer.begin_transaction()
-        for number, value in enumerate(events.encoded(0, np.zeros(len(events)))):
-            producer.produce(topic, value, partition=number % PARTITIONS)
-            if number % 1000 == 0:
-                producer.poll(0)
-        producer.flush(120)
-        time.sleep(2)
-        producer.commit_transaction()
 
     def bare_spark(self, topic: str) -> dict[str, float]:
         """Drain the topic with bare Spark."""
@@ -149,15 +129,16 @@ class Bench:
         topic = self.fill(cold)
         pipeline_id = bench.create_pipeline(topic, rules, fields=FIELDS, mode=mode)
         with bench.job(pipeline_id, SENTINEL_JOB__ARCHIVE_INTERVAL_SECONDS="15") as job:
-            bench.wait_generation(pipeline_id, job)
-            done, at = sum(bench.decided(pipeline_id).values()), time.monotonic()
-            self.wait_decided(pipeline_id, job, len(cold))
-            cold_speed = (len(cold) - done) / (time.monotonic() - at)
+            cold_speed = self.drained(pipeline_id, job, len(cold))
             bench.wait_archived(pipeline_id, job, timeout=300)
-            self.fill_at_once(topic, events)
+            before_it = len(bench.generations(pipeline_id))
+            bench.set_status(pipeline_id, "paused")
+            self.fill(events, topic)
+            bench.set_status(pipeline_id, "active")
+            bench.wait_until("it goes on", lambda: len(bench.generations(pipeline_id)) > before_it, job)
             began, before = time.monotonic(), usage(self.pids(job))
-            self.wait_decided(pipeline_id, job, len(cold) + len(events))
-            ended, after = time.monotonic(), usage(self.pids(job))
+            warm_speed = self.drained(pipeline_id, job, len(cold) + len(events))
+            after = usage(self.pids(job))
             bench.wait_archived(pipeline_id, job, timeout=300)
             archived = time.monotonic()
         right = dict(Counter(first) + Counter(second))
@@ -167,19 +148,23 @@ class Bench:
             rules=len(rules),
             cold_events_per_second=cold_speed,
             events=len(events),
-            events_per_second=len(events) / (ended - began),
+            events_per_second=warm_speed,
             archived_after_seconds=archived - began,
             cpu_microseconds_per_event={k: v / len(events) * 1e6 for k, v in after.since(before).items()},
             rss_mib={part: size // 2**20 for part, size in after.rss_bytes.items()},
             alerts=sum(right.values()),
         )
 
-    def wait_decided(self, pipeline_id: int, job: Job, count: int) -> None:
-        """Wait until so many offsets are decided."""
-        while sum(self.bench.decided(pipeline_id).values()) < count:
+    def drained(self, pipeline_id: int, job: Job, count: int) -> float:
+        """Wait until so many offsets are decided; return events/s, from the newest generation's first commit on."""
+        bench = self.bench
+        bench.wait_until("a generation serves", lambda: bench.generations(pipeline_id)[-1]["state"] == "active", job)
+        done, began = sum(bench.decided(pipeline_id).values()), time.monotonic()
+        while (decided := sum(bench.decided(pipeline_id).values())) < count:
             time.sleep(0.02)
             if job.process.poll() is not None:
                 raise SystemExit(f"the job ended:\n{job.tail()}")
+        return (decided - done) / (time.monotonic() - began)
 
     def changes(self, rules: dict[str, str], rate: int) -> list[Change]:
         """Add a rule and a field while events flow at a fixed rate, after a minute of it."""

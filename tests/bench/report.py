@@ -33,7 +33,7 @@ def markdown(results: dict[str, Any]) -> str:
         f"{bare:,.0f} events/s",
         f"({', '.join(format(run['events_per_second'], ',.0f') for run in results['bare_spark'])} before and after).",
         "Sentinel drains two backlogs in one job and writes alerts, scores and the lake: the first in a new JVM",
-        "(cold), the second, larger one appears at once when the first is archived.",
+        "(cold), the second, larger one after a pause in which it came in.",
         "",
         "The last four columns are CPU microseconds per event of the second one.",
         "",

@@ -44,7 +44,7 @@ class TestFindingDecoder:
     def test_a_match_carries_its_rules_entities_and_the_event_untouched(self) -> None:
         key = orjson.dumps({"g": 7, "o": 8, "t": 5, "m": [5, 1], "i": "e1", "e": {"user_id": "u"}})
         (match,) = FindingDecoder((7,)).decode([Record(key, b'{"a": 1}')]).batches[7].matches
-        assert (match.rules, match.entities, match.raw) == ((0, 2, 63), {"user_id": "u"}, b'{"a": 1}')
+        assert (match.rules, match.entities, match.raw) == ((0, 2, 32), {"user_id": "u"}, b'{"a": 1}')
 
     def test_a_dead_letter_keeps_its_bytes(self) -> None:
         key = orjson.dumps({"g": 7, "o": 8, "t": 5, "c": "not_json", "d": "x", "s": 3})
@@ -64,7 +64,7 @@ class TestFindingDecoder:
 
 class TestMasks:
     @pytest.mark.parametrize(
-        ("masks", "rules"), [([0], ()), ([1], (0,)), ([1 << 62], (62,)), ([0, 1], (63,)), ([6, 3], (1, 2, 63, 64))]
+        ("masks", "rules"), [([0], ()), ([1], (0,)), ([1 << 31], (31,)), ([0, 1], (32,)), ([6, 3], (1, 2, 32, 33))]
     )
     def test_bits_name_rules(self, masks: list[int], rules: tuple[int, ...]) -> None:
         assert rules_of_masks(masks) == rules
