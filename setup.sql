@@ -171,6 +171,8 @@ CREATE TABLE sentinel.progress (
     first_offset    bigint NOT NULL,
     next_offset     bigint NOT NULL,
     updated_at      timestamptz NOT NULL DEFAULT now(),
+    -- Kafka's id of the topic that the offsets are of: a name can be given again. Empty where it is not known.
+    topic_id        text NOT NULL DEFAULT '',
     PRIMARY KEY (pipeline_id, partition)
 ) WITH (fillfactor = 50);
 
@@ -362,5 +364,5 @@ CREATE TABLE public.alembic_version (
     version_num varchar(32) NOT NULL,
     CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO public.alembic_version VALUES ('0001');
+INSERT INTO public.alembic_version VALUES ('0002');
 GRANT SELECT ON public.alembic_version TO sentinel_app;

@@ -219,12 +219,15 @@ def test_a_topic_made_anew_begins_a_new_epoch_when_an_operator_decides(bench: Wo
     bench.send(topic, [payment(number) for number in range(10)])
     with bench.job(pipeline_id) as job:
         bench.wait_settled(pipeline_id, topic, job)
-    bench.delete_topic(topic)
-    bench.create_topic(1, name=topic)
-    bench.send(topic, [payment(number) for number in (100, 101)])
+    bench.make_anew(topic, [payment(number) for number in (100, 101)])
     with bench.job(pipeline_id) as job:
         bench.wait_until("the alarm is raised", lambda: "ends at 2, 10 was to be next" in job.log.read_text(), job)
         bench.command("resume-source", str(pipeline_id), "--reason", "the broker was rebuilt")
         bench.wait_decided(pipeline_id, topic, job)
-    assert bench.alerts_by_rule(pipeline_id) == {"large": 2}
-    assert {g["source_epoch"] for g in bench.generations(pipeline_id, "active", "retired")} == {0, 1}
+        # Under the eyes of the job, and with more records than were decided.
+        bench.make_anew(topic, [payment(number) for number in range(200, 250)])
+        bench.wait_until("the alarm is raised", lambda: "made anew: its id was" in job.log.read_text(), job)
+        bench.command("resume-source", str(pipeline_id), "--reason", "and again")
+        bench.wait_decided(pipeline_id, topic, job)
+    assert bench.alerts_by_rule(pipeline_id) == {"large": 3}
+    assert {g["source_epoch"] for g in bench.generations(pipeline_id, "active", "retired")} == {0, 1, 2}

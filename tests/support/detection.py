@@ -111,6 +111,12 @@ class Workbench:
             future.result(30)
         self.wait_until("the topic is gone", lambda: topic not in self._admin.list_topics(timeout=10).topics)
 
+    def make_anew(self, topic: str, values: Iterable[bytes | None]) -> None:
+        """Delete a topic, make one of the same name with one partition and fill it."""
+        self.delete_topic(topic)
+        self.create_topic(1, name=topic)
+        self.send(topic, values)
+
     def delete_records(self, topic: str, before: Mapping[int, int]) -> None:
         """Cut a topic as retention does: partition -> first offset that stays."""
         offsets = [TopicPartition(topic, partition, offset) for partition, offset in before.items()]

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from sentinel.cli.output import say
+from sentinel.domain.generation import topic_id_of
 from sentinel.domain.source_gap import gap_between
 from sentinel.errors import ConflictError
 from sentinel.settings import Settings
@@ -33,7 +34,7 @@ def resume_source(
         progress = LedgerStore(database, settings.tenant).read_progress(pipeline_id)
         decided = {partition: known.next_offset for partition, known in progress.items()}
         ranges = topics.ranges(snapshot.kafka_topic)
-        gap = gap_between(decided, ranges)
+        gap = gap_between(decided, ranges, (topic_id_of(progress.values()), topics.topic_id(snapshot.kafka_topic)))
         ends = ArchiveLedger(database, settings.tenant, pipeline_id).archived_ends(snapshot.source_epoch)
         archived = {partition: ends.get(partition, known.first_offset) for partition, known in progress.items()}
         lost_in_lake = gap_between(archived, ranges).lost

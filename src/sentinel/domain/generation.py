@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -34,11 +35,21 @@ class Generation:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What is decided of one partition: offsets in [first_offset, next_offset) are alerted, clean or dead letters."""
+    """What is decided of one partition: offsets in [first_offset, next_offset) are alerted, clean or dead letters.
+
+    Attributes:
+        topic_id: Kafka's id of the topic they are of; empty where it is not known.
+    """
 
     partition: int
     first_offset: int
     next_offset: int
+    topic_id: str = ""
+
+
+def topic_id_of(progress: Iterable[Progress]) -> str:
+    """Return Kafka's id of the topic that was read; empty where it is not known."""
+    return max((known.topic_id for known in progress), default="")
 
 
 @dataclass(frozen=True, slots=True)

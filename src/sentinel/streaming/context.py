@@ -31,13 +31,22 @@ class PipelineContext:
     checkpoint_dir: Path
 
 
-def refuse_gap(pipeline_id: int, topic: str, decided: Mapping[int, int], ranges: Mapping[int, OffsetRange]) -> None:
+def refuse_gap(
+    pipeline_id: int,
+    topic: str,
+    decided: Mapping[int, int],
+    ranges: Mapping[int, OffsetRange],
+    ids: tuple[str, str] = ("", ""),
+) -> None:
     """Check before a start that the topic holds what is to be read next.
+
+    Args:
+        ids: See `gap_between`.
 
     Raises:
         SourceGapError: It does not; names partitions and offsets, and the way out.
     """
-    gap = gap_between(decided, ranges)
+    gap = gap_between(decided, ranges, ids)
     if gap:
         raise SourceGapError(
             f"the topic {topic!r} does not hold what is to be read next: {gap}. To go on without it, decide so with "

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from sentinel.clock import monotonic_seconds
-from sentinel.domain.generation import Lease, Progress
+from sentinel.domain.generation import Lease, Progress, topic_id_of
 from sentinel.domain.pipeline import DetectMode, PipelineSnapshot, PipelineStatus
 from sentinel.domain.source_gap import OffsetRange
 from sentinel.errors import LeaseLostError, NotFoundError, SentinelError, SourceGapError, TransientError
@@ -181,14 +181,16 @@ class PipelineRunner(threading.Thread):
     def _run_detector(self, context: PipelineContext, snapshot: PipelineSnapshot) -> None:
         self.phase = "starting"
         progress = context.ledger.read_progress(context.pipeline_id)
+        ids = (topic_id_of(progress.values()), context.topics.topic_id(snapshot.kafka_topic))
         ranges = context.topics.ranges(snapshot.kafka_topic)
-        decided = place_in_topic(context, snapshot, progress, ranges)
+        decided = place_in_topic(context, snapshot, progress, ranges, ids)
+        context.ledger.note_topic_id(context.lease, ids[1])
         detector, companions = self._make_parts(context, snapshot.config.mode)
         for companion in companions:
             companion.start()
         try:
             detector.start(snapshot, ranges, decided)
-            self._tend(context, detector, snapshot, ranges)
+            self._tend(context, detector, snapshot, ranges, ids[1])
         finally:
             detector.stop()
             for companion in companions:
@@ -200,6 +202,7 @@ class PipelineRunner(threading.Thread):
         detector: Detector,
         snapshot: PipelineSnapshot,
         ranges: dict[int, OffsetRange],
+        topic_id: str,
     ) -> None:
         renew_at = ranges_at = 0.0
         while not self._stopping.is_set():
@@ -211,6 +214,9 @@ class PipelineRunner(threading.Thread):
                     self._renew(context, "running", {**detector.details(), "lag_records": lag_of(ranges, detector)})
                 if now >= ranges_at:
                     ranges_at = now + RANGES_SECONDS
+                    # A topic made anew may hold enough records to look like the old one.
+                    ids = (topic_id, context.topics.topic_id(snapshot.kafka_topic))
+                    refuse_gap(self._pipeline_id, snapshot.kafka_topic, {}, {}, ids)
                     ranges = context.topics.ranges(snapshot.kafka_topic)
                     context.topics.publish_progress(snapshot.kafka_topic, detector.decided)
                 if self._changed.is_set():
@@ -249,11 +255,13 @@ def place_in_topic(
     snapshot: PipelineSnapshot,
     progress: dict[int, Progress],
     ranges: dict[int, OffsetRange],
+    ids: tuple[str, str],
 ) -> dict[int, int]:
     """Return where to go on, per partition: the ledger's progress, or the pipeline's start for new partitions.
 
     Args:
         ranges: What the topic holds, looked up after the progress was read.
+        ids: See `gap_between`.
 
     Raises:
         SourceGapError: The topic does not hold the next undecided record of a partition.
@@ -267,7 +275,7 @@ def place_in_topic(
     if starts:
         context.ledger.init_progress(context.lease, starts)
     decided = {p: known.next_offset for p, known in progress.items()} | starts
-    refuse_gap(context.pipeline_id, snapshot.kafka_topic, decided, ranges)
+    refuse_gap(context.pipeline_id, snapshot.kafka_topic, decided, ranges, ids)
     return decided
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
 from sentinel.clock import monotonic_seconds
@@ -74,6 +74,23 @@ class Topics:
                 )
                 ranges[partition] = OffsetRange(low, high)
         return ranges
+
+    def topic_id(self, topic: str) -> str:
+        """Return Kafka's id of a topic, which a topic made anew under the same name does not have.
+
+        Raises:
+            NotFoundError: The topic does not exist.
+            StoreUnavailableError: The broker does not answer.
+        """
+        try:
+            (future,) = self._admin.describe_topics(TopicCollection([topic]), request_timeout=TIMEOUT_SECONDS).values()
+            return str(future.result(TIMEOUT_SECONDS).topic_id)
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+                raise NotFoundError(
+                    f"the topic {topic!r} does not exist on {self._settings.bootstrap_servers}"
+                ) from error
+            raise StoreUnavailableError("Kafka", str(error.args[0])) from error
 
     def ensure_findings_topic(self, topic: str, partitions: int) -> None:
         """Create the findings topic, or widen it to at least so many partitions.

@@ -113,7 +113,17 @@ class LedgerStore:
         """Return what is decided, by partition."""
         with self._database.transaction(self._tenant_id) as tx:
             rows = tx.execute(_SQL["read_progress"], {"pipeline_id": pipeline_id}).fetchall()
-        return {row["partition"]: Progress(row["partition"], row["first_offset"], row["next_offset"]) for row in rows}
+        return {row["partition"]: Progress(**row) for row in rows}
+
+    def note_topic_id(self, lease: Lease, topic_id: str) -> None:
+        """Record of which topic the offsets are, where that is not known.
+
+        Raises:
+            LeaseLostError: Another driver holds the pipeline.
+        """
+        with self._database.transaction(self._tenant_id) as tx:
+            hold_lease(tx, lease)
+            tx.execute(_SQL["note_topic_id"], {"pipeline_id": lease.pipeline_id, "topic_id": topic_id})
 
     def init_progress(self, lease: Lease, starts: dict[int, int]) -> None:
         """Record where partitions that were never read begin.

@@ -80,7 +80,12 @@ ORDER BY id DESC LIMIT 1;
 
 -- name: read_progress
 -- What is decided, per partition.
-SELECT partition, first_offset, next_offset FROM sentinel.progress WHERE pipeline_id = %(pipeline_id)s ORDER BY partition;
+SELECT partition, first_offset, next_offset, topic_id FROM sentinel.progress
+WHERE pipeline_id = %(pipeline_id)s ORDER BY partition;
+
+-- name: note_topic_id
+-- Of which topic the offsets are: a name can be given again.
+UPDATE sentinel.progress SET topic_id = %(topic_id)s WHERE pipeline_id = %(pipeline_id)s AND topic_id = '';
 
 -- name: init_progress
 -- A partition that was never read begins here.
