@@ -158,7 +158,11 @@ class Bench:
     def drained(self, pipeline_id: int, job: Job, count: int) -> float:
         """Wait until so many offsets are decided; return events/s, from the newest generation's first commit on."""
         bench = self.bench
-        bench.wait_until("a generation serves", lambda: bench.generations(pipeline_id)[-1]["state"] == "active", job)
+        bench.wait_until(
+            "a generation serves",
+            lambda: [each["state"] for each in bench.generations(pipeline_id)][-1:] == ["active"],
+            job,
+        )
         done, began = sum(bench.decided(pipeline_id).values()), time.monotonic()
         while (decided := sum(bench.decided(pipeline_id).values())) < count:
             time.sleep(0.02)

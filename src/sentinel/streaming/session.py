@@ -14,12 +14,15 @@ from sentinel.errors import ConfigurationError
 from sentinel.settings import JobSettings, LakeSettings, Settings
 
 # Whole-stage code generation never splits rule expressions: past about 100 rules the method exceeds 8 kB, is never
-# compiled by the JIT and runs 10 to 28 times slower. The two optimizer rules would copy the parsing of an event into
+# compiled by the JIT and runs 10 to 28 times slower. The optimizer rules would copy the parsing of an event into
 # each expression that uses it (139,000 events/s instead of 832,000).
 EVALUATION_SETTINGS: Mapping[str, str] = {
     "spark.sql.codegen.wholeStage": "false",
-    "spark.sql.optimizer.excludedRules": "org.apache.spark.sql.catalyst.optimizer.CollapseProject,"
-    "org.apache.spark.sql.catalyst.optimizer.PushDownPredicates",
+    "spark.sql.optimizer.excludedRules": ",".join(
+        f"org.apache.spark.sql.catalyst.optimizer.{rule}"
+        # The third is a part of the second that is applied once more, late, for the sake of Python functions.
+        for rule in ("CollapseProject", "PushDownPredicates", "PushPredicateThroughNonJoin")
+    ),
 }
 
 
