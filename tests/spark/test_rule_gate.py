@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
@@ -66,12 +66,10 @@ class TestHonestRules:
     def test_one_by_one_too(self, spark: SparkSession) -> None:
         assert [refusals(spark, condition) for condition in COMPILED[::7]] == [[]] * len(COMPILED[::7])
 
-    def test_a_thousand_rules_take_about_a_second(self, spark: SparkSession) -> None:
-        many = (COMPILED * 10)[:1000]
-        refused_conditions(spark, many)
-        started = time.perf_counter()
-        assert refused_conditions(spark, many) == {}
-        assert time.perf_counter() - started < 20  # 0.5 s on an idle machine
+    def test_what_has_passed_is_not_parsed_again(self, spark: SparkSession) -> None:
+        assert refused_conditions(spark, COMPILED[:3]) == {}
+        nowhere: Any = None
+        assert refused_conditions(nowhere, COMPILED[:3]) == {}
 
 
 class TestUnsafeRules:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from sentinel.domain.event_schema import EventSchema, Field, ScalarType
 from sentinel.domain.pipeline import PipelineSnapshot
 
 
@@ -31,6 +32,11 @@ class Generation:
     snapshot: PipelineSnapshot
     marker_every: int
     start_offsets: dict[int, int]
+
+    def changed(self, field: str) -> Generation:
+        """Return what it would be with another field, of type string."""
+        schema = EventSchema((*self.snapshot.schema, Field(field, ScalarType("string"))))
+        return replace(self, snapshot=replace(self.snapshot, schema=schema))
 
 
 @dataclass(frozen=True, slots=True)

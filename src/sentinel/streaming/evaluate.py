@@ -11,7 +11,7 @@ the last mask only: the code of all others is the same as before, and is compile
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import reduce
+from functools import lru_cache, reduce
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -88,9 +88,14 @@ def compile_rule(rule: RuleVersion, schema: EventSchema) -> str:
         InvalidRuleError: Its condition does not pass the gate for this schema; the message names the rule.
     """
     try:
-        return compile_condition(rule.condition, schema)
+        return _compiled(rule.condition, schema)
     except InvalidRuleError as error:
         raise InvalidRuleError(f"rule {rule.rule_id}: {error.message}", issues=error.issues) from error
+
+
+@lru_cache(maxsize=10_000)
+def _compiled(condition: str, schema: EventSchema) -> str:
+    return compile_condition(condition, schema)
 
 
 def balanced_or(terms: list[str]) -> str:

@@ -50,23 +50,31 @@ _QUOTED_NAME = re.compile(r"`[^`]*`")
 _HIDING = re.compile(r"--|/\*|[\"`]")
 _CASE = re.compile(r"\bCASE\b", re.IGNORECASE)
 BATCH = 250
+MOST_REMEMBERED = 50_000
+_passed: set[str] = set()
 
 
 def refused_conditions(spark: SparkSession, conditions: Sequence[str]) -> dict[int, list[str]]:
     """Return, by index, why conditions are refused; what is not in the answer passed.
+
+    What has passed once is not looked at again: the answer depends on the text alone.
 
     Args:
         spark: Its parser is used; nothing is analyzed or executed.
         conditions: Compiled conditions. 1000 of them take about half a second.
     """
     refused: dict[int, list[str]] = {}
-    for start in range(0, len(conditions), BATCH):
-        chunk = conditions[start : start + BATCH]
-        trees = _parse_together(spark, chunk)
-        for offset, condition in enumerate(chunk):
-            reasons = refusals(spark, condition) if trees is None else _reasons(trees[offset])
+    unknown = [(index, condition) for index, condition in enumerate(conditions) if condition not in _passed]
+    for start in range(0, len(unknown), BATCH):
+        chunk = unknown[start : start + BATCH]
+        trees = _parse_together(spark, [condition for _, condition in chunk])
+        for at, (index, condition) in enumerate(chunk):
+            reasons = refusals(spark, condition) if trees is None else _reasons(trees[at])
             if reasons:
-                refused[start + offset] = reasons
+                refused[index] = reasons
+    if len(_passed) > MOST_REMEMBERED:
+        _passed.clear()
+    _passed.update(condition for index, condition in unknown if index not in refused)
     return refused
 
 

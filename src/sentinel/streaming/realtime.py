@@ -36,7 +36,7 @@ SILENCE_SECONDS = 3.0
 STUCK_SECONDS = 10.0
 RETRY_FIRST_SECONDS = 5.0
 RETRY_MOST_SECONDS = 60.0
-REHEARSALS = 6
+REHEARSALS = 8
 REHEARSAL_PAUSE_SECONDS = 1.0
 CALM_RECORDS = 1_000
 SHORT_LIFE_SECONDS = 60.0
@@ -342,9 +342,10 @@ class RealtimeDetector:
 
         def rounds() -> None:
             try:
-                compiled = self._compile(running.generation.snapshot)
-                for _ in range(REHEARSALS):
-                    rehearse(self._spark, running.generation, compiled)
+                for number in range(REHEARSALS):
+                    # With one more field nothing of it is compiled already.
+                    other = running.generation.changed(f"rehearsal_{number}")
+                    rehearse(self._spark, other, self._compile(other.snapshot))
                     time.sleep(REHEARSAL_PAUSE_SECONDS)
             except Exception as error:
                 log.info("pipeline %s: the rehearsal ended: %s", self._context.pipeline_id, short(error))
