@@ -18,6 +18,10 @@ def write_report(results: dict[str, Any], directory: Path) -> None:
 
 def markdown(results: dict[str, Any]) -> str:
     """Return the report as Markdown."""
+
+    def speeds(name: str) -> str:
+        return ", ".join(f"{run[name]:,.0f}" for run in results["bare_spark"])
+
     bare = median(run["events_per_second"] for run in results["bare_spark"])
     lines = [
         "# Performance",
@@ -30,8 +34,7 @@ def markdown(results: dict[str, Any]) -> str:
         "## A backlog drained",
         "",
         "Bare Spark (same events, same `from_json`, no rules, `noop` sink) before and after the runs below:",
-        f"{', '.join(format(run['events_per_second'], ',.0f') for run in results['bare_spark'])} events/s in a warm JVM,",
-        f"{', '.join(format(run['cold_events_per_second'], ',.0f') for run in results['bare_spark'])} in a new one.",
+        f"{speeds('events_per_second')} events/s in a warm JVM, {speeds('cold_events_per_second')} in a new one.",
         "Sentinel drains two backlogs in one job and writes alerts, scores and the lake: the first in a new JVM",
         "(cold), the second, larger one after a pause in which it came in.",
         "",
