@@ -10,7 +10,7 @@ from sentinel.errors import SentinelError
 from sentinel.settings import Settings
 from sentinel.stores.postgres.database import Database
 from sentinel.stores.postgres.snapshots import SnapshotStore
-from sentinel.streaming.driver import Driver
+from sentinel.streaming.job.driver import Driver
 
 log = logging.getLogger("sentinel.job")
 

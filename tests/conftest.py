@@ -15,7 +15,7 @@ from sentinel.localstack.java import find_java
 from sentinel.settings import PROJECT_ROOT, Settings
 from sentinel.stores.postgres.database import Database
 from sentinel.stores.postgres.migrate import ensure_tenant
-from sentinel.streaming.session import build_session
+from sentinel.streaming.query.session import build_session
 from sentinel.testing.servers import ServerSet, start_servers
 
 # The same examples in every run: a change is judged by its own merits. `HYPOTHESIS_PROFILE=default` looks for new ones.

@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 
 from sentinel.domain.event_schema import EventSchema
 from sentinel.settings import JobSettings, LakeSettings, Settings
-from sentinel.streaming.session import build_session
+from sentinel.streaming.query.session import build_session
 from tests.bench.workload import FIELDS
 
 

@@ -21,8 +21,8 @@ from sentinel.domain.pipeline import PipelineConfig
 from sentinel.localstack.java import find_java
 from sentinel.localstack.paths import jars_root
 from sentinel.settings import JobSettings, Settings
-from sentinel.streaming.parse import parse
-from sentinel.streaming.session import build_session, evaluation_session
+from sentinel.streaming.query.parse import parse
+from sentinel.streaming.query.session import build_session, evaluation_session
 
 ROUNDS = 6
 SCHEMA = EventSchema.from_json(

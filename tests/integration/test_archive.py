@@ -13,8 +13,8 @@ from pyspark.sql import SparkSession
 
 from sentinel.errors import LeaseLostError, SourceGapError, StoreUnavailableError, TerminalError
 from sentinel.stores.postgres.database import Database
-from sentinel.streaming import archive as archive_module
-from sentinel.streaming.archive import Archive
+from sentinel.streaming.sink import archive as archive_module
+from sentinel.streaming.sink.archive import Archive
 from tests.support.decider import Decider, event
 from tests.support.detection import Workbench
 

@@ -16,7 +16,7 @@ from sentinel.stores.postgres.findings import FindingStore, GenerationFindings
 from sentinel.stores.postgres.ledger import LedgerStore
 from sentinel.stores.postgres.snapshots import SnapshotStore
 from sentinel.stores.redis.scores import ScoreStore, connect
-from sentinel.streaming.score_writer import ScoreWriter
+from sentinel.streaming.sink.score_writer import ScoreWriter
 from tests.support.detection import Workbench
 
 pytestmark = pytest.mark.integration

@@ -16,9 +16,9 @@ from sentinel.stores.postgres.database import Database
 from sentinel.stores.postgres.findings import FindingStore, GenerationFindings
 from sentinel.stores.postgres.snapshots import SnapshotStore
 from sentinel.stores.redis.scores import ScoreStore, connect
-from sentinel.streaming.lake_table import TableTransaction, append
 from sentinel.streaming.reconcile import Difference, ReconcileReport, reconcile
-from sentinel.streaming.score_writer import ScoreWriter
+from sentinel.streaming.sink.lake_table import TableTransaction, append
+from sentinel.streaming.sink.score_writer import ScoreWriter
 from tests.support.decider import Decider, event
 from tests.support.detection import Workbench
 

@@ -14,8 +14,8 @@ from sentinel.domain.diagnosis import UNSOUND, diagnose
 from sentinel.domain.event_schema import EventSchema
 from sentinel.domain.pipeline import PipelineConfig
 from sentinel.errors import ConfigurationError
-from sentinel.streaming.parse import parse
-from sentinel.streaming.session import evaluation_session
+from sentinel.streaming.query.parse import parse
+from sentinel.streaming.query.session import evaluation_session
 from tests.support.malformed import ALL, SCHEMA, Record
 
 pytestmark = pytest.mark.spark

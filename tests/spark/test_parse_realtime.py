@@ -18,8 +18,8 @@ from pyspark.sql.streaming import StreamingQuery
 from sentinel.domain.diagnosis import UNSOUND
 from sentinel.domain.pipeline import PipelineConfig
 from sentinel.settings import Settings
-from sentinel.streaming.parse import parse
-from sentinel.streaming.session import evaluation_session
+from sentinel.streaming.query.parse import parse
+from sentinel.streaming.query.session import evaluation_session
 from tests.support.malformed import ALL, SCHEMA, SIXTEEN
 
 pytestmark = [pytest.mark.spark, pytest.mark.integration]

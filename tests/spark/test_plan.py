@@ -8,9 +8,9 @@ from pyspark.sql import SparkSession
 from sentinel.domain.generation import Generation
 from sentinel.domain.pipeline import PipelineConfig, PipelineSnapshot, PipelineStatus
 from sentinel.domain.rule import RuleSet, RuleVersion, Severity
-from sentinel.streaming.detect import findings_of
-from sentinel.streaming.evaluate import RULES_PER_MASK, compile_rule_set
-from sentinel.streaming.session import evaluation_session
+from sentinel.streaming.query.detect import findings_of
+from sentinel.streaming.query.evaluate import RULES_PER_MASK, compile_rule_set
+from sentinel.streaming.query.session import evaluation_session
 from tests.support.malformed import SCHEMA
 
 pytestmark = pytest.mark.spark

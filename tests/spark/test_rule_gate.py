@@ -9,7 +9,7 @@ from pyspark.sql import SparkSession
 
 from sentinel.rules.compiler import compile_condition
 from sentinel.rules.functions import FUNCTIONS
-from sentinel.streaming.gate import refusals, refused_conditions
+from sentinel.streaming.query.gate import refusals, refused_conditions
 from tests.unit.rules.corpus import HONEST, HOSTILE, SCHEMA
 
 pytestmark = pytest.mark.spark

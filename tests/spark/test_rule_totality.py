@@ -14,7 +14,7 @@ from sentinel.rules.checker import check
 from sentinel.rules.compiler import compile_condition
 from sentinel.rules.functions import FUNCTIONS, RuleFunction
 from sentinel.rules.functions.base import Accepts
-from sentinel.streaming.session import evaluation_session
+from sentinel.streaming.query.session import evaluation_session
 from tests.unit.rules.corpus import GOOD_EVENTS, HONEST, SCHEMA
 from tests.unit.rules.hostile_values import hostile_events
 

@@ -16,7 +16,7 @@ from sentinel.stores.lake.location import events_uri, storage_options
 from sentinel.stores.postgres.database import Database
 from sentinel.stores.postgres.ledger import LedgerStore, advance_progress, switch_generation
 from sentinel.stores.postgres.snapshots import SnapshotStore
-from sentinel.streaming.archive import Archive
+from sentinel.streaming.sink.archive import Archive
 from tests.support.detection import Workbench, definition
 
 

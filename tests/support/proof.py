@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 from sentinel.stores.postgres.database import Database
+from sentinel.streaming.query.session import build_session
 from sentinel.streaming.reconcile import ReconcileReport, reconcile
-from sentinel.streaming.session import build_session
 from tests.support.detection import Workbench
 
 

@@ -11,8 +11,8 @@ from rich.table import Table
 
 from sentinel.settings import Settings
 from sentinel.stores.postgres.database import Database
+from sentinel.streaming.query.session import build_session
 from sentinel.streaming.reconcile import ReconcileReport, reconcile
-from sentinel.streaming.session import build_session
 
 
 def reconcile_command(

@@ -1,6 +1,6 @@
 """Name the cause of a record that is not an event, for people.
 
-Whether a record is an event is decided by `sentinel.streaming.parse`, in Spark. What it refuses is looked at again
+Whether a record is an event is decided by `streaming.query.parse`, in Spark. What it refuses is looked at again
 here, one record at a time, where a precise answer costs nothing that the events have to pay for.
 """
 

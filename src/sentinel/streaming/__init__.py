@@ -1,0 +1,1 @@
+"""Everything that needs Spark: `job` runs `sink`s over `query`s; `reconcile` proves what came out."""

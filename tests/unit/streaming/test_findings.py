@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import orjson
 import pytest
 
-from sentinel.streaming.evaluate import balanced_or, rules_of_masks
-from sentinel.streaming.findings import FindingDecoder
+from sentinel.streaming.query.evaluate import balanced_or, rules_of_masks
+from sentinel.streaming.query.findings import FindingDecoder
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from sentinel.domain.finding import FindingBatch, Match
 from sentinel.domain.generation import Generation
-from sentinel.streaming.handover import Handover
+from sentinel.streaming.sink.handover import Handover
 from tests.unit.streaming.builders import make_snapshot
 
 OLD, NEW = 1, 2

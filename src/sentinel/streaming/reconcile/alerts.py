@@ -9,10 +9,10 @@ from pyspark.sql import functions as F
 
 from sentinel.domain.event_schema import EventSchema
 from sentinel.domain.pipeline import PipelineSnapshot
-from sentinel.streaming.evaluate import compile_rule_set, rules_of_masks
-from sentinel.streaming.lake_table import column_names
-from sentinel.streaming.parse import event_id
+from sentinel.streaming.query.evaluate import compile_rule_set, rules_of_masks
+from sentinel.streaming.query.parse import event_id
 from sentinel.streaming.reconcile.report import Difference
+from sentinel.streaming.sink.lake_table import column_names
 
 Pair = tuple[int, str]
 PAIR = pa.schema([("rule_id", pa.int64()), ("event_id", pa.string())])

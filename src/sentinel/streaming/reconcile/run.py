@@ -17,11 +17,11 @@ from sentinel.stores.postgres.ledger import LedgerStore
 from sentinel.stores.postgres.reconcile_reader import ReconcileReader
 from sentinel.stores.postgres.snapshots import SnapshotStore
 from sentinel.stores.redis.scores import ScoreStore, connect
+from sentinel.streaming.query.session import evaluation_session
 from sentinel.streaming.reconcile.alerts import Pair, compare_alerts, expected_alerts
 from sentinel.streaming.reconcile.records import PLACE, compare_records, places, topic_places
 from sentinel.streaming.reconcile.report import ReconcileReport
 from sentinel.streaming.reconcile.scores import compare_scores
-from sentinel.streaming.session import evaluation_session
 from sentinel.streaming.topics import Topics
 
 

@@ -25,18 +25,18 @@ from sentinel.stores.postgres.findings import FindingStore
 from sentinel.stores.postgres.ledger import LedgerStore
 from sentinel.stores.postgres.snapshots import SnapshotStore
 from sentinel.stores.redis.scores import ScoreStore, connect
-from sentinel.streaming.alert_writer import Committer
-from sentinel.streaming.archive import Archive
-from sentinel.streaming.config_watch import ConfigWatcher
-from sentinel.streaming.context import PipelineContext
-from sentinel.streaming.evaluate import CompiledRuleSet, compile_rule_set
-from sentinel.streaming.gate import refused_conditions
-from sentinel.streaming.microbatch import MicroBatchDetector
-from sentinel.streaming.realtime import RealtimeDetector
-from sentinel.streaming.runner import Companion, Detector, PipelineRunner
-from sentinel.streaming.score_writer import ScoreWriter
-from sentinel.streaming.session import build_session, evaluation_session
-from sentinel.streaming.slots import SLOTS_PER_PARTITION, check_slots, slots_for
+from sentinel.streaming.job.config_watch import ConfigWatcher
+from sentinel.streaming.job.context import PipelineContext
+from sentinel.streaming.job.microbatch import MicroBatchDetector
+from sentinel.streaming.job.realtime import RealtimeDetector
+from sentinel.streaming.job.runner import Companion, Detector, PipelineRunner
+from sentinel.streaming.job.slots import SLOTS_PER_PARTITION, check_slots, slots_for
+from sentinel.streaming.query.evaluate import CompiledRuleSet, compile_rule_set
+from sentinel.streaming.query.gate import refused_conditions
+from sentinel.streaming.query.session import build_session, evaluation_session
+from sentinel.streaming.sink.alert_writer import Committer
+from sentinel.streaming.sink.archive import Archive
+from sentinel.streaming.sink.score_writer import ScoreWriter
 from sentinel.streaming.topics import Topics, group_id_of
 
 log = logging.getLogger(__name__)

@@ -19,12 +19,12 @@ from sentinel.domain.generation import Generation
 from sentinel.domain.pipeline import PipelineSnapshot
 from sentinel.domain.source_gap import OffsetRange
 from sentinel.errors import ConfigurationError, SentinelError, TransientError
-from sentinel.streaming.alert_writer import Activated, AlertWriter, Committer, WriterFailed
-from sentinel.streaming.context import PipelineContext, refuse_gap
-from sentinel.streaming.detect import rehearse, start_realtime_query
-from sentinel.streaming.evaluate import CompiledRuleSet
 from sentinel.streaming.faults import InjectedFaultError
-from sentinel.streaming.slots import check_slots, slots_for
+from sentinel.streaming.job.context import PipelineContext, refuse_gap
+from sentinel.streaming.job.slots import check_slots, slots_for
+from sentinel.streaming.query.detect import rehearse, start_realtime_query
+from sentinel.streaming.query.evaluate import CompiledRuleSet
+from sentinel.streaming.sink.alert_writer import Activated, AlertWriter, Committer, WriterFailed
 
 log = logging.getLogger(__name__)
 

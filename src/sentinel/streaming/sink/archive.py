@@ -28,9 +28,9 @@ from sentinel.stores.lake.location import events_uri, spark_uri, storage_options
 from sentinel.stores.postgres.archive_ledger import ArchiveLedger, ArchiveSource, GenerationForm
 from sentinel.stores.postgres.database import Database, first_line
 from sentinel.streaming.faults import fault_point
-from sentinel.streaming.lake_table import TableTransaction, append, column_names, lake_rows, last_transaction
-from sentinel.streaming.parse import parse
-from sentinel.streaming.session import evaluation_session
+from sentinel.streaming.query.parse import parse
+from sentinel.streaming.query.session import evaluation_session
+from sentinel.streaming.sink.lake_table import TableTransaction, append, column_names, lake_rows, last_transaction
 from sentinel.streaming.topics import Topics
 
 log = logging.getLogger(__name__)

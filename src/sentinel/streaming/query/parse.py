@@ -14,7 +14,7 @@ from sentinel.domain.diagnosis import UNSOUND
 from sentinel.domain.event_schema import EventSchema, ScalarType
 from sentinel.domain.pipeline import PipelineConfig
 from sentinel.errors import ConfigurationError
-from sentinel.streaming.wire import any_of, convert, infinite, present, unfit, wire_type
+from sentinel.streaming.query.wire import any_of, convert, infinite, present, unfit, wire_type
 
 JSON_OPTIONS = {
     "mode": "PERMISSIVE",

@@ -12,7 +12,7 @@ from sentinel.domain.generation import Lease, Progress, topic_id_of
 from sentinel.domain.pipeline import DetectMode, PipelineSnapshot, PipelineStatus
 from sentinel.domain.source_gap import OffsetRange
 from sentinel.errors import LeaseLostError, NotFoundError, SentinelError, SourceGapError, TransientError
-from sentinel.streaming.context import PipelineContext, refuse_gap
+from sentinel.streaming.job.context import PipelineContext, refuse_gap
 
 log = logging.getLogger(__name__)
 

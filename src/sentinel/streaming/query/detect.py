@@ -11,10 +11,10 @@ from pyspark.sql.streaming import StreamingQuery
 
 from sentinel.domain.generation import Generation
 from sentinel.settings import JobSettings, KafkaSettings
-from sentinel.streaming.evaluate import CompiledRuleSet
 from sentinel.streaming.faults import fault_point
-from sentinel.streaming.findings import finding_columns
-from sentinel.streaming.parse import parse
+from sentinel.streaming.query.evaluate import CompiledRuleSet
+from sentinel.streaming.query.findings import finding_columns
+from sentinel.streaming.query.parse import parse
 from sentinel.streaming.topics import MAX_FINDING_BYTES
 
 # A record is at most waited for this long by the source's poll; it bounds the reaction to a stop, not the latency.

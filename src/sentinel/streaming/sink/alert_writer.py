@@ -16,9 +16,9 @@ from sentinel.errors import SentinelError, StoreUnavailableError, TerminalError
 from sentinel.settings import KafkaSettings
 from sentinel.stores.postgres.findings import FindingStore, GenerationFindings
 from sentinel.streaming.faults import fault_point
-from sentinel.streaming.findings import FindingDecoder
-from sentinel.streaming.handover import Handover
-from sentinel.streaming.score_writer import ScoreWriter
+from sentinel.streaming.query.findings import FindingDecoder
+from sentinel.streaming.sink.handover import Handover
+from sentinel.streaming.sink.score_writer import ScoreWriter
 
 log = logging.getLogger(__name__)
 

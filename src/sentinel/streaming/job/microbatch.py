@@ -26,13 +26,13 @@ from sentinel.domain.pipeline import PipelineSnapshot
 from sentinel.domain.source_gap import OffsetRange
 from sentinel.errors import LeaseLostError, SentinelError, TransientError
 from sentinel.stores.postgres.findings import GenerationFindings
-from sentinel.streaming.alert_writer import Committer
-from sentinel.streaming.context import PipelineContext, refuse_gap
-from sentinel.streaming.evaluate import CompiledRuleSet
 from sentinel.streaming.faults import InjectedFaultError, fault_point
-from sentinel.streaming.findings import add_finding, finding_columns
-from sentinel.streaming.parse import parse
-from sentinel.streaming.realtime import change_between, failure_of, short
+from sentinel.streaming.job.context import PipelineContext, refuse_gap
+from sentinel.streaming.job.realtime import change_between, failure_of, short
+from sentinel.streaming.query.evaluate import CompiledRuleSet
+from sentinel.streaming.query.findings import add_finding, finding_columns
+from sentinel.streaming.query.parse import parse
+from sentinel.streaming.sink.alert_writer import Committer
 
 log = logging.getLogger(__name__)
 

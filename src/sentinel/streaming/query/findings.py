@@ -27,7 +27,7 @@ from pyspark.sql import functions as F
 from sentinel.domain.event_schema import EventSchema
 from sentinel.domain.finding import MAX_DEAD_LETTER_BYTES, DeadLetter, FindingBatch, Match
 from sentinel.domain.pipeline import PipelineConfig
-from sentinel.streaming.evaluate import CompiledRuleSet, any_mask, mask_names, rules_of_masks
+from sentinel.streaming.query.evaluate import CompiledRuleSet, any_mask, mask_names, rules_of_masks
 
 MAX_ENTITY_CHARACTERS = 256  # part of a primary key; an index entry ends at 2.7 kB
 _OPEN_BRACE = ord("{")

@@ -1,0 +1,1 @@
+"""Where results go: alerts and dead letters, scores, the lake; and whose findings count while generations overlap."""
