@@ -9,6 +9,7 @@ from pyspark.sql import SparkSession
 
 from sentinel.rules.compiler import compile_condition
 from sentinel.rules.functions import FUNCTIONS
+from sentinel.streaming.query import gate
 from sentinel.streaming.query.gate import refusals, refused_conditions
 from tests.unit.rules.corpus import HONEST, HOSTILE, SCHEMA
 
@@ -56,6 +57,12 @@ UNSAFE = {
     "event.`amount` > :x": "",
     "event.`amount` > ?": "",
 }
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test parses what it asks about."""
+    monkeypatch.setattr(gate, "_passed", set())
 
 
 class TestHonestRules:

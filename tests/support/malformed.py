@@ -60,7 +60,7 @@ SIXTEEN = [
         _with('"user":' + '{"a":' * 5000 + "1" + "}" * 5000),
         "not_json",
         None,
-        "nested deeper than 1000",
+        "nested too deep",
     ),
 ]
 

@@ -6,6 +6,7 @@ here, one record at a time, where a precise answer costs nothing that the events
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import re
@@ -21,14 +22,21 @@ from sentinel.domain.event_schema import ArrayType, DecimalType, EventSchema, Fi
 # Stands where a cause will be: Spark has refused the record and does not say why.
 UNSOUND = "unsound"
 SHOWN_CHARACTERS = 120
-MAX_DEPTH = 1_000
+# Spark's reader ends at 1000 levels, of which enclosing a record takes two; at numbers and names of these lengths.
+MAX_DEPTH = 998
 MAX_NUMBER_CHARACTERS = 1_000
+MAX_NAME_CHARACTERS = 50_000
+# Of longer texts it is not asked whether they are a number or a time.
+MAX_VALUE_CHARACTERS = 1_000
 _BLANK = " \t\r\n"
 _NAN_TOKEN = re.compile(r"[:\[,]\s*[-+]?(NaN|Infinity|INF)\s*[,\]}]")
 _NAN_TEXT = re.compile(r"[-+]?(nan|inf|infinity)", re.IGNORECASE)
-_NUMBER_TEXT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
-_DAY = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
+_NUMBER_TEXT = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
+_DAY = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
 _LONG = range(-(2**63), 2**63)
+# As in `sentinel.streaming.query.wire`.
+_LONG_EXPONENT = re.compile(r"[eE][-+]?[0-9]{3}")
+MAX_TIME_CHARACTERS = 40
 # 1e17 is the first number that is no timestamp in seconds, milliseconds or microseconds.
 _TIMESTAMP_BEFORE = Decimal(10**17)
 _DECIMALS = Context(prec=60)
@@ -59,6 +67,13 @@ class _RefusedError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class _Mark:
+    """Punctuation of a text that is being made."""
+
+    text: str
+
+
+@dataclass(slots=True)  # a frozen one takes several times as long to make
 class _Object:
     """A JSON object: of equal keys the last value counts, the earlier ones are kept aside."""
 
@@ -106,16 +121,17 @@ def _plain(cause: DeadLetterCause) -> Verdict:
 
 
 def _read(text: str) -> Any:
-    document = json.loads(
-        text, object_pairs_hook=_object, parse_int=_number, parse_float=_number, parse_constant=_no_constant
-    )
     if text.count("{") + text.count("[") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
         raise RecursionError
-    return document
+    return json.loads(
+        text, object_pairs_hook=_object, parse_int=_number, parse_float=_number, parse_constant=_no_constant
+    )
 
 
 def _object(pairs: list[tuple[str, Any]]) -> _Object:
     values = dict(pairs)
+    if max(map(len, values), default=0) > MAX_NAME_CHARACTERS:
+        raise _RefusedError(f"it contains a name of more than {MAX_NAME_CHARACTERS} characters")
     if len(values) == len(pairs):
         return _Object(values, ())
     last = {name: at for at, (name, _) in enumerate(pairs)}
@@ -152,7 +168,7 @@ def _what_is_wrong(text: str, head: str, error: Exception) -> str:
     if _NAN_TOKEN.search(text):
         return "it contains NaN or Infinity, which JSON does not know"
     if isinstance(error, RecursionError):
-        return f"it is nested deeper than {MAX_DEPTH} levels"
+        return "it is nested too deep: about 1000 levels are read"
     if head.startswith("{") and not text.rstrip(_BLANK).endswith("}"):
         return "it is cut off, or has text after the object"
     where = f"{error.msg} at character {error.pos + 1}; " if isinstance(error, json.JSONDecodeError) else ""
@@ -189,9 +205,9 @@ def _first_fault(document: _Object, schema: EventSchema) -> Verdict:
             return Verdict(cause, field.name, _cannot_hold(field, value))
         if _is_doubtful(value, field.type):
             doubtful.append(field)
+    known = {field.name: field for field in schema}
     for name, value in document.overridden:
-        twice = schema.field(name)
-        if twice is not None and value is not None and fault_of(value, twice.type) is not None:
+        if name in known and value is not None and fault_of(value, known[name].type) is not None:
             return Verdict(wrong, name, f"`{name}` appears twice, once with a value of the wrong type: {_show(value)}")
     for field in doubtful:
         return Verdict(wrong, field.name, _cannot_hold(field, document.values[field.name]))
@@ -212,19 +228,32 @@ def _cannot_hold(field: Field, value: Any) -> str:
 
 
 def _show(value: Any) -> str:
-    text = value if isinstance(value, str) else _as_json(value)
-    return text[:SHOWN_CHARACTERS]
-
-
-def _as_json(value: Any) -> str:
-    match value:
-        case _Object():
-            return "{" + ",".join(f"{json.dumps(key)}:{_as_json(of)}" for key, of in value.values.items()) + "}"
-        case list():
-            return "[" + ",".join(_as_json(item) for item in value) + "]"
-        case Number():
-            return str(value)
-    return json.dumps(value, ensure_ascii=False)
+    """Return the begin of a value as text; of what is nested deep nothing beyond that is looked at."""
+    if isinstance(value, str):
+        return value[:SHOWN_CHARACTERS]
+    shown, rest = "", [value]
+    while rest and len(shown) < SHOWN_CHARACTERS:
+        match rest.pop():
+            case _Mark(text):
+                shown += text
+            case _Object(values):
+                members = list(itertools.islice(values.items(), SHOWN_CHARACTERS))
+                rest.append(_Mark("}"))
+                for at, (name, of) in reversed(list(enumerate(members))):
+                    rest += [of, _Mark(("," if at else "") + json.dumps(name[:SHOWN_CHARACTERS]) + ":")]
+                rest.append(_Mark("{"))
+            case list() as items:
+                rest.append(_Mark("]"))
+                for at, item in reversed(list(enumerate(items[:SHOWN_CHARACTERS]))):
+                    rest += [item, _Mark("," if at else "")]
+                rest.append(_Mark("["))
+            case Number() as number:
+                shown += number
+            case str() as text:
+                shown += json.dumps(text[:SHOWN_CHARACTERS], ensure_ascii=False)
+            case constant:
+                shown += json.dumps(constant)
+    return shown[:SHOWN_CHARACTERS]
 
 
 def fault_of(value: Any, kind: FieldType) -> DeadLetterCause | None:
@@ -240,7 +269,9 @@ def fault_of(value: Any, kind: FieldType) -> DeadLetterCause | None:
         case StructType(fields):
             if not isinstance(value, _Object):
                 return DeadLetterCause.WRONG_TYPE
-            return _fault_inside((value.values.get(name), inner) for name, inner in fields)
+            kinds = dict(fields)
+            twice = ((of, kinds[name]) for name, of in value.overridden if name in kinds)
+            return _fault_inside(itertools.chain(((value.values.get(n), inner) for n, inner in fields), twice))
         case DecimalType():
             return _fault_of_decimal(value, kind)
     return _FAULT_OF_SCALAR[kind.name](value)
@@ -278,27 +309,38 @@ def _fault_inside(values: Iterable[tuple[Any, FieldType]]) -> DeadLetterCause | 
 def _fault_of_decimal(value: Any, kind: DecimalType) -> DeadLetterCause | None:
     if _is_nan_text(value):
         return DeadLetterCause.NOT_FINITE
-    if not isinstance(value, str) or not _NUMBER_TEXT.fullmatch(value.strip()):
+    text = _number_text(value)
+    if text is None:
         return DeadLetterCause.WRONG_TYPE
     try:
-        number = Decimal(value.strip())
+        number = Decimal(text)
         rounded = number.quantize(Decimal(1).scaleb(-kind.scale), context=_DECIMALS)
     except ArithmeticError:
         return DeadLetterCause.OUT_OF_RANGE
     fits = rounded == number and (not number or number.adjusted() < kind.precision - kind.scale)
-    return None if fits else DeadLetterCause.OUT_OF_RANGE
+    return None if fits and not _LONG_EXPONENT.search(text) else DeadLetterCause.OUT_OF_RANGE
 
 
 def _fault_of_timestamp(value: Any) -> DeadLetterCause | None:
     if not isinstance(value, str):
         return DeadLetterCause.WRONG_TYPE
-    if _NUMBER_TEXT.fullmatch(value.strip()):
-        try:
-            size = abs(Decimal(value.strip()))
-        except ArithmeticError:
-            return DeadLetterCause.OUT_OF_RANGE
-        return None if size < _TIMESTAMP_BEFORE else DeadLetterCause.OUT_OF_RANGE
-    return None if _day(value) else DeadLetterCause.WRONG_TYPE
+    text = _number_text(value)
+    if text is None:
+        return None if _day(value) else DeadLetterCause.WRONG_TYPE
+    if len(value) > MAX_TIME_CHARACTERS or _LONG_EXPONENT.search(text):
+        return DeadLetterCause.OUT_OF_RANGE
+    try:
+        return None if abs(Decimal(text)) < _TIMESTAMP_BEFORE else DeadLetterCause.OUT_OF_RANGE
+    except ArithmeticError:
+        return DeadLetterCause.OUT_OF_RANGE
+
+
+def _number_text(value: Any) -> str | None:
+    """Return a number, or a text that is one, without the blanks around it."""
+    if not isinstance(value, str) or len(value) > MAX_VALUE_CHARACTERS:
+        return None
+    text = value.strip(_BLANK)
+    return text if _NUMBER_TEXT.fullmatch(text) else None
 
 
 def _is_doubtful(value: Any, kind: FieldType) -> bool:
@@ -312,7 +354,7 @@ def _is_doubtful(value: Any, kind: FieldType) -> bool:
             )
         case DecimalType():
             return False
-    if kind.name != "timestamp" or _NUMBER_TEXT.fullmatch(value.strip()):
+    if kind.name != "timestamp" or _number_text(value) is not None:
         return False
     try:
         datetime.fromisoformat(value)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from sentinel.domain.diagnosis import UNSOUND, diagnose
+from sentinel.domain.dead_letter import DeadLetterCause
+from sentinel.domain.diagnosis import UNSOUND, Verdict, diagnose
 from sentinel.domain.event_schema import EventSchema
+from sentinel.domain.pipeline import PipelineSnapshot
 
 MAX_DEAD_LETTER_BYTES = 262_144
 
@@ -53,7 +55,12 @@ class DeadLetter:
         """Return it as it is kept: with its cause, and no longer than allowed."""
         letter = self
         if letter.cause == UNSOUND:
-            found = diagnose(self.raw, schema, size=self.raw_size_bytes, max_record_bytes=max_record_bytes)
+            try:
+                found = diagnose(self.raw, schema, size=self.raw_size_bytes, max_record_bytes=max_record_bytes)
+            except Exception as error:
+                # Whatever a record contains, it must not keep the others from being committed.
+                why = f"its cause could not be named: {type(error).__name__}"
+                found = Verdict(DeadLetterCause.WRONG_TYPE, None, why)
             # JSON can name half of a surrogate pair, which is no text.
             detail = found.detail.encode(errors="replace").decode()
             letter = replace(letter, cause=str(found.cause), field=found.field, detail=detail)
@@ -88,6 +95,11 @@ class FindingBatch:
         self.clean += other.clean
         for partition, offset in other.next_offsets.items():
             self.next_offsets[partition] = max(offset, self.next_offsets.get(partition, 0))
+
+    def name_dead_letters(self, snapshot: PipelineSnapshot) -> None:
+        """Give each dead letter its cause, and keep no more of it than allowed."""
+        limit = snapshot.config.max_record_bytes
+        self.dead_letters = [letter.named(snapshot.schema, max_record_bytes=limit) for letter in self.dead_letters]
 
     def from_offsets(self, starts: dict[int, int]) -> FindingBatch:
         """Return the part that lies at or after these offsets."""

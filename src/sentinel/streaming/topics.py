@@ -16,6 +16,8 @@ from sentinel.settings import KafkaSettings
 
 MAX_FINDING_BYTES = 8 * 1024 * 1024
 TIMEOUT_SECONDS = 10.0
+# Zero, in the URL-safe base 64 in which Kafka shows ids.
+NO_TOPIC_ID = "A" * 22
 
 
 @contextmanager
@@ -78,19 +80,25 @@ class Topics:
     def topic_id(self, topic: str) -> str:
         """Return Kafka's id of a topic, which a topic made anew under the same name does not have.
 
+        Empty where the broker knows no ids (before Kafka 2.8).
+
         Raises:
             NotFoundError: The topic does not exist.
             StoreUnavailableError: The broker does not answer.
         """
         try:
             (future,) = self._admin.describe_topics(TopicCollection([topic]), request_timeout=TIMEOUT_SECONDS).values()
-            return str(future.result(TIMEOUT_SECONDS).topic_id)
+            # The request's own limit ends first.
+            found = str(future.result(2 * TIMEOUT_SECONDS).topic_id)
+        except TimeoutError as error:
+            raise StoreUnavailableError("Kafka", "the controller does not answer") from error
         except KafkaException as error:
             if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
                 raise NotFoundError(
                     f"the topic {topic!r} does not exist on {self._settings.bootstrap_servers}"
                 ) from error
             raise StoreUnavailableError("Kafka", str(error.args[0])) from error
+        return "" if found == NO_TOPIC_ID else found
 
     def ensure_findings_topic(self, topic: str, partitions: int) -> None:
         """Create the findings topic, or widen it to at least so many partitions.

@@ -8,7 +8,7 @@ its job runs. 4. Traffic flows by a fixed timetable; a third on the way a rule i
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -244,9 +244,9 @@ class Scenario:
         """Yield the traffic of the plan, and more of it while a change is not in force: only traffic shows it."""
         plan = self._plan
         planned = CardTransactions(plan.seed, start=start, rate=plan.rate)
-        yield from generated(planned, rate=plan.rate, count=round(plan.rate * plan.seconds))
+        yield from sliced(generated(planned, rate=plan.rate, count=round(plan.rate * plan.seconds)), plan.rate)
         more = CardTransactions(plan.seed + 2, start=start + timedelta(seconds=plan.seconds), rate=plan.rate)
-        for chunk in generated(more, rate=plan.rate, count=round(plan.rate * EXTRA_SECONDS)):
+        for chunk in sliced(generated(more, rate=plan.rate, count=round(plan.rate * EXTRA_SECONDS)), plan.rate):
             if self._in_force.is_set():
                 return
             yield Chunk(chunk.messages, [plan.seconds + due for due in chunk.due or ()])
@@ -297,3 +297,11 @@ class Scenario:
                 raise TransientError(f"after {seconds:.0f} s still waiting until {what}; see `sentinel logs`")
             self._status.update(f"waiting until {what}: {passed:.0f} s")
             self._stop.wait(LOOK_SECONDS)
+
+
+def sliced(chunks: Iterable[Chunk], rate: float) -> Iterator[Chunk]:
+    """Cut chunks to what is due within `LOOK_SECONDS`: a sender asks for a chunk when it begins with the one before."""
+    size = max(1, round(rate * LOOK_SECONDS))
+    for chunk in chunks:
+        for start in range(0, len(chunk.messages), size):
+            yield Chunk(chunk.messages[start : start + size], (chunk.due or [])[start : start + size])

@@ -21,11 +21,16 @@ _SQL = load_statements("archive_ledger")
 
 @dataclass(frozen=True, slots=True)
 class ArchiveSource:
-    """What a pipeline reads. A pipeline that was created anew differs in `created_at`."""
+    """What a pipeline reads. A pipeline that was created anew differs in `created_at`.
+
+    Attributes:
+        topic_id: Kafka's id of the topic whose records are decided; empty where it is not known.
+    """
 
     kafka_topic: str
     source_epoch: int
     created_at: datetime
+    topic_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +72,7 @@ class ArchiveLedger:
             row = tx.execute(_SQL["source"], {"pipeline_id": self._pipeline_id}).fetchone()
         if row is None:
             raise NotFoundError(f"tenant {self._tenant_id!r} has no pipeline {self._pipeline_id}")
-        return ArchiveSource(row["kafka_topic"], row["source_epoch"], row["created_at"])
+        return ArchiveSource(**row)
 
     def open_commit(self) -> ArchiveCommit | None:
         """Return the commit that was planned and is not known to be in the lake."""

@@ -17,7 +17,11 @@ from sentinel.streaming.topics import Topics
 
 @dataclass(frozen=True, slots=True)
 class PipelineContext:
-    """One pipeline under one lease."""
+    """One pipeline under one lease.
+
+    Attributes:
+        topic_id: Kafka's id of the topic that is read; empty where it is not known.
+    """
 
     tenant_id: str
     pipeline_id: int
@@ -29,26 +33,20 @@ class PipelineContext:
     topics: Topics
     findings_topic: str
     checkpoint_dir: Path
+    topic_id: str = ""
 
 
 def refuse_gap(
-    pipeline_id: int,
-    topic: str,
-    decided: Mapping[int, int],
-    ranges: Mapping[int, OffsetRange],
-    ids: tuple[str, str] = ("", ""),
+    context: PipelineContext, topic: str, decided: Mapping[int, int], ranges: Mapping[int, OffsetRange]
 ) -> None:
-    """Check before a start that the topic holds what is to be read next.
-
-    Args:
-        ids: See `gap_between`.
+    """Check before a start that the topic is the one that was read and holds what is to be read next.
 
     Raises:
         SourceGapError: It does not; names partitions and offsets, and the way out.
     """
-    gap = gap_between(decided, ranges, ids)
+    gap = gap_between(decided, ranges, (context.topic_id, context.topics.topic_id(topic)))
     if gap:
         raise SourceGapError(
             f"the topic {topic!r} does not hold what is to be read next: {gap}. To go on without it, decide so with "
-            f"`sentinel resume-source {pipeline_id} --reason ...`; the decision is recorded"
+            f"`sentinel resume-source {context.pipeline_id} --reason ...`; the decision is recorded"
         )

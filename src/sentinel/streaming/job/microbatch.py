@@ -37,7 +37,9 @@ from sentinel.streaming.sink.alert_writer import Committer
 log = logging.getLogger(__name__)
 
 MAX_RECORDS_PER_BATCH = 200_000
-LEAST_RECORDS_PER_BATCH = 1_000
+LEAST_RECORDS_PER_BATCH = 50
+# So many good micro-batches after one that failed, twice as many records are tried.
+GROW_AFTER = 20
 RETRY_SECONDS = 5.0
 
 
@@ -72,6 +74,7 @@ class MicroBatchDetector:
         self._decided: dict[int, int] = {}
         self._topic = ""
         self._batch_records = MAX_RECORDS_PER_BATCH
+        self._good_batches = 0
         self._retry_at = 0.0
         self._error: BaseException | None = None
         self.last_error: str | None = None
@@ -99,13 +102,17 @@ class MicroBatchDetector:
             return
         added = {p: 0 for p in ranges if p not in self._decided}
         failure = failure_of(self._query) if self._query else "not started"
-        if failure is None and not added:
+        may_grow = self._batch_records < MAX_RECORDS_PER_BATCH and self._good_batches >= GROW_AFTER
+        if failure is None and not added and not may_grow:
             return
+        self._good_batches = 0
         if failure is not None:
             log.error("pipeline %s: the query failed: %s", self._context.pipeline_id, failure)
             self.last_error = failure
             # What does not fit in memory may fit in halves.
             self._batch_records = max(LEAST_RECORDS_PER_BATCH, self._batch_records // 2)
+        elif may_grow:
+            self._batch_records = min(MAX_RECORDS_PER_BATCH, self._batch_records * 2)
         self._end_query()
         self._context.ledger.init_progress(self._context.lease, added)
         self._decided = {
@@ -113,7 +120,7 @@ class MicroBatchDetector:
         }
         # Looked up after the progress: a topic never ends before what was decided in it earlier.
         held = self._context.topics.ranges(self._topic)
-        refuse_gap(self._context.pipeline_id, self._topic, self._decided, held)
+        refuse_gap(self._context, self._topic, self._decided, held)
         self._retry_at = monotonic_seconds() + RETRY_SECONDS
         self._active = None
         self._start_query()
@@ -182,11 +189,13 @@ class MicroBatchDetector:
             active, findings = self._look_up(batch)
             changed = active is not self._active
             found = collect_findings(findings)
+            found.name_dead_letters(active.generation.snapshot)
             found.next_offsets = {p: o for p, o in end_offsets.items() if o > self._decided.get(p, -1)}
             borders = dict(self._decided) if changed else None
             if self._committer.commit([GenerationFindings(active.generation, found, borders)]):
                 self._active = active
                 self._decided |= found.next_offsets
+                self._good_batches += 1
         except SentinelError as error:
             self._error = error
             raise

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import shutil
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,6 +85,7 @@ class RealtimeDetector:
         self._wanted: PipelineSnapshot | None = None
         self._wanted_at = 0.0
         self._rehearsed = False
+        self._stopping = threading.Event()
         self._retry_at = 0.0
         self._retry_seconds = RETRY_FIRST_SECONDS
         self.last_error: str | None = None
@@ -132,6 +132,7 @@ class RealtimeDetector:
 
     def stop(self) -> None:
         """Stop the queries, commit what was found, end the writer. Offsets stay where they are."""
+        self._stopping.set()
         for running in (self._candidate, self._current):
             if running:
                 self._end(running)
@@ -258,7 +259,7 @@ class RealtimeDetector:
         if added:
             context.ledger.init_progress(context.lease, added)
             decided |= added
-        refuse_gap(context.pipeline_id, snapshot.kafka_topic, decided, ranges)
+        refuse_gap(context, snapshot.kafka_topic, decided, ranges)
         context.topics.ensure_findings_topic(context.findings_topic, max(ranges) + 1)
         # A topic may have grown, or the pipeline may have been one of micro-batches when the driver started.
         check_slots(self._spark, slots_for(len(ranges)))
@@ -343,10 +344,11 @@ class RealtimeDetector:
         def rounds() -> None:
             try:
                 for number in range(REHEARSALS):
+                    if self._stopping.wait(REHEARSAL_PAUSE_SECONDS):
+                        return
                     # With one more field nothing of it is compiled already.
                     other = running.generation.changed(f"rehearsal_{number}")
                     rehearse(self._spark, other, self._compile(other.snapshot))
-                    time.sleep(REHEARSAL_PAUSE_SECONDS)
             except Exception as error:
                 log.info("pipeline %s: the rehearsal ended: %s", self._context.pipeline_id, short(error))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Protocol
 
 from sentinel.clock import monotonic_seconds
@@ -181,16 +182,22 @@ class PipelineRunner(threading.Thread):
     def _run_detector(self, context: PipelineContext, snapshot: PipelineSnapshot) -> None:
         self.phase = "starting"
         progress = context.ledger.read_progress(context.pipeline_id)
-        ids = (topic_id_of(progress.values()), context.topics.topic_id(snapshot.kafka_topic))
+        current = context.topics.topic_id(snapshot.kafka_topic)
+        context = replace(context, topic_id=topic_id_of(progress.values()) or current)
         ranges = context.topics.ranges(snapshot.kafka_topic)
-        decided = place_in_topic(context, snapshot, progress, ranges, ids)
-        context.ledger.note_topic_id(context.lease, ids[1])
+        decided = place_in_topic(context, snapshot, progress, ranges)
+        context.ledger.note_topic_id(context.lease, context.topic_id)
         detector, companions = self._make_parts(context, snapshot.config.mode)
         for companion in companions:
             companion.start()
         try:
             detector.start(snapshot, ranges, decided)
-            self._tend(context, detector, snapshot, ranges, ids[1])
+            self._tend(context, detector, snapshot, ranges)
+        except SourceGapError:
+            # Before all others: the archive must not read what is not the topic that was decided.
+            for companion in companions:
+                companion.stop(timeout_seconds=20)
+            raise
         finally:
             detector.stop()
             for companion in companions:
@@ -202,7 +209,6 @@ class PipelineRunner(threading.Thread):
         detector: Detector,
         snapshot: PipelineSnapshot,
         ranges: dict[int, OffsetRange],
-        topic_id: str,
     ) -> None:
         renew_at = ranges_at = 0.0
         while not self._stopping.is_set():
@@ -215,8 +221,7 @@ class PipelineRunner(threading.Thread):
                 if now >= ranges_at:
                     ranges_at = now + RANGES_SECONDS
                     # A topic made anew may hold enough records to look like the old one.
-                    ids = (topic_id, context.topics.topic_id(snapshot.kafka_topic))
-                    refuse_gap(self._pipeline_id, snapshot.kafka_topic, {}, {}, ids)
+                    refuse_gap(context, snapshot.kafka_topic, {}, {})
                     ranges = context.topics.ranges(snapshot.kafka_topic)
                     context.topics.publish_progress(snapshot.kafka_topic, detector.decided)
                 if self._changed.is_set():
@@ -255,13 +260,11 @@ def place_in_topic(
     snapshot: PipelineSnapshot,
     progress: dict[int, Progress],
     ranges: dict[int, OffsetRange],
-    ids: tuple[str, str],
 ) -> dict[int, int]:
     """Return where to go on, per partition: the ledger's progress, or the pipeline's start for new partitions.
 
     Args:
         ranges: What the topic holds, looked up after the progress was read.
-        ids: See `gap_between`.
 
     Raises:
         SourceGapError: The topic does not hold the next undecided record of a partition.
@@ -275,7 +278,7 @@ def place_in_topic(
     if starts:
         context.ledger.init_progress(context.lease, starts)
     decided = {p: known.next_offset for p, known in progress.items()} | starts
-    refuse_gap(context.pipeline_id, snapshot.kafka_topic, decided, ranges, ids)
+    refuse_gap(context, snapshot.kafka_topic, decided, ranges)
     return decided
 
 

@@ -93,7 +93,7 @@ def compile_rule(rule: RuleVersion, schema: EventSchema) -> str:
         raise InvalidRuleError(f"rule {rule.rule_id}: {error.message}", issues=error.issues) from error
 
 
-@lru_cache(maxsize=10_000)
+@lru_cache(maxsize=50_000)
 def _compiled(condition: str, schema: EventSchema) -> str:
     return compile_condition(condition, schema)
 

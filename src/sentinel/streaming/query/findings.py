@@ -70,7 +70,7 @@ def finding_columns(
     return marked.select(*_projection(schema, len(compiled.masks), config))
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def _projection(schema: EventSchema, mask_count: int, config: PipelineConfig) -> list[Column]:
     """Build key, value and partition. Hundreds of calls to the JVM: a change of rules must not repeat it."""
     masks = mask_names(mask_count)

@@ -70,7 +70,7 @@ class _Columns:
     parsed: list[Column]
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def _columns(schema: EventSchema, config: PipelineConfig, topic: str, source_epoch: int) -> _Columns:
     """Build the columns. Thousands of calls to the JVM, most of a second: a change of rules must not repeat it."""
     place = [F.col(name) for name in ("value", "partition", "offset", "timestamp")]

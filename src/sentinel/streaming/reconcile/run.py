@@ -83,7 +83,8 @@ def reconcile(
             expected += expected_alerts(
                 session, spark_uri(uri), generation.generation_id, at.in_epoch(generation.source_epoch), form.history
             )
-    found, elsewhere = alerts_by_place(reader, snapshot.source_epoch, ends)
+    epochs = {generation.source_epoch for generation in generations}
+    found, elsewhere = alerts_by_place(reader, {epoch: archive.archived_ends(epoch) for epoch in epochs})
     scores = ScoreStore(connect(settings.redis), settings.redis, tenant_id, pipeline_id)
     return ReconcileReport(
         pipeline_id=pipeline_id,
@@ -102,16 +103,19 @@ def reconcile(
     )
 
 
-def alerts_by_place(reader: ReconcileReader, source_epoch: int, ends: dict[int, int]) -> tuple[list[Pair], list[Pair]]:
-    """Return the alerts of records that the lake must hold, and the others: not archived yet, or skipped for good."""
+def alerts_by_place(reader: ReconcileReader, ends: dict[int, dict[int, int]]) -> tuple[list[Pair], list[Pair]]:
+    """Return the alerts of records that the lake must hold, and the others: not archived yet, or skipped for good.
+
+    Args:
+        ends: Source epoch -> partition -> end of what the lake holds of it.
+    """
     found: list[Pair] = []
     elsewhere: list[Pair] = []
-    skips = reader.skips(source_epoch)
+    skips = {epoch: reader.skips(epoch) for epoch in ends}
     for alert in reader.alerts():
-        partition, offset = alert["partition"], alert["offset"]
-        earlier = alert["source_epoch"] < source_epoch
-        skipped = not earlier and any(p == partition and start <= offset < end for p, start, end in skips)
-        archived = (earlier or offset < ends.get(partition, 0)) and not skipped
+        partition, offset, epoch = alert["partition"], alert["offset"], alert["source_epoch"]
+        skipped = any(p == partition and start <= offset < end for p, start, end in skips[epoch])
+        archived = offset < ends[epoch].get(partition, 0) and not skipped
         (found if archived else elsewhere).append((alert["rule_id"], alert["event_id"]))
     return found, elsewhere
 

@@ -30,7 +30,7 @@ RETRY_MOST_SECONDS = 2.0
 
 
 class Committer:
-    """Names the causes of dead letters, commits findings and repeats it until PostgreSQL takes them."""
+    """Commits findings and repeats it until PostgreSQL takes them."""
 
     def __init__(self, store: FindingStore, lease: Lease, scores: ScoreWriter, stopped: threading.Event) -> None:
         self._store = store
@@ -51,12 +51,6 @@ class Committer:
         """
         pause = RETRY_FIRST_SECONDS
         fault_point("before_commit")
-        for part in parts:
-            snapshot = part.generation.snapshot
-            part.batch.dead_letters = [
-                letter.named(snapshot.schema, max_record_bytes=snapshot.config.max_record_bytes)
-                for letter in part.batch.dead_letters
-            ]
         while True:
             try:
                 self.alert_count += self._store.commit(self._lease, parts)
@@ -214,7 +208,10 @@ class AlertWriter(threading.Thread):
         while not self._stopped.is_set():
             records = self._poll()
             with self._lock:
-                decoded = FindingDecoder(self._handover.generation_ids).decode(records)
+                generations = self._handover.generations
+                decoded = FindingDecoder(tuple(generations)).decode(records)
+                for generation_id, batch in decoded.batches.items():
+                    batch.name_dead_letters(generations[generation_id].snapshot)
                 parts = self._handover.absorb(decoded.batches, monotonic_seconds())
             pending += parts
             now = monotonic_seconds()

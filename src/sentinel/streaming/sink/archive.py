@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 
 from sentinel.domain.archive_commit import ArchiveCommit
 from sentinel.domain.generation import Lease
+from sentinel.domain.source_gap import gap_between
 from sentinel.errors import (
     LeaseLostError,
     SentinelError,
@@ -230,9 +231,10 @@ class Archive:
         topics = Topics(self._settings.kafka, group_id=f"sentinel-archive-{self._pipeline_id}")
         try:
             held = topics.ranges(source.kafka_topic)
+            gap = gap_between({}, {}, (source.topic_id, topics.topic_id(source.kafka_topic)))
         finally:
             topics.close()
-        gaps = []
+        gaps = [str(gap)] if gap else []
         for partition, (start, end) in commit.filled.items():
             span = held.get(partition)
             if span is None or end > span.high:

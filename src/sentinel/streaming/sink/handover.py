@@ -87,10 +87,10 @@ class Handover:
         self.candidate: Candidate | None = None
 
     @property
-    def generation_ids(self) -> tuple[int, ...]:
-        """The generations whose findings are looked at."""
+    def generations(self) -> dict[int, Generation]:
+        """The generations whose findings are looked at, by id."""
         known = [self.current, self.candidate.generation if self.candidate else None]
-        return tuple(generation.generation_id for generation in known if generation)
+        return {generation.generation_id: generation for generation in known if generation}
 
     def propose(self, generation: Generation, highs: Mapping[int, int], now: float) -> None:
         """Make a generation the candidate.

@@ -1,6 +1,8 @@
 -- name: source
 -- What a pipeline reads, and when it came into being.
-SELECT kafka_topic, source_epoch, created_at FROM sentinel.pipelines WHERE id = %(pipeline_id)s;
+SELECT kafka_topic, source_epoch, created_at,
+    coalesce((SELECT max(topic_id) FROM sentinel.progress WHERE pipeline_id = %(pipeline_id)s), '') AS topic_id
+FROM sentinel.pipelines WHERE id = %(pipeline_id)s;
 
 -- name: last_commit
 -- The newest commit of a source epoch: its ranges tell how far the lake is.

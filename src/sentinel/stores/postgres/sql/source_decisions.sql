@@ -29,8 +29,9 @@ WHERE pipeline_id = %(pipeline_id)s AND state = 'planned' FOR UPDATE;
 UPDATE sentinel.archive_commits SET ranges = %(ranges)s WHERE pipeline_id = %(pipeline_id)s AND seq = %(seq)s;
 
 -- name: close_plans
--- A planned commit of a topic that is gone can never be carried out.
-UPDATE sentinel.archive_commits SET state = 'committed', committed_at = now()
+-- A planned commit of a topic that is gone can never be carried out: it ends where it begins.
+UPDATE sentinel.archive_commits SET state = 'committed', committed_at = now(),
+    ranges = (SELECT jsonb_object_agg(key, jsonb_build_array(value->0, value->0)) FROM jsonb_each(ranges))
 WHERE pipeline_id = %(pipeline_id)s AND state = 'planned';
 
 -- name: forget_progress
