@@ -317,10 +317,13 @@ class Workbench:
         return {row["partition"]: row["next_offset"] for row in rows}
 
     def archived(self, pipeline_id: int) -> dict[int, int]:
-        """Partition -> end of what is committed to the lake."""
+        """Partition -> end of what is committed to the lake, of the current source epoch."""
         ends: dict[int, int] = dict.fromkeys(self.decided(pipeline_id), 0)
         for row in self.query(
-            "SELECT ranges FROM sentinel.archive_commits WHERE pipeline_id = %s AND state = 'committed'", pipeline_id
+            "SELECT ranges FROM sentinel.archive_commits c JOIN sentinel.generations g ON g.id = c.generation_id"
+            " JOIN sentinel.pipelines p ON p.id = c.pipeline_id AND p.source_epoch = g.source_epoch"
+            " WHERE c.pipeline_id = %s AND c.state = 'committed'",
+            pipeline_id,
         ):
             for partition, (_, end) in row["ranges"].items():
                 ends[int(partition)] = max(end, ends.get(int(partition), 0))
