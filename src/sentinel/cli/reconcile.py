@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from sentinel.localstack.java import find_java
 from sentinel.settings import Settings
 from sentinel.stores.postgres.database import Database
 from sentinel.streaming.query.session import build_session
@@ -23,6 +25,8 @@ def reconcile_command(
     settings = Settings.load()
     database = Database(settings.postgres, pool_size=1)
     database.open()
+    # Spark looks for Java in the environment only, and there may be none but that of the wheel.
+    os.environ["JAVA_HOME"] = str(find_java(settings.home).home)
     spark = build_session(
         settings, app_name=f"reconcile {pipeline_id}", master="local[2]", extra={"spark.ui.enabled": "false"}
     )
