@@ -150,7 +150,8 @@ def _no_constant(text: str) -> Any:
 
 def _depth(text: str) -> int:
     depth = deepest = 0
-    for bracket in re.finditer(r'"(?:[^"\\]|\\.)*"|[\[{\]}]', text, re.DOTALL):
+    # A string that does not end goes to the end of the text: looked for again at each of its quotes it took hours.
+    for bracket in re.finditer(r'"(?:[^"\\]|\\.?)*(?:"|\Z)|[\[{\]}]', text, re.DOTALL):
         match bracket.group():
             case "{" | "[":
                 depth += 1

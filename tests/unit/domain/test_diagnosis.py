@@ -105,6 +105,12 @@ def test_a_hostile_value_is_named_in_any_field(value: str) -> None:
         named.detail.encode()
 
 
+@pytest.mark.parametrize("end", ["", "\\", '"', "]"])
+def test_a_string_that_never_ends_is_read_once(end: str) -> None:
+    value = ("[" * 1_000 + '"' + '\\"' * SIZE + end).encode()
+    assert verdict_on(value).cause == "not_json"
+
+
 def test_what_cannot_be_named_is_kept_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*given: object, **named: object) -> Verdict:
         raise RecursionError

@@ -7,7 +7,7 @@ One Kafka record per finding, in the partition of the record it is about:
   entities), value the event as it came;
 - clean event (only where every event is scored): the same without `m` and without a value;
 - dead letter: key `{"g","o","t","c","f","d","s"}` (cause, field, detail, size), value the raw bytes; cut where they
-  are more than a record may have. A cause that Spark has not named is named when it is committed.
+  are more than a record may have. A cause that Spark has not named is named by the reader.
 
 The raw event travels as the value untouched: nothing is encoded twice and any bytes survive. Within one generation
 and partition the findings are in the order of the offsets, so each of them says that everything before is decided.
