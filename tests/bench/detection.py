@@ -283,7 +283,7 @@ def check_alerts(found: dict[str, int], right: dict[str, int]) -> None:
 def main() -> None:
     """Run all measurements and write the report."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--events", type=int, default=1_000_000)
+    parser.add_argument("--events", type=int, default=2_000_000)
     parser.add_argument("--cold-events", type=int, default=200_000)
     parser.add_argument("--rules", type=int, nargs="+", default=[1, 10, 100, 1000])
     parser.add_argument("--rates", type=int, nargs="+", default=[1000, 5000])

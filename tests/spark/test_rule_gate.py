@@ -15,7 +15,7 @@ from tests.unit.rules.corpus import HONEST, HOSTILE, SCHEMA
 
 pytestmark = pytest.mark.spark
 
-COMPILED = [compile_condition(e, SCHEMA) for e in [*HONEST, *(f.example for f in FUNCTIONS.values())]]
+COMPILED = [compile_condition(e, SCHEMA).sql for e in [*HONEST, *(f.example for f in FUNCTIONS.values())]]
 
 # Made of allowed parts only; the checker refuses them since their types or fields do not fit.
 HARMLESS = {"'true'", "lower() = ''", "lower(1) = '1'", "event.event.amount > 1"}

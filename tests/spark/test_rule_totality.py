@@ -110,7 +110,7 @@ def compare(events: DataFrame, rules: list[str]) -> None:
         chunk = rules[start : start + 60]
         written = events.select(*[F.expr(rule).alias(str(i)) for i, rule in enumerate(chunk)]).collect()
         compiled = events.select(
-            *[F.expr(compile_condition(rule, SCHEMA)).alias(str(i)) for i, rule in enumerate(chunk)]
+            *[F.expr(compile_condition(rule, SCHEMA).sql).alias(str(i)) for i, rule in enumerate(chunk)]
         ).collect()
         for index, rule in enumerate(chunk):
             assert [row[str(index)] for row in compiled] == [row[str(index)] for row in written], rule
@@ -129,14 +129,14 @@ class TestGoodEvents:
 
     def test_rules_that_plain_spark_throws_on_give_a_verdict(self, interpreted: SparkSession, good_path: Path) -> None:
         first = interpreted.read.parquet(good_path.as_uri()).where("event.transaction_id = 't1'")
-        verdicts = [first.select(F.expr(compile_condition(rule, SCHEMA))).collect()[0][0] for rule in BEYOND_SPARK]
+        verdicts = [first.select(F.expr(compile_condition(rule, SCHEMA).sql)).collect()[0][0] for rule in BEYOND_SPARK]
         assert verdicts == [True, True]
 
     def test_the_example_of_every_function_is_true_for_the_first_event(
         self, interpreted: SparkSession, good_path: Path
     ) -> None:
         events = interpreted.read.parquet(good_path.as_uri()).where("event.transaction_id = 't1'")
-        columns = [F.expr(compile_condition(f.example, SCHEMA)).alias(name) for name, f in FUNCTIONS.items()]
+        columns = [F.expr(compile_condition(f.example, SCHEMA).sql).alias(name) for name, f in FUNCTIONS.items()]
         verdicts = events.select(*columns).collect()[0].asDict()
         assert verdicts == dict.fromkeys(FUNCTIONS, True)
 
@@ -195,7 +195,7 @@ def evaluate_all(spark: SparkSession, events: Path, rules: list[str]) -> None:
     frame = spark.read.parquet(events.as_uri())
     for start in range(0, len(rules), 40):
         chunk = rules[start : start + 40]
-        columns = [F.expr(compile_condition(rule, SCHEMA)).alias(str(i)) for i, rule in enumerate(chunk)]
+        columns = [F.expr(compile_condition(rule, SCHEMA).sql).alias(str(i)) for i, rule in enumerate(chunk)]
         try:
             frame.select(*columns).collect()
         except Exception:
@@ -234,6 +234,6 @@ class TestNotANumber:
     )
     def test_it_never_matches(self, interpreted: SparkSession, good_path: Path, expression: str) -> None:
         good_events = interpreted.read.parquet(good_path.as_uri())
-        compiled = compile_condition(expression, SCHEMA)
+        compiled = compile_condition(expression, SCHEMA).sql
         row = good_events.where("event.transaction_id = 't1'").select(F.expr(compiled).alias("verdict")).collect()[0]
         assert row.verdict is not True

@@ -88,6 +88,12 @@ class FindingBatch:
         """Whether it holds more than progress."""
         return bool(self.matches or self.dead_letters or self.clean)
 
+    @property
+    def newest_ms(self) -> int:
+        """The newest timestamp of a record that something is said of; 0 where nothing is."""
+        said: list[Match | DeadLetter] = [*self.matches[-1:], *self.dead_letters[-1:], *self.clean[-1:]]
+        return max((each.timestamp_ms for each in said), default=0)
+
     def extend(self, other: FindingBatch) -> None:
         """Add what `other` found; its progress counts where it is further."""
         self.matches += other.matches

@@ -68,9 +68,10 @@ def spark_submit(settings: Settings, *, master: str) -> tuple[str, ...]:
     jars = settings.jars_dir
     command = [str(package_dir("pyspark", "Spark") / "bin" / "spark-submit")]
     command += ["--driver-memory", settings.job.driver_memory]
+    options = f"-Dlog4j2.configurationFile={_LOGGING.as_uri()} -XX:+ExitOnOutOfMemoryError"
     conf = {
         "spark.driver.extraClassPath": str(jars / "*"),
-        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={_LOGGING.as_uri()} -XX:+ExitOnOutOfMemoryError",
+        "spark.driver.extraJavaOptions": f"{options} {settings.job.driver_java_options}".strip(),
     }
     if master and not master.startswith("local"):
         command += ["--master", master, "--jars", ",".join(jar.as_uri() for jar in sorted(jars.glob("*.jar")))]

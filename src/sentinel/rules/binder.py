@@ -21,6 +21,7 @@ from sentinel.rules.functions.dates import TRUNCATIONS, UNITS
 from sentinel.rules.limits import MAX_COMPILED_LENGTH, MAX_TEXT_GROWTH
 from sentinel.rules.matching import bind_like, bind_rlike
 from sentinel.rules.report import Report
+from sentinel.rules.syntax import EVENT
 from sentinel.rules.types import (
     BOOLEAN,
     FLOAT,
@@ -32,7 +33,6 @@ from sentinel.rules.types import (
     is_moment,
 )
 
-EVENT = "event"
 _UNIT_FIRST = {"timestampdiff": UNITS, "date_trunc": TRUNCATIONS}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sentinel.domain.event_schema import EventSchema
@@ -12,6 +12,7 @@ from sentinel.rules.issue import Issue
 from sentinel.rules.limits import MAX_COMPILED_LENGTH, MAX_TEXT_LENGTH
 from sentinel.rules.operators import require_boolean
 from sentinel.rules.parser import parse
+from sentinel.rules.requirements import Requirement, requirements
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +23,13 @@ class CheckResult:
         issues: In the order of their places.
         columns: Top-level fields of the event that the rule uses; of a rule with issues, those that were recognized.
         compiled: The total Spark SQL expression over a struct column named `event`; None for a refused rule.
+        requirements: What every match fulfils; empty for a refused rule.
     """
 
     issues: tuple[Issue, ...]
     columns: frozenset[str]
     compiled: str | None
+    requirements: tuple[Requirement, ...] = ()
 
     @property
     def valid(self) -> bool:
@@ -72,7 +75,8 @@ def check(expression: str, schema: EventSchema) -> CheckResult:
             message = "No field of the event is used, so the rule gives the same for every event."
             binder.report.warning("constant-rule", tree.start, tree.end, message)
     sql = f"({bound.sql})" if bound is not None else None
-    return _result([*issues, *binder.report.issues], frozenset(binder.columns), sql)
+    result = _result([*issues, *binder.report.issues], frozenset(binder.columns), sql)
+    return replace(result, requirements=requirements(tree, schema)) if result.valid else result
 
 
 def _result(issues: list[Issue], columns: frozenset[str], sql: str | None) -> CheckResult:

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sentinel.domain.event_schema import EventSchema
 from sentinel.errors import InvalidRuleError
 from sentinel.rules.checker import check
+from sentinel.rules.requirements import Requirement
 
 
-def compile_condition(expression: str, schema: EventSchema) -> str:
-    """Return the Spark SQL text of a condition over a struct column named `event`.
+@dataclass(frozen=True, slots=True)
+class CompiledCondition:
+    """A condition as Spark runs it.
+
+    Attributes:
+        sql: Its text over a struct column named `event`.
+        requirements: What holds wherever it is true.
+    """
+
+    sql: str
+    requirements: tuple[Requirement, ...]
+
+
+def compile_condition(expression: str, schema: EventSchema) -> CompiledCondition:
+    """Compile a condition to Spark SQL.
 
     Equal to the condition itself on every event for which that can be computed; null (unknown, not a match) where a
     field it needs is null or a value cannot be computed: an overflow, a division by zero, a text that is no number, an
@@ -25,4 +41,4 @@ def compile_condition(expression: str, schema: EventSchema) -> str:
             f"the rule {expression[:200]!r} is not valid: at character {first.start}: {first.message}{more}",
             issues=[issue.as_json() for issue in result.issues],
         )
-    return result.compiled
+    return CompiledCondition(result.compiled, result.requirements)

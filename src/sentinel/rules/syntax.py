@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+EVENT = "event"
+"""What a rule may call the whole event, as in `event.amount`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Node:

@@ -234,4 +234,7 @@ def compile_gated(spark: SparkSession, snapshot: PipelineSnapshot) -> CompiledRu
     for index, reasons in refused_conditions(spark, compiled.conditions).items():
         rule = snapshot.rule_set.rules[index]
         raise ConfigurationError(f"rule {rule.rule_id} is refused by the job: {'; '.join(reasons)}")
+    gates = [mask.gate for mask in compiled.masks if mask.gate is not None]
+    for index, reasons in refused_conditions(spark, gates).items():
+        raise ConfigurationError(f"what rules require is refused by the job: {gates[index]:.200}: {'; '.join(reasons)}")
     return compiled

@@ -10,7 +10,7 @@ import json
 import logging
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +31,7 @@ from sentinel.streaming.job.context import PipelineContext, refuse_gap
 from sentinel.streaming.job.realtime import change_between, failure_of, short
 from sentinel.streaming.query.evaluate import CompiledRuleSet
 from sentinel.streaming.query.findings import add_finding, finding_columns
+from sentinel.streaming.query.layout import Mask
 from sentinel.streaming.query.parse import parse
 from sentinel.streaming.sink.alert_writer import Committer
 
@@ -188,7 +189,7 @@ class MicroBatchDetector:
         try:
             active, findings = self._look_up(batch)
             changed = active is not self._active
-            found = collect_findings(findings)
+            found = collect_findings(findings, active.compiled.masks)
             found.name_dead_letters(active.generation.snapshot)
             found.next_offsets = {p: o for p, o in end_offsets.items() if o > self._decided.get(p, -1)}
             borders = dict(self._decided) if changed else None
@@ -258,12 +259,12 @@ def plan_findings(batch: DataFrame, active: Active) -> DataFrame:
     )
 
 
-def collect_findings(findings: DataFrame) -> FindingBatch:
+def collect_findings(findings: DataFrame, masks: Sequence[Mask]) -> FindingBatch:
     """Compute the findings; matches, dead letters and clean events come to the driver, nothing else."""
     found = FindingBatch()
     for row in findings.collect():
         value = None if row.value is None else bytes(row.value)
-        add_finding(found, row.partition, orjson.loads(row.key), value)
+        add_finding(found, row.partition, orjson.loads(row.key), value, masks)
     return found
 
 

@@ -48,7 +48,6 @@ def start_realtime_query(
         .option("failOnDataLoss", "true")
         .option("kafka.isolation.level", "read_committed")
         .option("kafka.fetch.max.wait.ms", str(FETCH_WAIT_MS))
-        .option("kafka.max.partition.fetch.bytes", str(4 * 1024 * 1024))
         .load()
     )
     findings = findings_of(records, generation, compiled)

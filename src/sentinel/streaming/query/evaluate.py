@@ -4,14 +4,14 @@ Some rules share one bigint (`CASE WHEN rule THEN bit ELSE 0 END`, or-ed togethe
 rows without a match are dropped before anything is built for them. As `array_compact(array(CASE ...))` 100 rules ran
 at 4,300 events/s, as masks at 56,500.
 
-Each mask is computed in a projection of its own. Rules are in the order of their ids, so a rule that is added changes
-the last mask only: the code of all others is the same as before, and is compiled and warm already.
+Some masks share a projection. With one projection for all, a rule that is added would have all code compiled again;
+with one projection each, copying the row from one to the next would cost more than the rules.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache, reduce
+from functools import lru_cache
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -19,18 +19,26 @@ from pyspark.sql import functions as F
 from sentinel.domain.event_schema import EventSchema
 from sentinel.domain.rule import RuleSet, RuleVersion
 from sentinel.errors import InvalidRuleError
-from sentinel.rules.compiler import compile_condition
+from sentinel.rules.compiler import CompiledCondition, compile_condition
+from sentinel.streaming.query.layout import Mask, arrange
 
-RULES_PER_MASK = 32
+MASKS_PER_PROJECTION = 8
 
 
 @dataclass(frozen=True)
 class CompiledRuleSet:
-    """The expressions of one rule set over one schema version, built once and used for every micro-batch."""
+    """The expressions of one rule set over one schema version, built once and used for every micro-batch.
+
+    Attributes:
+        conditions: Spark SQL, one per rule, in the order of the rule set.
+        masks: Which rules each mask column stands for.
+        columns: The mask columns' expressions.
+    """
 
     rule_set: RuleSet
     conditions: tuple[str, ...]
-    masks: tuple[Column, ...]
+    masks: tuple[Mask, ...]
+    columns: tuple[Column, ...]
 
     @property
     def mask_names(self) -> list[str]:
@@ -41,12 +49,12 @@ class CompiledRuleSet:
         """Add the masks.
 
         Columns in: those of `parse` (event struct, cause string). Columns added: `_mask_0.._mask_n` bigint, 0 where
-        no rule is true or the record is not an event; bit i of mask k stands for rule `RULES_PER_MASK` * k + i.
+        no rule is true or the record is not an event; bit i of mask k stands for rule `masks[k].rules[i]`.
         """
         evaluated = parsed
-        for name, mask in zip(self.mask_names, self.masks, strict=True):
-            bits = F.when(F.col("cause").isNull(), mask).otherwise(F.lit(0).cast("bigint"))
-            evaluated = evaluated.select("*", bits.alias(name))
+        named = [column.alias(name) for name, column in zip(self.mask_names, self.columns, strict=True)]
+        for start in range(0, len(named), MASKS_PER_PROJECTION):
+            evaluated = evaluated.select("*", *named[start : start + MASKS_PER_PROJECTION])
         return evaluated
 
     def matched(self) -> Column:
@@ -63,7 +71,7 @@ def any_mask(names: list[str]) -> Column:
     """Return the condition that a bit is set in any of these columns."""
     if not names:
         return F.lit(False)
-    return reduce(lambda a, b: a.bitwiseOR(b), [F.col(name) for name in names]) != F.lit(0)
+    return F.expr(balanced_or(names)) != F.lit(0)
 
 
 def compile_rule_set(rule_set: RuleSet, schema: EventSchema) -> CompiledRuleSet:
@@ -72,16 +80,24 @@ def compile_rule_set(rule_set: RuleSet, schema: EventSchema) -> CompiledRuleSet:
     Raises:
         InvalidRuleError: A condition does not pass the gate for this schema; names the rule.
     """
-    conditions = tuple(compile_rule(rule, schema) for rule in rule_set.rules)
-    masks = []
-    for start in range(0, len(conditions), RULES_PER_MASK):
-        chunk = conditions[start : start + RULES_PER_MASK]
-        bits = [f"CASE WHEN {condition} THEN {1 << bit}L ELSE 0L END" for bit, condition in enumerate(chunk)]
-        masks.append(F.expr(balanced_or(bits)))
-    return CompiledRuleSet(rule_set, conditions, tuple(masks))
+    compiled = [compile_rule(rule, schema) for rule in rule_set.rules]
+    conditions = tuple(condition.sql for condition in compiled)
+    masks = arrange(compiled)
+    return CompiledRuleSet(rule_set, conditions, masks, tuple(_mask_column(mask, conditions) for mask in masks))
 
 
-def compile_rule(rule: RuleVersion, schema: EventSchema) -> str:
+def masks_of(rule_set: RuleSet, schema: EventSchema) -> tuple[Mask, ...]:
+    """Return the masks that `compile_rule_set` makes, without Spark."""
+    return arrange([compile_rule(rule, schema) for rule in rule_set.rules])
+
+
+def _mask_column(mask: Mask, conditions: tuple[str, ...]) -> Column:
+    bits = [f"CASE WHEN {conditions[rule]} THEN {1 << bit}L ELSE 0L END" for bit, rule in enumerate(mask.rules)]
+    gate = "cause IS NULL" if mask.gate is None else f"cause IS NULL AND {mask.gate}"
+    return F.expr(f"CASE WHEN {gate} THEN {balanced_or(bits)} ELSE 0L END")
+
+
+def compile_rule(rule: RuleVersion, schema: EventSchema) -> CompiledCondition:
     """Compile one rule to a total expression.
 
     Raises:
@@ -94,7 +110,7 @@ def compile_rule(rule: RuleVersion, schema: EventSchema) -> str:
 
 
 @lru_cache(maxsize=50_000)
-def _compiled(condition: str, schema: EventSchema) -> str:
+def _compiled(condition: str, schema: EventSchema) -> CompiledCondition:
     return compile_condition(condition, schema)
 
 
@@ -104,15 +120,3 @@ def balanced_or(terms: list[str]) -> str:
         return terms[0]
     middle = len(terms) // 2
     return f"({balanced_or(terms[:middle])} | {balanced_or(terms[middle:])})"
-
-
-def rules_of_masks(masks: list[int]) -> tuple[int, ...]:
-    """Return the indexes of the rules whose bits are set."""
-    found = []
-    for index, mask in enumerate(masks):
-        left = mask
-        while left:
-            lowest = left & -left
-            found.append(index * RULES_PER_MASK + lowest.bit_length() - 1)
-            left ^= lowest
-    return tuple(found)

@@ -15,7 +15,7 @@ and partition the findings are in the order of the offsets, so each of them says
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Protocol
@@ -27,7 +27,8 @@ from pyspark.sql import functions as F
 from sentinel.domain.event_schema import EventSchema
 from sentinel.domain.finding import MAX_DEAD_LETTER_BYTES, DeadLetter, FindingBatch, Match
 from sentinel.domain.pipeline import PipelineConfig
-from sentinel.streaming.query.evaluate import CompiledRuleSet, any_mask, mask_names, rules_of_masks
+from sentinel.streaming.query.evaluate import CompiledRuleSet, any_mask, mask_names
+from sentinel.streaming.query.layout import Mask, rules_of_masks
 
 MAX_ENTITY_CHARACTERS = 256  # part of a primary key; an index entry ends at 2.7 kB
 _OPEN_BRACE = ord("{")
@@ -118,17 +119,20 @@ class FindingDecoder:
     """Decode findings of the generations that count; everything else is ignored.
 
     Markers are most of the volume: of those only the last per partition is parsed.
+
+    Attributes:
+        masks: Generation -> what its masks stand for.
     """
 
-    generation_ids: tuple[int, ...]
+    masks: Mapping[int, tuple[Mask, ...]]
     _prefixes: dict[int, bytes] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._prefixes = {generation: b"%d|" % generation for generation in self.generation_ids}
+        self._prefixes = {generation: b"%d|" % generation for generation in self.masks}
 
     def decode(self, records: Iterable[FindingRecord]) -> DecodedFindings:
         """Decode a poll's records, which are in order per partition."""
-        batches = {generation: FindingBatch() for generation in self.generation_ids}
+        batches = {generation: FindingBatch() for generation in self.masks}
         decoded = DecodedFindings(batches)
         last_markers: dict[tuple[int, int], bytes] = {}
         prefixes = list(self._prefixes.items())
@@ -140,7 +144,7 @@ class FindingDecoder:
                 if batch is None:
                     decoded.ignored += 1
                 else:
-                    add_finding(batch, record.partition(), head, record.value())
+                    add_finding(batch, record.partition(), head, record.value(), self.masks[head["g"]])
                 continue
             for generation, prefix in prefixes:
                 if key.startswith(prefix):
@@ -155,8 +159,10 @@ class FindingDecoder:
         return decoded
 
 
-def add_finding(batch: FindingBatch, partition: int, head: dict[str, Any], value: bytes | None) -> None:
-    """Add one match, clean event or dead letter, given the decoded key and the value."""
+def add_finding(
+    batch: FindingBatch, partition: int, head: dict[str, Any], value: bytes | None, masks: Sequence[Mask]
+) -> None:
+    """Add one match, clean event or dead letter, given the decoded key, the value and what the masks stand for."""
     offset: int = head["o"]
     if "c" in head:
         batch.dead_letters.append(
@@ -172,7 +178,7 @@ def add_finding(batch: FindingBatch, partition: int, head: dict[str, Any], value
             )
         )
     else:
-        rules = rules_of_masks(head["m"]) if head.get("m") else ()
+        rules = rules_of_masks(head["m"], masks) if head.get("m") else ()
         match = Match(partition, offset, head["t"], head["i"], rules, head.get("e") or {}, value or b"")
         (batch.matches if rules else batch.clean).append(match)
     batch.next_offsets[partition] = max(offset + 1, batch.next_offsets.get(partition, 0))

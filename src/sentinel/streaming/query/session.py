@@ -107,10 +107,11 @@ def launch_settings(jars_dir: Path, job: JobSettings, *, local: bool) -> dict[st
             f"there are no jars for Spark in {jars_dir}; run `sentinel up`, which fetches them, or name their "
             "directory in SENTINEL_JOB__JARS_DIR"
         )
+    options = f"-Dlog4j2.configurationFile={log_configuration().as_uri()} {job.driver_java_options}".strip()
     launch = {
         "spark.driver.memory": job.driver_memory,
         "spark.driver.extraClassPath": str(jars_dir / "*"),
-        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={log_configuration().as_uri()}",
+        "spark.driver.extraJavaOptions": options,
     }
     if not local:
         launch["spark.jars"] = ",".join(jar.as_uri() for jar in jars)

@@ -9,7 +9,8 @@ from pyspark.sql import functions as F
 
 from sentinel.domain.event_schema import EventSchema
 from sentinel.domain.pipeline import PipelineSnapshot
-from sentinel.streaming.query.evaluate import compile_rule_set, rules_of_masks
+from sentinel.streaming.query.evaluate import compile_rule_set
+from sentinel.streaming.query.layout import rules_of_masks
 from sentinel.streaming.query.parse import event_id
 from sentinel.streaming.reconcile.report import Difference
 from sentinel.streaming.sink.lake_table import column_names
@@ -41,7 +42,7 @@ def expected_alerts(
     matched = compiled.evaluate(events).where(compiled.matched()).select("event_id", *compiled.mask_names)
     pairs = []
     for row in matched.toLocalIterator():
-        for index in rules_of_masks([row[name] for name in compiled.mask_names]):
+        for index in rules_of_masks([row[name] for name in compiled.mask_names], compiled.masks):
             # As the writer stores it.
             pairs.append((snapshot.rule_set.rules[index].rule_id, row["event_id"].replace("\x00", "\ufffd")))
     return pairs

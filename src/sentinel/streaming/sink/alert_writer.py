@@ -7,16 +7,19 @@ import queue
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
-from sentinel.clock import monotonic_seconds
+from sentinel.clock import monotonic_seconds, utc_now
 from sentinel.domain.generation import Generation, Lease
 from sentinel.errors import SentinelError, StoreUnavailableError, TerminalError
 from sentinel.settings import KafkaSettings
 from sentinel.stores.postgres.findings import FindingStore, GenerationFindings
 from sentinel.streaming.faults import fault_point
+from sentinel.streaming.query.evaluate import masks_of
 from sentinel.streaming.query.findings import FindingDecoder
+from sentinel.streaming.query.layout import Mask
 from sentinel.streaming.sink.handover import Handover
 from sentinel.streaming.sink.score_writer import ScoreWriter
 
@@ -25,6 +28,9 @@ log = logging.getLogger(__name__)
 POLL_SECONDS = 0.1
 # Progress without findings is committed this often: "exact within a second" at a tenth of the transactions.
 PROGRESS_SECONDS = 0.1
+# Findings about older records are a backlog. A transaction then waits so many times longer than the last one took.
+BACKLOG_SECONDS = 1.0
+BACKLOG_PAUSE = 5
 RETRY_FIRST_SECONDS = 0.1
 RETRY_MOST_SECONDS = 2.0
 
@@ -89,6 +95,33 @@ class WriterFailed:
 WriterEvent = Activated | WriterFailed
 
 
+def collect(parts: list[GenerationFindings], pending: list[GenerationFindings]) -> None:
+    """Add findings to those that wait for a commit; of one generation they are written together."""
+    for part in parts:
+        if pending and part.borders is None and pending[-1].generation is part.generation:
+            pending[-1].batch.extend(part.batch)
+        else:
+            pending.append(part)
+
+
+def pause_before_commit(pending: list[GenerationFindings], now: datetime, took_seconds: float) -> float:
+    """Return how long after the last commit these findings are due, in seconds.
+
+    Alerts are due at once. In a backlog they are late anyway: larger transactions then leave most of the processor to
+    detection.
+
+    Args:
+        took_seconds: How long the last commit took.
+    """
+    if any(part.borders is not None for part in pending):
+        return 0.0
+    newest = max((part.batch.newest_ms for part in pending if part.batch.tells_something), default=None)
+    if newest is None:
+        return PROGRESS_SECONDS
+    late = now.timestamp() - newest / 1000 > BACKLOG_SECONDS
+    return min(PROGRESS_SECONDS, BACKLOG_PAUSE * took_seconds) if late else 0.0
+
+
 class AlertWriter(threading.Thread):
     """A thread that reads findings and commits them.
 
@@ -118,6 +151,7 @@ class AlertWriter(threading.Thread):
         self.committer = make_committer(self._stopped)
         self._lock = threading.Lock()
         self._handover = Handover(decided)
+        self._masks: dict[int, tuple[Mask, ...]] = {}
         self.events: queue.SimpleQueue[WriterEvent] = queue.SimpleQueue()
         self._assigned = set(starts)
         self._consumer = Consumer(
@@ -204,28 +238,35 @@ class AlertWriter(threading.Thread):
 
     def _follow(self) -> None:
         pending: list[GenerationFindings] = []
-        last_commit = monotonic_seconds()
+        last_commit, took = monotonic_seconds(), 0.0
         while not self._stopped.is_set():
             records = self._poll()
             with self._lock:
                 generations = self._handover.generations
-                decoded = FindingDecoder(tuple(generations)).decode(records)
+                self._masks = {number: self._masks_of(generation) for number, generation in generations.items()}
+                decoded = FindingDecoder(self._masks).decode(records)
                 for generation_id, batch in decoded.batches.items():
                     batch.name_dead_letters(generations[generation_id].snapshot)
                 parts = self._handover.absorb(decoded.batches, monotonic_seconds())
-            pending += parts
+            collect(parts, pending)
             now = monotonic_seconds()
-            urgent = any(part.borders is not None or part.batch.tells_something for part in parts)
-            if pending and (urgent or now - last_commit >= PROGRESS_SECONDS):
+            if pending and now - last_commit >= pause_before_commit(pending, utc_now(), took):
                 if not self.committer.commit(pending):
                     return
-                last_commit = now
+                last_commit = monotonic_seconds()
+                took = last_commit - now
                 for part in pending:
                     if part.borders is not None:
                         self.events.put(Activated(part.generation))
                 pending = []
         if pending:
             self.committer.commit(pending)
+
+    def _masks_of(self, generation: Generation) -> tuple[Mask, ...]:
+        known = self._masks.get(generation.generation_id)
+        if known is not None:
+            return known
+        return masks_of(generation.snapshot.rule_set, generation.snapshot.schema)
 
     def _poll(self) -> list[Message]:
         # consume(n, timeout) waits for n records: poll for one, then take what is there.
