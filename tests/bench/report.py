@@ -44,8 +44,8 @@ def markdown(results: dict[str, Any]) -> str:
         "Sentinel drains two backlogs in one job and writes alerts, scores and the lake: the first in a new JVM",
         "(cold), the second, larger one after a pause in which it came in.",
         "",
-        "The last four columns are CPU microseconds per event of the second one, until all of it is decided. The archive",
-        "runs beside it every 15 s and is done when the column says.",
+        "The last four columns are CPU microseconds per event of the second one, until all of it is decided. The",
+        "archive runs beside it every 15 s and is done when the column says.",
         "",
         "| mode | rules | alerts | cold events/s | events/s | of bare Spark | in the lake after s | JVM | Python "
         "| PostgreSQL | Kafka |",
@@ -56,8 +56,8 @@ def markdown(results: dict[str, Any]) -> str:
         lines.append(
             f"| {drain['mode']} | {drain['rules']} | {drain['alerts']:,} | {cold_speed(drain)} "
             f"| {drain['events_per_second']:,.0f} | {drain['events_per_second'] / bare:.2f} "
-            f"| {drain['archived_after_seconds']:.0f} | {cpu.get('driver JVM', 0):.1f} | {cpu.get('driver', 0):.1f} | {cpu.get('PostgreSQL', 0):.1f} "
-            f"| {cpu.get('Kafka JVM', cpu.get('Kafka', 0)):.1f} |"
+            f"| {drain['archived_after_seconds']:.0f} | {cpu.get('driver JVM', 0):.1f} | {cpu.get('driver', 0):.1f} "
+            f"| {cpu.get('PostgreSQL', 0):.1f} | {cpu.get('Kafka JVM', cpu.get('Kafka', 0)):.1f} |"
         )
     lines += [
         "",
