@@ -99,6 +99,8 @@ CREATE TABLE sentinel.rule_versions (
     content_hash    text NOT NULL,
     created_by      text NOT NULL DEFAULT '',
     created_at      timestamptz NOT NULL DEFAULT now(),
+    short_form      text,
+    actions         jsonb NOT NULL DEFAULT '[]',
     UNIQUE (rule_id, version)
 );
 
@@ -364,5 +366,5 @@ CREATE TABLE public.alembic_version (
     version_num varchar(32) NOT NULL,
     CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO public.alembic_version VALUES ('0002');
+INSERT INTO public.alembic_version VALUES ('0003');
 GRANT SELECT ON public.alembic_version TO sentinel_app;

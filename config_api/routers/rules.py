@@ -16,6 +16,7 @@ from config_api.dependencies import (
 )
 from config_api.schemas.problems import problems
 from config_api.schemas.rules import (
+    ActionAnswer,
     IssueAnswer,
     RuleAnswer,
     RuleCheckAnswer,
@@ -62,11 +63,13 @@ def check_rule(body: RuleCheckRequest, unit: Reading) -> RuleCheckAnswer:
         schema, wrong = read_schema([field.definition() for field in body.fields])
         if wrong:
             raise InvalidError(wrong[0].detail, details=wrong)
-    result = unit.rules.check(body.rule_expression, pipeline_id=body.pipeline_id, schema=schema)
+    checked = unit.rules.check(body.rule_expression, pipeline_id=body.pipeline_id, schema=schema)
     return RuleCheckAnswer(
-        valid=result.valid,
-        issues=[IssueAnswer.model_validate(issue.as_json()) for issue in result.issues],
-        columns=sorted(result.columns),
+        valid=checked.result.valid,
+        issues=[IssueAnswer.model_validate(issue.as_json()) for issue in checked.result.issues],
+        columns=sorted(checked.result.columns),
+        rule_expression=checked.rule_expression,
+        actions=[ActionAnswer.of(action) for action in checked.actions],
     )
 
 

@@ -9,22 +9,29 @@ from pydantic import ConfigDict, Field, JsonValue, StrictBool, model_validator
 from config_api.schemas.base import AnswerModel, Description, RequestModel, Text, Timestamp
 from config_api.schemas.event_schemas import SchemaField
 from sentinel.domain.rule import Rule, Severity
+from sentinel.domain.rule_action import RuleAction
 
 _EXAMPLE: dict[str, JsonValue] = {
     "rule_expression": "amount > 10000 AND country <> 'DE'",
     "severity": "critical",
     "description": "Large foreign payment",
 }
-_EXPRESSION = "A condition in Spark SQL over the fields of the schema."
+_SHORT_EXAMPLE: dict[str, JsonValue] = {
+    "rule_expression": 'when amount > 500 and country != "DE" then notify("slack:#big-orders"), severity("critical")',
+    "description": "Large foreign order",
+}
+_EXPRESSION = "A condition in Spark SQL over the fields of the schema, or `when CONDITION then ACTION, ...`."
 
 
 class RulePutRequest(RequestModel):
     """The content of a rule."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra={"examples": [_EXAMPLE]})
+    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra={"examples": [_EXAMPLE, _SHORT_EXAMPLE]})
 
     rule_expression: Text = Field(description=_EXPRESSION)
-    severity: Severity
+    severity: Severity | None = Field(
+        default=None, description="Needed beside Spark SQL. Beside the short form its own counts, else `warning`."
+    )
     description: Description = ""
 
 
@@ -71,12 +78,26 @@ class IssueAnswer(AnswerModel):
     suggestion: str | None = None
 
 
+class ActionAnswer(AnswerModel):
+    """What a rule asks for when it matches."""
+
+    kind: Literal["notify", "severity", "tag", "score"]
+    value: str | int
+
+    @classmethod
+    def of(cls, action: RuleAction) -> ActionAnswer:
+        """Build the answer."""
+        return cls.model_validate(action.as_json())
+
+
 class RuleCheckAnswer(AnswerModel):
     """Whether an expression can be a rule."""
 
     valid: bool
     issues: list[IssueAnswer]
     columns: list[str] = Field(description="Fields of the event that it uses.")
+    rule_expression: str = Field(description="The condition in Spark SQL.")
+    actions: list[ActionAnswer]
 
 
 class RuleAnswer(AnswerModel):
@@ -84,7 +105,9 @@ class RuleAnswer(AnswerModel):
 
     id: int
     pipeline_id: int
-    rule_expression: str
+    rule_expression: str = Field(description="The condition in Spark SQL.")
+    short_form: str | None = Field(description="The rule as it was written, where that was in the short form.")
+    actions: list[ActionAnswer]
     severity: Severity
     description: str
     is_active: bool
@@ -102,6 +125,8 @@ class RuleAnswer(AnswerModel):
             id=rule.id,
             pipeline_id=rule.pipeline_id,
             rule_expression=rule.current.condition,
+            short_form=rule.current.short_form,
+            actions=[ActionAnswer.of(action) for action in rule.current.actions],
             severity=rule.current.severity,
             description=rule.current.description,
             is_active=rule.is_active,

@@ -39,7 +39,7 @@ def show_rules(client: Client, rules: Sequence[models.Rule]) -> None:
             badge.markdown(_BADGES[rule.severity])
             with text:
                 st.text(rule.description or "(no description)")
-                st.code(rule.rule_expression, language="sql", wrap_lines=True)
+                st.code(rule.short_form or rule.rule_expression, language="sql", wrap_lines=True)
 
 
 def _switch(client: Client, rule: models.Rule, key: str) -> None:

@@ -33,6 +33,7 @@ from tests.bench.workload import FIELDS, Events, expected_alerts, make_events, m
 from tests.support.detection import Job, Workbench, definition
 
 PARTITIONS = 4
+WARM_UP_SECONDS = 60
 
 
 @dataclass
@@ -172,7 +173,7 @@ class Bench:
 
     def changes(self, rules: dict[str, str], rate: int) -> list[Change]:
         """Add a rule and a field while events flow at a fixed rate, after a minute of it."""
-        bench, first, pause = self.bench, 60, 15
+        bench, first, pause = self.bench, WARM_UP_SECONDS, 15
         topic = bench.create_topic(PARTITIONS)
         events = make_events(rate * (first + 2 * pause), seed=rate + 1)
         right = expected_alerts(events, rules)
@@ -225,8 +226,8 @@ class Bench:
         return float(rows[0]["ms"] or 0)
 
     def latency(self, rules: dict[str, str], rate: int, seconds: int, mode: DetectMode) -> Latency:
-        """Send at a fixed rate and read the commit times of the alerts; the first 25 s are warm-up."""
-        bench, warm_up = self.bench, 25
+        """Send at a fixed rate and read the commit times of the alerts; the first minute is warm-up."""
+        bench, warm_up = self.bench, WARM_UP_SECONDS
         topic = bench.create_topic(PARTITIONS)
         events = make_events(rate * (seconds + warm_up), seed=rate)
         right = expected_alerts(events, rules)

@@ -139,12 +139,12 @@ class Client:
         self,
         pipeline_id: int,
         rule_expression: str,
-        severity: str,
+        severity: str | None = None,
         description: str = "",
         *,
         is_active: bool = True,
     ) -> models.Rule:
-        """Add a rule.
+        """Add a rule, in Spark SQL or as `when ... then ...`, which may name its severity itself.
 
         Raises:
             InvalidRuleError: The expression has errors; `issues` lists them with their places.
@@ -170,7 +170,7 @@ class Client:
         self,
         rule_id: int,
         rule_expression: str,
-        severity: str,
+        severity: str | None = None,
         description: str = "",
         *,
         if_version: int | None = None,

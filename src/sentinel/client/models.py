@@ -69,12 +69,21 @@ class SchemaPut(Schema):
     message: str
 
 
+class Action(Model):
+    """What a rule asks for when it matches."""
+
+    kind: str
+    value: str | int
+
+
 class Rule(Model):
     """A rule with its current version."""
 
     id: int
     pipeline_id: int
     rule_expression: str
+    short_form: str | None = None
+    actions: list[Action] = []
     severity: Severity
     description: str
     is_active: bool
@@ -101,6 +110,8 @@ class RuleCheck(Model):
     valid: bool
     issues: list[Issue]
     columns: list[str]
+    rule_expression: str
+    actions: list[Action]
 
 
 class Alert(Model):

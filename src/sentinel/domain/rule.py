@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from sentinel.domain.rule_action import RuleAction
+
 
 class Severity(StrEnum):
     """How serious a match is."""
@@ -16,12 +18,29 @@ class Severity(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class RuleContent:
+    """What a user says of a rule; two versions of equal content are the same.
+
+    Attributes:
+        condition: Spark SQL text that the gate accepted: as the user wrote it, or what the short form stands for.
+        short_form: `when ... then ...` as the user wrote it; None for a rule in Spark SQL.
+        actions: What the short form asks for.
+    """
+
+    condition: str
+    severity: Severity
+    description: str
+    short_form: str | None = None
+    actions: tuple[RuleAction, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class RuleVersion:
     """One immutable version of a rule.
 
     Attributes:
         rule_version_id: Unique among all versions of all rules.
-        condition: Spark SQL text, as the user wrote it and the gate accepted it.
+        condition, severity, description, short_form, actions: As in `RuleContent`.
     """
 
     rule_id: int
@@ -30,6 +49,13 @@ class RuleVersion:
     condition: str
     severity: Severity
     description: str
+    short_form: str | None = None
+    actions: tuple[RuleAction, ...] = ()
+
+    @property
+    def content(self) -> RuleContent:
+        """What the user said."""
+        return RuleContent(self.condition, self.severity, self.description, self.short_form, self.actions)
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,6 +113,9 @@ def _check_literal(argument: Argument, bound: Bound, function: str, report: Repo
         message = f"The {argument.name} of {function} has {argument.low} to {argument.high} characters."
         report.error("out-of-bounds", bound.start, bound.end, message)
         return False
+    if argument.problem is not None and (problem := argument.problem(str(value))) is not None:
+        report.error("argument-form", bound.start, bound.end, f"The {argument.name} of {function}: {problem}")
+        return False
     if argument.accepts is Accepts.CHOICE and str(value).upper() not in argument.choices:
         message = f"{function} does not know the {argument.name} {value!r:.40}."
         report.error("unknown-unit", bound.start, bound.end, message, f"Known are {', '.join(argument.choices)}.")

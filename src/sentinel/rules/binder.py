@@ -17,6 +17,7 @@ from sentinel.rules.bound import Bound, unknown
 from sentinel.rules.calls import bind_call, find_function
 from sentinel.rules.coercion import CAST_TARGETS, as_moment_literal, as_small, cast_sql, castable, coerce, without_nan
 from sentinel.rules.constants import interval, literal, typed_literal
+from sentinel.rules.functions import FUNCTIONS
 from sentinel.rules.functions.dates import TRUNCATIONS, UNITS
 from sentinel.rules.limits import MAX_COMPILED_LENGTH, MAX_TEXT_GROWTH
 from sentinel.rules.matching import bind_like, bind_rlike
@@ -193,6 +194,8 @@ class Binder:
         bound = [self.bind(argument) for argument in arguments]
         if function is None:
             return unknown(node.start, node.end)
+        if function is FUNCTIONS["contains"] and bound and isinstance(bound[0].kind, ArrayType):
+            function = FUNCTIONS["array_contains"]
         made = bind_call(function, bound, node, self.report)
         if made.constant and bound and is_moment(made.kind):
             self.constant_moment(made, any(b.kind == STRING and not b.is_literal for b in bound))

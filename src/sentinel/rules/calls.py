@@ -167,7 +167,7 @@ def _made(function: RuleFunction, arguments: Sequence[Bound], kind: Kind, report
     numbers = function.name in ("ceil", "ceiling", "floor", "round", "bround", "sign")
     if function.name in ("coalesce", "nvl", "ifnull", "if", "nvl2", "greatest", "least", "nullif"):
         result = kind
-    expanded = function.expand(sql)
+    expanded = function.expand(arguments, sql)
     if function.may_be_nan:
         expanded = without_nan(expanded)
     return Bound(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from sentinel.rules.limits import MAX_COMPILED_LENGTH, MAX_TEXT_LENGTH
 from sentinel.rules.operators import require_boolean
 from sentinel.rules.parser import parse
 from sentinel.rules.requirements import Requirement, requirements
+from sentinel.rules.syntax import Node
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,15 @@ def check(expression: str, schema: EventSchema) -> CheckResult:
     tree, issues = parse(expression)
     if tree is None:
         return _result(issues, frozenset(), None)
+    return check_tree(tree, schema, issues)
+
+
+def check_tree(tree: Node, schema: EventSchema, issues: Sequence[Issue] = ()) -> CheckResult:
+    """Check a parsed rule.
+
+    Args:
+        issues: What was found while it was parsed.
+    """
     binder = Binder(schema)
     bound: Bound | None = None
     try:
@@ -79,7 +90,7 @@ def check(expression: str, schema: EventSchema) -> CheckResult:
     return replace(result, requirements=requirements(tree, schema)) if result.valid else result
 
 
-def _result(issues: list[Issue], columns: frozenset[str], sql: str | None) -> CheckResult:
+def _result(issues: Sequence[Issue], columns: frozenset[str], sql: str | None) -> CheckResult:
     ordered = tuple(sorted(issues, key=lambda issue: (issue.start, issue.end)))
     refused = any(issue.severity == "error" for issue in ordered)
     return CheckResult(ordered, columns, None if refused else sql)

@@ -171,3 +171,64 @@ class TestCheck:
         answer = client.post("/api/rules/check", json=body)
         assert answer.status_code == 422
         assert answer.json()["errors"][0]["pointer"] == "/schema/0/type"
+
+
+class TestShortForm:
+    TEXT = 'when amount > 100 and user_id == "u1" then notify("slack:#big"), severity("critical")'
+
+    def test_both_texts_and_the_actions_are_answered_and_the_job_gets_the_condition(
+        self, client: Client, database: Database, tenant: str, pipeline: dict[str, Any]
+    ) -> None:
+        answer = client.post(f"/api/pipelines/{pipeline['id']}/rules", json={"rule_expression": self.TEXT})
+        assert answer.status_code == 201, answer.text
+        rule = client.get(f"/api/rules/{answer.json()['id']}").json()
+        assert (
+            rule.items()
+            >= {
+                "rule_expression": "amount > 100 AND user_id = 'u1'",
+                "short_form": self.TEXT,
+                "severity": "critical",
+                "actions": [{"kind": "notify", "value": "slack:#big"}, {"kind": "severity", "value": "critical"}],
+            }.items()
+        )
+        assert snapshot_rules(database, tenant, pipeline["id"])[1] == ["amount > 100 AND user_id = 'u1'"]
+
+    def test_other_actions_are_another_version_and_the_same_text_is_none(
+        self, client: Client, pipeline: dict[str, Any]
+    ) -> None:
+        path = f"/api/pipelines/{pipeline['id']}/rules"
+        rule_id = client.post(path, json={"rule_expression": self.TEXT}).json()["id"]
+        again = client.put(f"/api/rules/{rule_id}", json={"rule_expression": self.TEXT}).json()
+        other = self.TEXT.replace("#big", "#other")
+        changed = client.put(f"/api/rules/{rule_id}", json={"rule_expression": other}).json()
+        assert (again["version"], changed["version"], changed["actions"][0]["value"]) == (1, 2, "slack:#other")
+
+    def test_a_mistake_is_told_with_its_place(self, client: Client, pipeline: dict[str, Any]) -> None:
+        body = {"rule_expression": "when amount > then tag('x')"}
+        answer = client.post(f"/api/pipelines/{pipeline['id']}/rules", json=body)
+        assert answer.status_code == 422
+        (issue,) = answer.json()["errors"]
+        assert (issue["code"], issue["start"], issue["end"]) == ("syntax", 14, 18)
+
+    def test_check_tells_the_condition_and_the_actions(self, client: Client, pipeline: dict[str, Any]) -> None:
+        body = {"rule_expression": self.TEXT, "pipeline_id": pipeline["id"]}
+        answer = client.post("/api/rules/check", json=body).json()
+        assert (answer["valid"], answer["rule_expression"]) == (True, "amount > 100 AND user_id = 'u1'")
+        assert [action["kind"] for action in answer["actions"]] == ["notify", "severity"]
+
+    @pytest.mark.parametrize(
+        ("body", "status", "severity"),
+        [
+            ({"rule_expression": "when amount > 1 then tag('x')"}, 201, "warning"),
+            ({"rule_expression": "when amount > 1 then tag('x')", "severity": "info"}, 201, "info"),
+            ({"rule_expression": "when amount > 1 then severity('info')", "severity": "info"}, 201, "info"),
+            ({"rule_expression": "when amount > 1 then severity('info')", "severity": "critical"}, 422, None),
+            ({"rule_expression": "amount > 1"}, 422, None),
+        ],
+    )
+    def test_one_severity_counts(
+        self, client: Client, pipeline: dict[str, Any], body: dict[str, Any], status: int, severity: str | None
+    ) -> None:
+        answer = client.post(f"/api/pipelines/{pipeline['id']}/rules", json=body)
+        assert (answer.status_code, answer.json().get("severity")) == (status, severity)
+        assert status == 201 or answer.json()["errors"][0]["pointer"] == "/severity"

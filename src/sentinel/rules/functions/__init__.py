@@ -7,6 +7,7 @@ from sentinel.rules.functions.base import RuleFunction
 from sentinel.rules.functions.choices import CHOICE_FUNCTIONS
 from sentinel.rules.functions.dates import DATE_FUNCTIONS
 from sentinel.rules.functions.numbers import NUMBER_FUNCTIONS
+from sentinel.rules.functions.own import OWN_FUNCTIONS
 from sentinel.rules.functions.texts import TEXT_FUNCTIONS
 from sentinel.rules.functions.trying import TRY_FUNCTIONS
 
@@ -17,6 +18,7 @@ FUNCTION_GROUPS: dict[str, dict[str, RuleFunction]] = {
     "Choices and nulls": CHOICE_FUNCTIONS,
     "Arrays": ARRAY_FUNCTIONS,
     "Arithmetic as functions": TRY_FUNCTIONS,
+    "Detection": OWN_FUNCTIONS,
 }
 
 FUNCTIONS: dict[str, RuleFunction] = {

@@ -47,6 +47,7 @@ class Argument:
         high: Largest such value or length.
         choices: The units that CHOICE knows, upper-case.
         nonzero: Whether it is a position that counts from 1, or from the end: 0 becomes null.
+        problem: What is wrong with a LITERAL_TEXT, as a sentence with the way out; None: nothing.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Argument:
     high: int = 1_000
     choices: tuple[str, ...] = ()
     nonzero: bool = False
+    problem: Callable[[str], str | None] | None = None
 
 
 Result = Kind | Callable[[Sequence[Bound]], Kind]
@@ -93,6 +95,8 @@ class RuleFunction:
         may_be_nan: Whether a float result may be NaN, which is turned into null.
         growth: How large the result may be.
         at_least: Fewest arguments where the last one may be repeated.
+        build: Instead of an expansion: what makes Spark SQL of the arguments and of their SQL.
+        own: Whether Spark has no function of that name.
     """
 
     name: str
@@ -105,6 +109,8 @@ class RuleFunction:
     may_be_nan: bool = False
     growth: Callable[[Sequence[Bound]], float] = constant_size
     at_least: int = 0
+    build: Callable[[Sequence[Bound], Sequence[str]], str] | None = None
+    own: bool = False
 
     @property
     def signature(self) -> str:
@@ -130,13 +136,15 @@ class RuleFunction:
         """Return what the argument at that position may be."""
         return self.arguments[min(position, len(self.arguments) - 1)]
 
-    def expand(self, arguments: Sequence[str]) -> str:
-        """Return the Spark SQL of a call."""
+    def expand(self, arguments: Sequence[Bound], sql: Sequence[str]) -> str:
+        """Return the Spark SQL of a call, given its arguments and their SQL as they are handed over."""
+        if self.build is not None:
+            return self.build(arguments, sql)
         if self.expansion is None:
-            return f"{self.name}({', '.join(arguments)})"
+            return f"{self.name}({', '.join(sql)})"
         if callable(self.expansion):
-            return self.expansion(arguments)
-        return self.expansion.format(*arguments)
+            return self.expansion(sql)
+        return self.expansion.format(*sql)
 
 
 def as_first(arguments: Sequence[Bound]) -> Kind:

@@ -6,7 +6,8 @@ import hashlib
 import json
 from collections.abc import Sequence
 
-from sentinel.domain.rule import Rule, RuleVersion, Severity
+from sentinel.domain.rule import Rule, RuleContent, RuleVersion, Severity
+from sentinel.domain.rule_action import RuleAction
 from sentinel.stores.postgres.database import Connection, Row, required
 from sentinel.stores.postgres.statements import load_statements
 
@@ -28,27 +29,16 @@ class PostgresRules:
         """Return the rules of a pipeline, or of all, oldest first."""
         return [_rule(row) for row in self._connection.execute(_SQL["list"], {"pipeline_id": pipeline_id})]
 
-    def add(
-        self,
-        pipeline_id: int,
-        *,
-        rule_expression: str,
-        severity: Severity,
-        description: str,
-        is_active: bool,
-        created_by: str,
-    ) -> Rule:
+    def add(self, pipeline_id: int, content: RuleContent, *, is_active: bool, created_by: str) -> Rule:
         """Create a rule at version 1."""
         cursor = self._connection.execute(_SQL["add"], {"pipeline_id": pipeline_id, "is_active": is_active})
         rule_id = required(cursor.fetchone())["id"]
-        self._write_version(rule_id, rule_expression, severity, description, created_by)
+        self._write_version(rule_id, content, created_by)
         return self._existing(rule_id)
 
-    def add_version(
-        self, rule_id: int, *, rule_expression: str, severity: Severity, description: str, created_by: str
-    ) -> Rule:
+    def add_version(self, rule_id: int, content: RuleContent, *, created_by: str) -> Rule:
         """Write the next version and make it the current one."""
-        self._write_version(rule_id, rule_expression, severity, description, created_by)
+        self._write_version(rule_id, content, created_by)
         self._connection.execute(_SQL["point_to_newest"], {"rule_id": rule_id})
         return self._existing(rule_id)
 
@@ -60,18 +50,21 @@ class PostgresRules:
         """Write the rule set of what is active now."""
         self._connection.execute(_SQL["add_rule_set"], {"pipeline_id": pipeline_id, "version": version})
 
-    def _write_version(
-        self, rule_id: int, rule_expression: str, severity: Severity, description: str, created_by: str
-    ) -> None:
-        content = json.dumps([rule_expression, severity, description])
+    def _write_version(self, rule_id: int, content: RuleContent, created_by: str) -> None:
+        actions = [action.as_json() for action in content.actions]
+        hashed = [content.condition, content.severity, content.description]
+        if content.short_form is not None:
+            hashed += [content.short_form]
         self._connection.execute(
             _SQL["add_version"],
             {
                 "rule_id": rule_id,
-                "rule_expression": rule_expression,
-                "severity": severity,
-                "description": description,
-                "content_hash": hashlib.sha256(content.encode()).hexdigest(),
+                "rule_expression": content.condition,
+                "severity": content.severity,
+                "description": content.description,
+                "short_form": content.short_form,
+                "actions": json.dumps(actions),
+                "content_hash": hashlib.sha256(json.dumps(hashed).encode()).hexdigest(),
                 "created_by": created_by,
             },
         )
@@ -92,6 +85,8 @@ def _rule(row: Row) -> Rule:
             condition=row["rule_expression"],
             severity=Severity(row["severity"]),
             description=row["description"],
+            short_form=row["short_form"],
+            actions=tuple(RuleAction.from_json(action) for action in row["actions"]),
         ),
         version=row["version"],
         created_at=row["created_at"],

@@ -20,12 +20,13 @@ from sentinel.rules.functions import FUNCTIONS
 
 # fmt: off
 _EMITTED = frozenset((
-    "date_add", "date_sub", "datediff", "get", "length", "levenshtein", "make_ym_interval", "nanvl", "nullif", "pi",
-    "timestamp_millis", "timestamp_seconds", "trim", "try_add", "try_divide", "try_element_at", "try_mod",
+    "date_add", "date_sub", "datediff", "from_utc_timestamp", "get", "length", "levenshtein", "luhn_check",
+    "make_ym_interval", "nanvl", "nullif", "pi", "timestamp_millis", "timestamp_seconds", "trim", "try_add",
+    "try_divide", "try_element_at", "try_mod",
     "try_multiply", "try_subtract", "try_to_timestamp", "when",
 ))
 # fmt: on
-ALLOWED_FUNCTIONS = frozenset(FUNCTIONS) | _EMITTED
+ALLOWED_FUNCTIONS = frozenset(name for name, function in FUNCTIONS.items() if not function.own) | _EMITTED
 """Names of functions a compiled rule may call; those of the language that become others are harmless."""
 
 _CATALYST = "org.apache.spark.sql.catalyst."

@@ -1,7 +1,8 @@
 -- name: get
 -- One rule with its current version.
 SELECT r.id, r.pipeline_id, r.is_active, r.version, r.created_at, r.updated_at,
-       v.id AS rule_version_id, v.version AS content_version, v.rule_expression, v.severity, v.description
+       v.id AS rule_version_id, v.version AS content_version, v.rule_expression, v.severity, v.description, v.short_form,
+       v.actions
 FROM sentinel.rules r
 JOIN sentinel.rule_versions v ON v.rule_id = r.id AND v.version = r.current_version
 WHERE r.id = %(rule_id)s
@@ -9,7 +10,8 @@ WHERE r.id = %(rule_id)s
 -- name: list
 -- The rules of a pipeline, or of all pipelines, oldest first.
 SELECT r.id, r.pipeline_id, r.is_active, r.version, r.created_at, r.updated_at,
-       v.id AS rule_version_id, v.version AS content_version, v.rule_expression, v.severity, v.description
+       v.id AS rule_version_id, v.version AS content_version, v.rule_expression, v.severity, v.description, v.short_form,
+       v.actions
 FROM sentinel.rules r
 JOIN sentinel.rule_versions v ON v.rule_id = r.id AND v.version = r.current_version
 WHERE %(pipeline_id)s::bigint IS NULL OR r.pipeline_id = %(pipeline_id)s
@@ -24,9 +26,9 @@ RETURNING id
 -- name: add_version
 -- Write the next immutable version of a rule.
 INSERT INTO sentinel.rule_versions
-    (tenant_id, rule_id, version, rule_expression, severity, description, content_hash, created_by)
+    (tenant_id, rule_id, version, rule_expression, severity, description, short_form, actions, content_hash, created_by)
 SELECT sentinel.current_tenant(), %(rule_id)s, COALESCE(max(version), 0) + 1, %(rule_expression)s, %(severity)s,
-       %(description)s, %(content_hash)s, %(created_by)s
+       %(description)s, %(short_form)s, %(actions)s, %(content_hash)s, %(created_by)s
 FROM sentinel.rule_versions WHERE rule_id = %(rule_id)s
 
 -- name: point_to_newest

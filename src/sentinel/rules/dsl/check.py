@@ -1,0 +1,51 @@
+"""Check a rule that may be written in either form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from sentinel.domain.event_schema import EventSchema
+from sentinel.domain.rule_action import RuleAction
+from sentinel.rules.checker import CheckResult, check, check_tree
+from sentinel.rules.dsl.parser import is_short_form, parse_short
+from sentinel.rules.dsl.short_rule import ShortRuleError
+from sentinel.rules.dsl.writer import as_sql
+from sentinel.rules.issue import Issue
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedRule:
+    """A rule that was checked.
+
+    Attributes:
+        result: Issues with their places in the text as it was written.
+        rule_expression: The condition in Spark SQL; the text itself where it could not be understood.
+        short_form: The text, where it is one in the short form.
+        actions: What the rule asks for; empty for a condition in Spark SQL.
+    """
+
+    result: CheckResult
+    rule_expression: str
+    short_form: str | None = None
+    actions: tuple[RuleAction, ...] = ()
+
+
+def check_rule(text: str, schema: EventSchema) -> CheckedRule:
+    """Check a rule in Spark SQL or in the short form. Never raises for any text; takes milliseconds."""
+    if not is_short_form(text):
+        return CheckedRule(check(text, schema), text)
+    try:
+        rule = parse_short(text)
+    except ShortRuleError as refused:
+        return CheckedRule(CheckResult((refused.issue,), frozenset(), None), text, text)
+    result = check_tree(rule.condition, schema)
+    sql = as_sql(rule.condition)
+    if result.valid:
+        # What the job will compile is this text, so it must pass as well.
+        written = check(sql, schema)
+        result = replace(result, compiled=written.compiled, requirements=written.requirements)
+        if not written.valid:
+            node = rule.condition
+            errors = [Issue("error", each.code, node.start, node.end, each.message) for each in written.errors]
+            result = CheckResult((*result.issues, *errors), result.columns, None)
+    return CheckedRule(result, sql, text, rule.actions)
