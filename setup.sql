@@ -101,6 +101,7 @@ CREATE TABLE sentinel.rule_versions (
     created_at      timestamptz NOT NULL DEFAULT now(),
     short_form      text,
     actions         jsonb NOT NULL DEFAULT '[]',
+    comment         text NOT NULL DEFAULT '',
     UNIQUE (rule_id, version)
 );
 

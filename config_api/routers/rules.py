@@ -23,7 +23,9 @@ from config_api.schemas.rules import (
     RuleCheckRequest,
     RuleCreateRequest,
     RulePutRequest,
+    RuleRollbackRequest,
     RuleStatusRequest,
+    RuleVersionAnswer,
 )
 from sentinel.domain.rule import Rule
 from sentinel.domain.schema_definition import read_schema
@@ -43,6 +45,7 @@ def add_rule(pipeline_id: PipelineId, body: RuleCreateRequest, unit: Writing, on
             severity=body.severity,
             description=body.description,
             is_active=body.is_active,
+            comment=body.comment,
         )
         return _answer(rule, {"Location": f"/api/rules/{rule.id}"})
 
@@ -94,7 +97,29 @@ def change_rule(
             severity=body.severity,
             description=body.description,
             expected_version=expected,
+            comment=body.comment,
         )
+        return _answer(rule)
+
+    return once.run(work)
+
+
+@router.get("/rules/{rule_id}/versions", responses=problems(404))
+def list_rule_versions(rule_id: RuleId, unit: Reading) -> list[RuleVersionAnswer]:
+    """All versions, newest first: who made each, when, why, and what it changed."""
+    entries = unit.rules.history(rule_id)
+    befores = [None, *entries]
+    return [RuleVersionAnswer.of(entry, before) for entry, before in zip(entries, befores, strict=False)][::-1]
+
+
+@router.post("/rules/{rule_id}/rollback", response_model=RuleAnswer, responses=problems(404, 409, 412))
+def roll_back_rule(
+    rule_id: RuleId, body: RuleRollbackRequest, unit: Writing, once: OnlyOnce, expected: ExpectedVersion
+) -> Response:
+    """Write the content of an earlier version as the next one; a running job takes it without a restart."""
+
+    def work() -> Answer:
+        rule = unit.rules.roll_back(rule_id, body.version, expected_version=expected, comment=body.comment)
         return _answer(rule)
 
     return once.run(work)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, JsonValue, StrictBool, model_validator
+from pydantic import ConfigDict, Field, JsonValue, StrictBool, StringConstraints, model_validator
 
 from config_api.schemas.base import AnswerModel, Description, RequestModel, Text, Timestamp
 from config_api.schemas.event_schemas import SchemaField
-from sentinel.domain.rule import Rule, Severity
+from sentinel.domain.rule import Rule, RuleContent, RuleHistoryEntry, Severity
 from sentinel.domain.rule_action import RuleAction
 
 _EXAMPLE: dict[str, JsonValue] = {
@@ -20,6 +20,7 @@ _SHORT_EXAMPLE: dict[str, JsonValue] = {
     "rule_expression": 'when amount > 500 and country != "DE" then notify("slack:#big-orders"), severity("critical")',
     "description": "Large foreign order",
 }
+Comment = Annotated[Text, StringConstraints(max_length=500)]
 _EXPRESSION = "A condition in Spark SQL over the fields of the schema, or `when CONDITION then ACTION, ...`."
 
 
@@ -33,12 +34,22 @@ class RulePutRequest(RequestModel):
         default=None, description="Needed beside Spark SQL. Beside the short form its own counts, else `warning`."
     )
     description: Description = ""
+    comment: Comment = Field(default="", description="Why this version is made; kept with it.")
 
 
 class RuleCreateRequest(RulePutRequest):
     """A new rule."""
 
     is_active: StrictBool = True
+
+
+class RuleRollbackRequest(RequestModel):
+    """Which version to go back to."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra={"examples": [{"version": 3}]})
+
+    version: int = Field(ge=1, le=2**31 - 1)
+    comment: Comment = ""
 
 
 class RuleStatusRequest(RequestModel):
@@ -137,3 +148,60 @@ class RuleAnswer(AnswerModel):
             created_at=rule.created_at,
             updated_at=rule.updated_at,
         )
+
+
+class ChangeAnswer(AnswerModel):
+    """What a version changed."""
+
+    field: Literal["rule_expression", "severity", "description", "short_form", "actions"]
+    before: JsonValue
+    after: JsonValue
+
+
+class RuleVersionAnswer(AnswerModel):
+    """One version of a rule; it never changes."""
+
+    version: int
+    rule_version_id: int
+    rule_expression: str
+    short_form: str | None
+    actions: list[ActionAnswer]
+    severity: Severity
+    description: str
+    content_hash: str = Field(description="Equal for equal content.")
+    comment: str
+    created_by: str
+    created_at: Timestamp
+    changes: list[ChangeAnswer] = Field(description="Against the version before; empty for the first one.")
+
+    @classmethod
+    def of(cls, entry: RuleHistoryEntry, before: RuleHistoryEntry | None) -> RuleVersionAnswer:
+        """Build the answer."""
+        content = _fields_of(entry.version.content)
+        old = _fields_of(before.version.content) if before else content
+        return cls.model_validate(
+            {
+                **content,
+                "version": entry.version.version,
+                "rule_version_id": entry.version.rule_version_id,
+                "content_hash": entry.content_hash,
+                "comment": entry.comment,
+                "created_by": entry.created_by,
+                "created_at": entry.created_at,
+                "changes": [
+                    {"field": name, "before": old[name], "after": value}
+                    for name, value in content.items()
+                    if value != old[name]
+                ],
+            }
+        )
+
+
+def _fields_of(content: RuleContent) -> dict[str, JsonValue]:
+    return {
+        "rule_expression": content.condition,
+        "short_form": content.short_form,
+        "actions": [action.as_json() for action in content.actions],
+        "severity": content.severity.value,
+        "description": content.description,
+    }

@@ -8,7 +8,7 @@ from typing import Any
 from sentinel.catalog.versions import refuse_other_version
 from sentinel.domain.event_schema import EventSchema
 from sentinel.domain.pipeline import Pipeline
-from sentinel.domain.rule import Rule, RuleContent, Severity
+from sentinel.domain.rule import Rule, RuleContent, RuleHistoryEntry, RuleVersion, Severity
 from sentinel.errors import ConflictError, ErrorDetail, InvalidError, InvalidRuleError, NotFoundError
 from sentinel.rules.checker import CheckResult, check
 from sentinel.rules.dsl.check import CheckedRule, check_rule
@@ -71,6 +71,7 @@ class RuleCatalog:
         severity: Severity | None,
         description: str,
         is_active: bool = True,
+        comment: str = "",
     ) -> Rule:
         """Add a rule.
 
@@ -88,7 +89,7 @@ class RuleCatalog:
         content = self._content(pipeline, rule_expression, severity, description)
         if is_active:
             self._refuse_too_many(pipeline_id)
-        rule = self._rules.add(pipeline_id, content, is_active=is_active, created_by=self._caller)
+        rule = self._rules.add(pipeline_id, content, is_active=is_active, created_by=self._caller, comment=comment)
         if is_active:
             self.publish(pipeline)
         return rule
@@ -101,6 +102,7 @@ class RuleCatalog:
         severity: Severity | None,
         description: str,
         expected_version: int | None,
+        comment: str = "",
     ) -> Rule:
         """Write the next version of a rule. The same content again changes nothing.
 
@@ -113,12 +115,51 @@ class RuleCatalog:
         pipeline, rule = self._locked_rule(rule_id)
         refuse_other_version(f"rule {rule_id}", rule.version, expected_version)
         content = self._content(pipeline, rule_expression, severity, description)
+        return self._write(pipeline, rule, content, comment)
+
+    def history(self, rule_id: int) -> Sequence[RuleHistoryEntry]:
+        """Return all versions of a rule, oldest first.
+
+        Raises:
+            NotFoundError: There is no such rule.
+        """
+        self.get(rule_id)
+        return self._rules.history(rule_id)
+
+    def roll_back(self, rule_id: int, version: int, *, expected_version: int | None, comment: str = "") -> Rule:
+        """Write the content of an earlier version as the next one: what was in force between them stays known.
+
+        Raises:
+            NotFoundError: There is no such rule or version.
+            VersionMismatchError: It is no longer at the expected version.
+            ConflictError: That version does not fit the schema of today.
+        """
+        pipeline, rule = self._locked_rule(rule_id)
+        refuse_other_version(f"rule {rule_id}", rule.version, expected_version)
+        wanted = next(
+            (entry.version for entry in self._rules.history(rule_id) if entry.version.version == version), None
+        )
+        if wanted is None:
+            raise NotFoundError(f"rule {rule_id} has no version {version}; its newest is {rule.current.version}")
+        self._refuse_unfit(pipeline, wanted, f"version {version} of rule {rule_id}", "/version")
+        return self._write(pipeline, rule, wanted.content, comment or f"back to version {version}")
+
+    def _write(self, pipeline: Pipeline, rule: Rule, content: RuleContent, comment: str) -> Rule:
         if rule.current.content == content:
             return rule
-        changed = self._rules.add_version(rule_id, content, created_by=self._caller)
+        changed = self._rules.add_version(rule.id, content, created_by=self._caller, comment=comment)
         if rule.is_active:
             self.publish(pipeline)
         return changed
+
+    def _refuse_unfit(self, pipeline: Pipeline, version: RuleVersion, what: str, pointer: str) -> None:
+        result = check(version.condition, self._schema_of(pipeline))
+        if not result.valid:
+            raise ConflictError(
+                f"{what} does not fit schema version {pipeline.schema_version} of its pipeline; change its "
+                "expression first",
+                details=[ErrorDetail(pointer, issue.message) for issue in errors_of(result)],
+            )
 
     def set_active(self, rule_id: int, *, is_active: bool, expected_version: int | None) -> Rule:
         """Switch a rule on or off.
@@ -134,13 +175,7 @@ class RuleCatalog:
             return rule
         if is_active:
             self._refuse_too_many(pipeline.id)
-            result = check(rule.current.condition, self._schema_of(pipeline))
-            if not result.valid:
-                raise ConflictError(
-                    f"rule {rule_id} does not fit schema version {pipeline.schema_version} of its pipeline; change its "
-                    "expression first",
-                    details=[ErrorDetail("/is_active", issue.message) for issue in errors_of(result)],
-                )
+            self._refuse_unfit(pipeline, rule.current, f"rule {rule_id}", "/is_active")
         self._rules.set_active([rule_id], is_active)
         self.publish(pipeline)
         return self.get(rule_id)

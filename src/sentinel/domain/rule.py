@@ -59,6 +59,23 @@ class RuleVersion:
 
 
 @dataclass(frozen=True, slots=True)
+class RuleHistoryEntry:
+    """One version of a rule and how it came about.
+
+    Attributes:
+        content_hash: SHA-256 of the content, hex; equal for equal content.
+        comment: Why it was made; empty where nobody said.
+        created_by: Who made it: the name of an API key.
+    """
+
+    version: RuleVersion
+    content_hash: str
+    comment: str
+    created_by: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """A rule with its current version.
 

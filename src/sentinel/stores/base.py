@@ -19,7 +19,7 @@ from sentinel.domain.ledger import (
     RunningJob,
 )
 from sentinel.domain.pipeline import Pipeline, PipelineConfig, PipelineStatus
-from sentinel.domain.rule import Rule, RuleContent
+from sentinel.domain.rule import Rule, RuleContent, RuleHistoryEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +99,13 @@ class RuleStore(Protocol):
     def list(self, pipeline_id: int | None = None) -> list[Rule]:
         """Return the rules of a pipeline, or of all, oldest first."""
 
-    def add(self, pipeline_id: int, content: RuleContent, *, is_active: bool, created_by: str) -> Rule:
+    def history(self, rule_id: int) -> Sequence[RuleHistoryEntry]:
+        """Return all versions of a rule, oldest first."""
+
+    def add(self, pipeline_id: int, content: RuleContent, *, is_active: bool, created_by: str, comment: str) -> Rule:
         """Create a rule at version 1."""
 
-    def add_version(self, rule_id: int, content: RuleContent, *, created_by: str) -> Rule:
+    def add_version(self, rule_id: int, content: RuleContent, *, created_by: str, comment: str) -> Rule:
         """Write the next version and make it the current one."""
 
     def set_active(self, rule_ids: Sequence[int], is_active: bool) -> None:

@@ -29,6 +29,8 @@ CALLS = [
     ("GET", "/api/rules/{rule}", None),
     ("PUT", "/api/rules/{rule}", RULE),
     ("PATCH", "/api/rules/{rule}/status", {"is_active": False}),
+    ("GET", "/api/rules/{rule}/versions", None),
+    ("POST", "/api/rules/{rule}/rollback", {"version": 1}),
     ("POST", "/api/rules/check", {"rule_expression": "amount > 1", "pipeline_id": "{pipeline}"}),
 ]
 
@@ -232,3 +234,59 @@ class TestShortForm:
         answer = client.post(f"/api/pipelines/{pipeline['id']}/rules", json=body)
         assert (answer.status_code, answer.json().get("severity")) == (status, severity)
         assert status == 201 or answer.json()["errors"][0]["pointer"] == "/severity"
+
+
+class TestVersions:
+    def changed(self, client: Client, pipeline_id: int) -> int:
+        """Add a rule and change it twice; return its id."""
+        rule_id = int(add_rule(client, pipeline_id, **RULE)["id"])
+        client.put(f"/api/rules/{rule_id}", json={**RULE, "rule_expression": "amount > 200", "comment": "too many"})
+        client.put(f"/api/rules/{rule_id}", json={**RULE, "rule_expression": "amount > 200", "severity": "info"})
+        return rule_id
+
+    def test_each_says_who_made_it_why_and_what_it_changed(self, client: Client, pipeline: dict[str, Any]) -> None:
+        rule_id = self.changed(client, pipeline["id"])
+        third, second, first = client.get(f"/api/rules/{rule_id}/versions").json()
+        assert [each["version"] for each in (first, second, third)] == [1, 2, 3]
+        assert (first["changes"], second["comment"]) == ([], "too many")
+        assert second["changes"] == [{"field": "rule_expression", "before": "amount > 100", "after": "amount > 200"}]
+        assert third["changes"] == [{"field": "severity", "before": "critical", "after": "info"}]
+        assert third["created_by"]
+        assert len({each["content_hash"] for each in (first, second, third)}) == 3
+
+    def test_rolling_back_writes_the_old_content_as_the_next_version(
+        self, client: Client, database: Database, tenant: str, pipeline: dict[str, Any]
+    ) -> None:
+        rule_id = self.changed(client, pipeline["id"])
+        sets_before, _ = snapshot_rules(database, tenant, pipeline["id"])
+        answer = client.post(f"/api/rules/{rule_id}/rollback", json={"version": 1})
+        assert (
+            answer.json().items() >= {"version": 4, "rule_expression": "amount > 100", "severity": "critical"}.items()
+        )
+        assert snapshot_rules(database, tenant, pipeline["id"]) == (sets_before + 1, ["amount > 100"])
+        newest, *_, first = client.get(f"/api/rules/{rule_id}/versions").json()
+        assert (newest["comment"], newest["content_hash"]) == ("back to version 1", first["content_hash"])
+        again = client.post(f"/api/rules/{rule_id}/rollback", json={"version": 1})
+        assert again.json()["version"] == 4
+
+    def test_what_is_not_there_or_was_changed_meanwhile_is_refused(
+        self, client: Client, pipeline: dict[str, Any]
+    ) -> None:
+        rule_id = self.changed(client, pipeline["id"])
+        missing = client.post(f"/api/rules/{rule_id}/rollback", json={"version": 9})
+        assert (missing.status_code, "newest is 3" in missing.json()["detail"]) == (404, True)
+        late = client.post(f"/api/rules/{rule_id}/rollback", json={"version": 1}, headers={"If-Match": '"1"'})
+        assert late.status_code == 412
+
+    def test_a_version_that_does_not_fit_the_schema_any_more_is_refused(
+        self, client: Client, pipeline: dict[str, Any]
+    ) -> None:
+        rule_id = self.changed(client, pipeline["id"])
+        client.put(f"/api/rules/{rule_id}", json={**RULE, "rule_expression": "user_id = 'x'"})
+        fields = [field for field in FIELDS if field["name"] != "amount"]
+        path = f"/api/pipelines/{pipeline['id']}/schema"
+        plan = client.put(path, json={"schema": fields}).json()["plan"]
+        assert client.put(path, json={"schema": fields, "confirm": plan["confirm"]}).status_code == 200
+        answer = client.post(f"/api/rules/{rule_id}/rollback", json={"version": 1})
+        assert answer.status_code == 409
+        assert "does not fit schema version" in answer.json()["detail"]

@@ -17,6 +17,14 @@ JOIN sentinel.rule_versions v ON v.rule_id = r.id AND v.version = r.current_vers
 WHERE %(pipeline_id)s::bigint IS NULL OR r.pipeline_id = %(pipeline_id)s
 ORDER BY r.id
 
+-- name: history
+-- All versions of a rule, oldest first.
+SELECT v.rule_id AS id, v.id AS rule_version_id, v.version AS content_version, v.rule_expression, v.severity,
+       v.description, v.short_form, v.actions, v.content_hash, v.comment, v.created_by, v.created_at AS version_created_at
+FROM sentinel.rule_versions v
+WHERE v.rule_id = %(rule_id)s
+ORDER BY v.version
+
 -- name: add
 -- A new rule, whose version 1 follows.
 INSERT INTO sentinel.rules (tenant_id, pipeline_id, is_active)
@@ -26,9 +34,10 @@ RETURNING id
 -- name: add_version
 -- Write the next immutable version of a rule.
 INSERT INTO sentinel.rule_versions
-    (tenant_id, rule_id, version, rule_expression, severity, description, short_form, actions, content_hash, created_by)
+    (tenant_id, rule_id, version, rule_expression, severity, description, short_form, actions, content_hash, created_by,
+     comment)
 SELECT sentinel.current_tenant(), %(rule_id)s, COALESCE(max(version), 0) + 1, %(rule_expression)s, %(severity)s,
-       %(description)s, %(short_form)s, %(actions)s, %(content_hash)s, %(created_by)s
+       %(description)s, %(short_form)s, %(actions)s, %(content_hash)s, %(created_by)s, %(comment)s
 FROM sentinel.rule_versions WHERE rule_id = %(rule_id)s
 
 -- name: point_to_newest

@@ -1,4 +1,4 @@
-"""Keep rules in the short form, and their actions."""
+"""Keep rules in the short form, their actions, and why a version was made."""
 
 from sentinel.stores.postgres.migrations.plain_sql import run_sql_beside
 

@@ -1,2 +1,0 @@
--- A rule may be written in the short form, `when ... then ...`: its text as written, and the actions that it names.
-ALTER TABLE sentinel.rule_versions ADD COLUMN short_form text, ADD COLUMN actions jsonb NOT NULL DEFAULT '[]';
