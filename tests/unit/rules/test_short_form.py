@@ -104,6 +104,7 @@ class TestRefusals:
             ("when amount > 1e999 then tag('x')", "number", "1e999"),
             (f"when quantity > {'9' * 5000} then tag('x')", "number", "9" * 5000),
             ("when country == '\\ud800' then tag('x')", "escape", "'\\ud800'"),
+            ("when amount > 1 then notify('slack:\\u0000')", "escape", "'slack:\\u0000'"),
         ],
     )
     def test_issues_are_marked_in_the_text_as_written(self, text: str, code: str, marked: str) -> None:

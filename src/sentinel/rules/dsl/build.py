@@ -211,6 +211,8 @@ def _text(token: Token) -> str:
         return _SIMPLE.get(found[2], found[2])
 
     value = _ESCAPE.sub(decoded, token[1:-1])
+    if "\x00" in value:
+        raise ShortRuleError("escape", _start(token), _end(token), "A text cannot hold the NUL character.")
     if any("\ud800" <= character <= "\udfff" for character in value):
         message = "Half of a surrogate pair is no character."
         raise ShortRuleError("escape", _start(token), _end(token), message, "Write the character itself.")
