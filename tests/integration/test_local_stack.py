@@ -302,7 +302,9 @@ class TestServices:
                     start_service(SERVICES[name], settings, stack.supervisor, stack.paths) == f"http://127.0.0.1:{port}"
                 )
                 status = {program.name: program for program in stack_status(settings)}[name]
-                assert (status.state, status.address) == ("running", f"127.0.0.1:{port}")
+                assert status.address == f"127.0.0.1:{port}"
+                # It answers; that it runs is said once it has done so for a second.
+                wait_for(lambda: stack.supervisor.states()[name].state == "running")
                 pid = servers.kill(name)
                 wait_for(lambda: servers.pid(name) not in {0, pid})
                 start_service(SERVICES[name], settings, stack.supervisor, stack.paths)

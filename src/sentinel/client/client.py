@@ -181,6 +181,19 @@ class Client:
             self._send("PUT", f"/api/rules/{rule_id}", body, if_version=if_version).json()
         )
 
+    def list_rule_versions(self, rule_id: int) -> list[models.RuleVersion]:
+        """Return all versions of a rule, newest first, with what each changed."""
+        answer = self._get(f"/api/rules/{rule_id}/versions")
+        return [models.RuleVersion.model_validate(item) for item in answer.json()]
+
+    def roll_back_rule(
+        self, rule_id: int, version: int, comment: str = "", *, if_version: int | None = None
+    ) -> models.Rule:
+        """Write the content of an earlier version as the next one."""
+        body = {"version": version, "comment": comment}
+        answer = self._send("POST", f"/api/rules/{rule_id}/rollback", body, if_version=if_version)
+        return models.Rule.model_validate(answer.json())
+
     def set_rule_status(self, rule_id: int, is_active: bool, *, if_version: int | None = None) -> models.Rule:
         """Switch a rule on or off."""
         body = {"is_active": is_active}

@@ -93,6 +93,31 @@ class Rule(Model):
     updated_at: datetime
 
 
+class RuleChange(Model):
+    """What a version changed in one field."""
+
+    field: str
+    before: Any
+    after: Any
+
+
+class RuleVersion(Model):
+    """One version of a rule."""
+
+    version: int
+    rule_version_id: int
+    rule_expression: str
+    short_form: str | None = None
+    actions: list[Action] = []
+    severity: Severity
+    description: str
+    content_hash: str
+    comment: str
+    created_by: str
+    created_at: datetime
+    changes: list[RuleChange]
+
+
 class Issue(Model):
     """Something about a rule expression, with its place in the text."""
 

@@ -44,6 +44,15 @@ def test_a_pipeline_from_its_creation_to_its_alerts(sentinel: Client, database: 
     rule = sentinel.add_rule(pipeline_id, "amount > 100", "critical", "large")
     changed = sentinel.change_rule(rule.id, "amount > 200", "critical", "larger", if_version=rule.row_version)
     assert (changed.version, sentinel.get_rule(rule.id).description) == (2, "larger")
+    short = sentinel.change_rule(rule.id, "when amount > 300 then notify('slack:#x'), severity('critical')")
+    assert (short.rule_expression, short.actions[0].value) == ("amount > 300", "slack:#x")
+    back = sentinel.roll_back_rule(rule.id, 1, "too few", if_version=short.row_version)
+    assert (back.version, back.description, back.short_form) == (4, "large", None)
+    newest = sentinel.list_rule_versions(rule.id)[0]
+    assert (newest.comment, {change.field for change in newest.changes}) == (
+        "too few",
+        {"rule_expression", "short_form", "actions", "description"},
+    )
     assert sentinel.set_rule_status(rule.id, False).is_active is False
     assert [item.id for item in sentinel.list_rules(pipeline_id)] == [rule.id]
     schema = sentinel.get_schema(pipeline_id)
