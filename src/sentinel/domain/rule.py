@@ -40,7 +40,8 @@ class RuleVersion:
 
     Attributes:
         rule_version_id: Unique among all versions of all rules.
-        condition, severity, description, short_form, actions: As in `RuleContent`.
+        condition, severity, description: As in `RuleContent`.
+        short_form, actions: As in `RuleContent`; a job's snapshot, which does not need them, leaves them out.
     """
 
     rule_id: int
