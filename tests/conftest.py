@@ -22,6 +22,26 @@ from sentinel.testing.servers import ServerSet, start_servers
 hypothesis.settings.register_profile("repeatable", derandomize=True)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
+# The files that take longest, longest first: begun last, they would leave the other processes idle at the end.
+LONGEST_FILES = (
+    "test_replay.py",
+    "test_detection.py",
+    "test_outages.py",
+    "test_demo.py",
+    "test_local_stack.py",
+    "test_local_stack_jobs.py",
+    "test_archive.py",
+    "test_reconcile.py",
+    "test_card_rules.py",
+    "test_cluster.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first; all else keeps its order."""
+    rank = {name: position for position, name in enumerate(LONGEST_FILES)}
+    items.sort(key=lambda item: rank.get(item.path.name, len(rank)))
+
 
 @pytest.fixture(scope="session")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerSet]:
