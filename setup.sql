@@ -116,6 +116,27 @@ CREATE TABLE sentinel.rule_sets (
     PRIMARY KEY (pipeline_id, version)
 );
 
+-- Rule versions that are kept out of every rule set, because they broke the query or cost more than a rule may. One that is
+-- released runs again; where a record was the matter, it is the first one on which the rule threw.
+CREATE TABLE sentinel.rule_quarantines (
+    id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    tenant_id       text NOT NULL REFERENCES sentinel.tenants,
+    pipeline_id     bigint NOT NULL REFERENCES sentinel.pipelines ON DELETE CASCADE,
+    rule_id         bigint NOT NULL REFERENCES sentinel.rules ON DELETE CASCADE,
+    rule_version_id bigint NOT NULL REFERENCES sentinel.rule_versions ON DELETE CASCADE,
+    generation_id   bigint NOT NULL,
+    cause           text NOT NULL,
+    source_epoch    integer NOT NULL,
+    kafka_partition integer,
+    kafka_offset    bigint,
+    quarantined_at  timestamptz NOT NULL DEFAULT now(),
+    released_at     timestamptz,
+    released_by     text,
+    comment         text NOT NULL DEFAULT ''
+);
+CREATE UNIQUE INDEX rule_quarantines_open ON sentinel.rule_quarantines (rule_version_id) WHERE released_at IS NULL;
+CREATE INDEX rule_quarantines_rule_id ON sentinel.rule_quarantines (rule_id);
+
 -- Whatever a running job must notice ends in an update of the pipeline's row.
 CREATE FUNCTION sentinel.notify_pipeline() RETURNS trigger
     LANGUAGE plpgsql
@@ -192,8 +213,10 @@ CREATE TABLE sentinel.archive_commits (
     dead_count    bigint,
     planned_at    timestamptz NOT NULL DEFAULT now(),
     committed_at  timestamptz,
+    is_observed   boolean NOT NULL DEFAULT false,
     PRIMARY KEY (pipeline_id, seq)
 );
+CREATE INDEX archive_commits_unobserved ON sentinel.archive_commits (pipeline_id, seq) WHERE NOT is_observed;
 
 -- An operator's decision to go on although the topic lacks records that were not decided. Offsets are per partition:
 -- {"partition": [first lost or undecided, where it goes on]}; recreated says that the topic was made anew.
@@ -249,12 +272,53 @@ CREATE TABLE sentinel.alert_counts (
     PRIMARY KEY (pipeline_id, severity)
 ) WITH (fillfactor = 50);
 
+-- Alerts per rule and hour of the record's timestamp, kept by the triggers of alerts, and the matches beyond the storm
+-- guard's limit, which are only counted.
+CREATE TABLE sentinel.rule_hours (
+    pipeline_id      bigint NOT NULL,
+    tenant_id        text NOT NULL,
+    rule_id          bigint NOT NULL,
+    hour             timestamptz NOT NULL,
+    alert_count      bigint NOT NULL DEFAULT 0,
+    suppressed_count bigint NOT NULL DEFAULT 0,
+    PRIMARY KEY (pipeline_id, rule_id, hour)
+) WITH (fillfactor = 50);
+
+-- Per rule version and hour of the record's timestamp: events it was evaluated on, and those on which it was unknown, with
+-- the fields they lack. Counted from the lake, commit by commit.
+CREATE TABLE sentinel.rule_outcomes (
+    rule_version_id bigint NOT NULL REFERENCES sentinel.rule_versions ON DELETE CASCADE,
+    tenant_id       text NOT NULL,
+    rule_id         bigint NOT NULL,
+    hour            timestamptz NOT NULL,
+    evaluated_count bigint NOT NULL,
+    unknown_count   bigint NOT NULL,
+    missing         jsonb NOT NULL,
+    PRIMARY KEY (rule_version_id, hour)
+) WITH (fillfactor = 50);
+CREATE INDEX rule_outcomes_rule_id ON sentinel.rule_outcomes (rule_id, hour);
+
+-- What a rule version costs per event, measured on a sample of the pipeline's events.
+CREATE TABLE sentinel.rule_costs (
+    rule_version_id bigint PRIMARY KEY REFERENCES sentinel.rule_versions ON DELETE CASCADE,
+    tenant_id       text NOT NULL,
+    rule_id         bigint NOT NULL,
+    microseconds    double precision NOT NULL,
+    sampled_events  integer NOT NULL,
+    measured_at     timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX rule_costs_rule_id ON sentinel.rule_costs (rule_id);
+
 CREATE FUNCTION sentinel.count_inserted_alerts() RETURNS trigger
     LANGUAGE plpgsql
     AS $$ BEGIN
         INSERT INTO sentinel.alert_counts AS c (pipeline_id, tenant_id, severity, alert_count)
         SELECT pipeline_id, tenant_id, severity, count(*) FROM changed GROUP BY 1, 2, 3 ORDER BY 1, 3
         ON CONFLICT (pipeline_id, severity) DO UPDATE SET alert_count = c.alert_count + excluded.alert_count;
+        INSERT INTO sentinel.rule_hours AS h (pipeline_id, tenant_id, rule_id, hour, alert_count)
+        SELECT pipeline_id, tenant_id, rule_id, date_bin('1 hour', kafka_timestamp, 'epoch'), count(*)
+        FROM changed GROUP BY 1, 2, 3, 4 ORDER BY 1, 3, 4
+        ON CONFLICT (pipeline_id, rule_id, hour) DO UPDATE SET alert_count = h.alert_count + excluded.alert_count;
         RETURN NULL;
     END $$;
 CREATE TRIGGER alerts_count_inserted AFTER INSERT ON sentinel.alerts REFERENCING NEW TABLE AS changed
@@ -266,6 +330,10 @@ CREATE FUNCTION sentinel.count_deleted_alerts() RETURNS trigger
         UPDATE sentinel.alert_counts c SET alert_count = c.alert_count - d.deleted
         FROM (SELECT pipeline_id, severity, count(*) AS deleted FROM changed GROUP BY 1, 2) d
         WHERE c.pipeline_id = d.pipeline_id AND c.severity = d.severity;
+        UPDATE sentinel.rule_hours h SET alert_count = h.alert_count - d.deleted
+        FROM (SELECT pipeline_id, rule_id, date_bin('1 hour', kafka_timestamp, 'epoch') AS hour, count(*) AS deleted
+              FROM changed GROUP BY 1, 2, 3) d
+        WHERE h.pipeline_id = d.pipeline_id AND h.rule_id = d.rule_id AND h.hour = d.hour;
         RETURN NULL;
     END $$;
 CREATE TRIGGER alerts_count_deleted AFTER DELETE ON sentinel.alerts REFERENCING OLD TABLE AS changed
@@ -367,5 +435,5 @@ CREATE TABLE public.alembic_version (
     version_num varchar(32) NOT NULL,
     CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO public.alembic_version VALUES ('0003');
+INSERT INTO public.alembic_version VALUES ('0008');
 GRANT SELECT ON public.alembic_version TO sentinel_app;

@@ -31,6 +31,12 @@ class ConfigRequest(RequestModel):
     max_record_bytes: StrictInt | None = Field(
         default=None, ge=1, le=_MAX_RECORD_BYTES, description="A larger record is a dead letter."
     )
+    storm_limit: StrictInt | None = Field(
+        default=None,
+        ge=1,
+        le=10_000_000,
+        description="Alerts of one rule within an hour; further matches are counted as suppressed.",
+    )
 
     def applied_to(self, config: PipelineConfig) -> PipelineConfig:
         """Return the settings with these changes."""
@@ -96,6 +102,7 @@ class ConfigAnswer(AnswerModel):
     score_every_event: bool
     future_tolerance_seconds: int
     max_record_bytes: int
+    storm_limit: int
 
 
 class PipelineAnswer(AnswerModel):

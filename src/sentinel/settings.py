@@ -137,6 +137,9 @@ class JobSettings(Group):
     overlap_max_seconds: float = 60.0
     overlap_max_held: int = 200_000
     archive_max_records: int = 1_000_000
+    observe_interval_seconds: float = 60.0
+    observe_max_records: int = 500_000
+    rule_budget_microseconds: float = Field(default=50.0, description="A rule that costs more per event is taken out.")
 
 
 class Settings(BaseSettings):

@@ -10,6 +10,7 @@ from redis.exceptions import RedisError
 
 from sentinel.catalog.access import KeyCatalog
 from sentinel.catalog.pipelines import PipelineCatalog
+from sentinel.catalog.quarantines import QuarantineCatalog
 from sentinel.catalog.rules import RuleCatalog
 from sentinel.catalog.schemas import SchemaCatalog
 from sentinel.catalog.scores import ScoreCatalog
@@ -17,14 +18,16 @@ from sentinel.clock import monotonic_seconds, utc_now
 from sentinel.domain.api_key import ApiKey, hash_secret
 from sentinel.errors import SentinelError, StoreUnavailableError, UnauthenticatedError
 from sentinel.settings import Settings
-from sentinel.stores.base import AlertReader, AnswerStore, LedgerReader
+from sentinel.stores.base import AlertReader, AnswerStore, LedgerReader, OutcomeReader
 from sentinel.stores.postgres.alerts import PostgresAlerts
 from sentinel.stores.postgres.answers import PostgresAnswers
 from sentinel.stores.postgres.api_keys import PostgresApiKeys, find_presented
 from sentinel.stores.postgres.database import Connection, Database, first_line
 from sentinel.stores.postgres.ledger_reader import PostgresLedgerReader
 from sentinel.stores.postgres.migrate import schema_problem
+from sentinel.stores.postgres.outcomes import PostgresOutcomes
 from sentinel.stores.postgres.pipelines import PostgresPipelines
+from sentinel.stores.postgres.quarantines import PostgresQuarantines
 from sentinel.stores.postgres.rules import PostgresRules
 from sentinel.stores.postgres.schemas import PostgresSchemas
 from sentinel.stores.redis.scores import connect
@@ -38,6 +41,8 @@ class Unit:
     pipelines: PipelineCatalog
     schemas: SchemaCatalog
     rules: RuleCatalog
+    quarantines: QuarantineCatalog
+    outcomes: OutcomeReader
     keys: KeyCatalog
     scores: ScoreCatalog
     alerts: AlertReader
@@ -134,6 +139,8 @@ class Backend:
             pipelines=PipelineCatalog(pipelines, schemas, caller),
             schemas=SchemaCatalog(pipelines, schemas, rules, rule_catalog, caller),
             rules=rule_catalog,
+            quarantines=QuarantineCatalog(pipelines, rule_catalog, PostgresQuarantines(connection), caller),
+            outcomes=PostgresOutcomes(connection),
             keys=KeyCatalog(PostgresApiKeys(connection)),
             scores=ScoreCatalog(
                 tenant_id,

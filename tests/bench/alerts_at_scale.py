@@ -132,7 +132,7 @@ def arrange(settings: Settings, database: Database) -> list[PipelineSnapshot]:
                     name=f"Cards {number}",
                     kafka_topic="cards",
                     definitions=SCHEMA,
-                    config=PipelineConfig(),
+                    config=PipelineConfig(storm_limit=10_000_000),
                     start_at="earliest",
                     status=PipelineStatus.ACTIVE,
                 )

@@ -138,7 +138,7 @@ class Workbench:
                 name=f"p-{uuid.uuid4().hex[:8]}",
                 kafka_topic=topic,
                 definitions=[definition(field) for field in fields],
-                config=PipelineConfig(mode=mode, **config),
+                config=PipelineConfig(mode=mode, **{"storm_limit": 10_000_000, **config}),
                 start_at="earliest",
                 status=PipelineStatus.ACTIVE,
             )

@@ -3,61 +3,24 @@
 from __future__ import annotations
 
 import re
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import quote
 
 import httpx
 
 from sentinel.client import models
-from sentinel.client.problems import refuse
-from sentinel.errors import StoreUnavailableError
-from sentinel.settings import Settings
+from sentinel.client.rule_outcomes import OutcomeCalls
 
 _BEFORE = re.compile(r"[?&]before=(\d+)")
 
 
-class Client:
+class Client(OutcomeCalls):
     """Speaks to the configuration API. Safe to share between threads.
 
     A write carries an `Idempotency-Key` of its own, so it is repeated once when the connection breaks.
     """
-
-    def __init__(
-        self,
-        base_url: str,
-        *,
-        api_key: str = "",
-        timeout_seconds: float = 30.0,
-        transport: httpx.BaseTransport | None = None,
-    ) -> None:
-        self.base_url = base_url
-        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-        self._http = httpx.Client(
-            base_url=base_url, headers=headers, timeout=timeout_seconds, transport=transport, trust_env=False
-        )
-
-    @classmethod
-    def of(cls, settings: Settings) -> Self:
-        """Build the client of the API that the settings describe, with the dashboard's key if there is one."""
-        key = settings.dashboard.api_key.get_secret_value()
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.api.host, settings.api.host)  # noqa: S104
-        return cls(f"http://{f'[{host}]' if ':' in host else host}:{settings.api.port}", api_key=key)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._http.close()
 
     # -- pipelines
 
@@ -100,7 +63,7 @@ class Client:
         self._send("PATCH", f"/api/pipelines/{pipeline_id}/status", {"status": status}, if_version=if_version)
 
     def set_pipeline_config(self, pipeline_id: int, *, if_version: int | None = None, **config: Any) -> models.Pipeline:
-        """Change settings: mode, score_every_event, future_tolerance_seconds, max_record_bytes."""
+        """Change settings: mode, score_every_event, future_tolerance_seconds, max_record_bytes, storm_limit."""
         answer = self._send("PATCH", f"/api/pipelines/{pipeline_id}", config, if_version=if_version)
         return models.Pipeline.model_validate(answer.json())
 
@@ -286,35 +249,6 @@ class Client:
         """
         answer = self._raw("GET", "/readyz")
         return models.Readiness.model_validate(answer.json())
-
-    # -- the wire
-
-    def _get(self, path: str, **parameters: Any) -> httpx.Response:
-        wanted = {name: value for name, value in parameters.items() if value is not None}
-        return self._request("GET", path, params=wanted)
-
-    def _send(
-        self, method: str, path: str, body: Mapping[str, Any], *, if_version: int | None = None
-    ) -> httpx.Response:
-        headers = {"Idempotency-Key": uuid.uuid4().hex}
-        if if_version is not None:
-            headers["If-Match"] = f'"{if_version}"'
-        return self._request(method, path, json=dict(body), headers=headers)
-
-    def _request(self, method: str, path: str, **more: Any) -> httpx.Response:
-        response = self._raw(method, path, **more)
-        refuse(response)
-        return response
-
-    def _raw(self, method: str, path: str, **more: Any) -> httpx.Response:
-        try:
-            try:
-                return self._http.request(method, path, **more)
-            except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
-                return self._http.request(method, path, **more)
-        except httpx.TransportError as error:
-            reason = f"{error or type(error).__name__} at {self.base_url}; `sentinel status` shows what runs"
-            raise StoreUnavailableError("the API", reason) from error
 
 
 def _next_before(answer: httpx.Response) -> int | None:

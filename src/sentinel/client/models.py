@@ -24,6 +24,7 @@ class PipelineConfig(Model):
     score_every_event: bool
     future_tolerance_seconds: int
     max_record_bytes: int
+    storm_limit: int
 
 
 class Pipeline(Model):
@@ -99,6 +100,46 @@ class RuleChange(Model):
     field: str
     before: Any
     after: Any
+
+
+class RuleCost(Model):
+    """What a rule costs per event."""
+
+    rule_version_id: int
+    microseconds: float
+    sampled_events: int
+    measured_at: datetime
+
+
+class HourOutcomes(Model):
+    """What a rule said of the events of one hour."""
+
+    hour: datetime
+    evaluated: int
+    matched: int
+    alerts: int
+    suppressed: int
+    not_matched: int
+    unknown: int
+    missing: dict[str, int]
+
+
+class Quarantine(Model):
+    """A rule version that a job took out of its rule set."""
+
+    id: int
+    pipeline_id: int
+    rule_id: int
+    rule_version_id: int
+    rule_version: int
+    generation_id: int
+    cause: str
+    kafka_partition: int | None
+    kafka_offset: int | None
+    quarantined_at: datetime
+    released_at: datetime | None
+    released_by: str | None
+    comment: str
 
 
 class RuleVersion(Model):

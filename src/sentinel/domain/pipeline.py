@@ -35,12 +35,15 @@ class PipelineConfig:
         future_tolerance_seconds: An event whose event time lies further after its record's timestamp is a
             dead letter.
         max_record_bytes: A larger record is a dead letter.
+        storm_limit: Alerts of one rule within one hour of its records' timestamps; further matches are counted as
+            suppressed and stay in the lake.
     """
 
     mode: DetectMode = DetectMode.REALTIME
     score_every_event: bool = False
     future_tolerance_seconds: int = 3600
     max_record_bytes: int = 1_048_576
+    storm_limit: int = 10_000
 
     def as_json(self) -> dict[str, Any]:
         """Return the stored form: every setting, also those at their default."""
@@ -49,6 +52,7 @@ class PipelineConfig:
             "score_every_event": self.score_every_event,
             "future_tolerance_seconds": self.future_tolerance_seconds,
             "max_record_bytes": self.max_record_bytes,
+            "storm_limit": self.storm_limit,
         }
 
     @classmethod
@@ -60,6 +64,7 @@ class PipelineConfig:
             score_every_event=stored.get("score_every_event", default.score_every_event),
             future_tolerance_seconds=stored.get("future_tolerance_seconds", default.future_tolerance_seconds),
             max_record_bytes=stored.get("max_record_bytes", default.max_record_bytes),
+            storm_limit=stored.get("storm_limit", default.storm_limit),
         )
 
 

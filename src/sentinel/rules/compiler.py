@@ -17,10 +17,12 @@ class CompiledCondition:
     Attributes:
         sql: Its text over a struct column named `event`.
         requirements: What holds wherever it is true.
+        columns: The top-level fields of the event that it uses.
     """
 
     sql: str
     requirements: tuple[Requirement, ...]
+    columns: frozenset[str] = frozenset()
 
 
 def compile_condition(expression: str, schema: EventSchema) -> CompiledCondition:
@@ -41,4 +43,4 @@ def compile_condition(expression: str, schema: EventSchema) -> CompiledCondition
             f"the rule {expression[:200]!r} is not valid: at character {first.start}: {first.message}{more}",
             issues=[issue.as_json() for issue in result.issues],
         )
-    return CompiledCondition(result.compiled, result.requirements)
+    return CompiledCondition(result.compiled, result.requirements, result.columns)

@@ -18,7 +18,9 @@ from sentinel.domain.ledger import (
     RecordPlace,
     RunningJob,
 )
+from sentinel.domain.outcome import HourOutcomes, RuleCost
 from sentinel.domain.pipeline import Pipeline, PipelineConfig, PipelineStatus
+from sentinel.domain.quarantine import Quarantine
 from sentinel.domain.rule import Rule, RuleContent, RuleHistoryEntry
 
 
@@ -113,6 +115,26 @@ class RuleStore(Protocol):
 
     def add_rule_set(self, pipeline_id: int, version: int) -> None:
         """Write the rule set of what is active now."""
+
+
+class QuarantineReader(Protocol):
+    """Reads quarantines, and ends them."""
+
+    def list(self, pipeline_id: int, rule_id: int | None = None) -> Sequence[Quarantine]:
+        """Return the quarantines of a pipeline or of one of its rules, newest first, ended ones too."""
+
+    def release(self, rule_id: int, *, released_by: str, comment: str) -> int:
+        """End the quarantine of a rule's versions and return of how many."""
+
+
+class OutcomeReader(Protocol):
+    """Reads what rules said of events."""
+
+    def of_rule(self, pipeline_id: int, rule_id: int, *, since: datetime) -> Sequence[HourOutcomes]:
+        """Return the outcomes of a rule by hour, newest first."""
+
+    def cost_of(self, rule_id: int) -> RuleCost | None:
+        """Return what the current version of a rule costs; None while it is not measured."""
 
 
 class AlertReader(Protocol):

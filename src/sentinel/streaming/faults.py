@@ -3,6 +3,8 @@
 `<name>:<n>=<action>` acts at the n-th passage of the point: `kill` sends SIGKILL to this process, `raise` raises
 `InjectedFaultError`. With `SENTINEL_TEST_FAULTS_ONCE=<directory>` a fault that acted leaves a file there and never acts
 again, also after a restart. Without the variable a passage costs one dictionary look-up.
+
+`SENTINEL_TEST_RULE_THROWS=<text>` makes each rule whose condition holds the text throw where it would be true.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ def _planned() -> dict[str, tuple[int, str]]:
     return plan
 
 
+_THROWING = os.environ.get("SENTINEL_TEST_RULE_THROWS", "")
 _PLAN = _planned()
 _PASSED: Counter[str] = Counter()
 
@@ -47,3 +50,10 @@ def fault_point(name: str) -> None:
     if action == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
     raise InjectedFaultError(f"injected at {name}, passage {count}")
+
+
+def faulty(condition: str) -> str:
+    """Return a compiled condition as it is evaluated: normally as it is."""
+    if not _THROWING or _THROWING not in condition:
+        return condition
+    return f"(CASE WHEN {condition} THEN CAST(raise_error('injected') AS BOOLEAN) ELSE false END)"

@@ -232,9 +232,10 @@ class TestChange:
             "score_every_event": False,
             "future_tolerance_seconds": 3600,
             "max_record_bytes": 2000,
+            "storm_limit": 10_000,
         }
 
-    @pytest.mark.parametrize("config", [{"mode": "fast"}, {"max_record_bytes": 0}, {"future_tolerance_seconds": -1}])
+    @pytest.mark.parametrize("config", [{"mode": "fast"}, {"max_record_bytes": 0}, {"storm_limit": 0}])
     def test_settings_that_cannot_work_are_refused(
         self, client: Client, pipeline: dict[str, Any], config: dict[str, Any]
     ) -> None:

@@ -36,7 +36,7 @@ class StubApi:
                 "start_at": "earliest", "version": 5,
                 "config": {
                     "mode": "realtime", "score_every_event": False, "future_tolerance_seconds": 3600,
-                    "max_record_bytes": 1,
+                    "max_record_bytes": 1, "storm_limit": 1,
                 },
             }
         ]  # fmt: skip

@@ -15,6 +15,7 @@ from psycopg.errors import DataError, ProgramLimitExceeded, StatementTooComplex
 from sentinel.domain.finding import DeadLetter, FindingBatch, Match
 from sentinel.domain.generation import Generation, Lease
 from sentinel.domain.score import score_of
+from sentinel.domain.storm import Admitted, RuleHour, StormGuard, rule_hours
 from sentinel.stores.postgres.database import Connection, Database, first_line
 from sentinel.stores.postgres.json_text import jsonb_text
 from sentinel.stores.postgres.ledger import advance_progress, hold_lease, switch_generation
@@ -46,6 +47,7 @@ class FindingStore:
         self._database = database
         self._tenant_id = tenant_id
         self._score_ttl_seconds = score_ttl_seconds
+        self._guard = StormGuard()
 
     def commit(self, lease: Lease, parts: list[GenerationFindings]) -> int:
         """Commit everything in one transaction and return the number of new alerts.
@@ -60,8 +62,12 @@ class FindingStore:
         try:
             return self._commit(lease, parts, jsonb_text)
         except NOT_STORABLE:
+            self._guard.forget()
             # One event among them is JSON that JSONB refuses in a way jsonb_text does not know: ask for each.
             return self._commit(lease, parts, self._storable_text)
+        except BaseException:
+            self._guard.forget()
+            raise
 
     def _commit(self, lease: Lease, parts: list[GenerationFindings], text_of: Callable[[bytes], str]) -> int:
         inserted = 0
@@ -72,12 +78,15 @@ class FindingStore:
                 if part.borders is not None:
                     switch_generation(tx, lease, self._tenant_id, generation.generation_id, part.borders)
                 if batch.matches:
-                    inserted += self._write_alerts(tx, generation, alert_rows(generation, batch.matches, text_of))
+                    inserted += self._write_alerts(tx, generation, batch.matches, text_of)
                 self._write_dead_letters(tx, generation, batch.dead_letters)
                 advance_progress(tx, lease.pipeline_id, batch.next_offsets)
         return inserted
 
-    def _write_alerts(self, tx: Connection, generation: Generation, rows: Iterator[tuple[Any, ...]]) -> int:
+    def _write_alerts(
+        self, tx: Connection, generation: Generation, matches: list[Match], text_of: Callable[[bytes], str]
+    ) -> int:
+        admitted = self._admit(tx, generation, matches)
         params: dict[str, Any] = {
             "tenant_id": self._tenant_id,
             "pipeline_id": generation.snapshot.pipeline_id,
@@ -89,14 +98,33 @@ class FindingStore:
         tx.execute(_SQL["clear_staging"])
         staged = 0
         with tx.cursor().copy(_SQL["copy_staging"]) as copy:
-            for row in rows:
+            for row in alert_rows(generation, matches, text_of, admitted):
                 copy.write_row((staged, *row))
                 staged += 1
         counted = tx.execute(_SQL["insert_alerts"], params).fetchone()
         inserted = int(counted["inserted"]) if counted else 0
         if inserted < staged:
             tx.execute(_SQL["note_duplicates"], params)
+            # Some of what the guard counted was there already.
+            self._guard.forget(admitted.added)
         return inserted
+
+    def _admit(self, tx: Connection, generation: Generation, matches: list[Match]) -> Admitted:
+        """Let the storm guard decide which matches become alerts; count the others."""
+        snapshot = generation.snapshot
+        rules, pipeline_id = snapshot.rule_set.rules, snapshot.pipeline_id
+        unknown = self._guard.unknown(rule_hours(matches, rules))
+        if unknown:
+            known: dict[RuleHour, int] = dict.fromkeys(unknown, 0)
+            wanted = {"rule_ids": [rule for rule, _ in unknown], "hours": [hour for _, hour in unknown]}
+            for row in tx.execute(_SQL["rule_hours"], {"pipeline_id": pipeline_id, **wanted}):
+                known[row["rule_id"], row["hour"]] = row["alert_count"]
+            self._guard.learn(known)
+        admitted = self._guard.admit(matches, rules, snapshot.config.storm_limit)
+        for (rule_id, hour), count in sorted(admitted.suppressed.items()):
+            counted = {"rule_id": rule_id, "hour": hour, "count": count}
+            tx.execute(_SQL["count_suppressed"], {"pipeline_id": pipeline_id, "tenant_id": self._tenant_id, **counted})
+        return admitted
 
     def _storable_text(self, raw: bytes) -> str:
         try:
@@ -137,12 +165,14 @@ class FindingStore:
 
 
 def alert_rows(
-    generation: Generation, matches: list[Match], text_of: Callable[[bytes], str]
+    generation: Generation, matches: list[Match], text_of: Callable[[bytes], str], admitted: Admitted
 ) -> Iterator[tuple[Any, ...]]:
-    """Yield one row per match and rule, in the order of the staging table's columns after the ordinal."""
+    """Yield one row per match and rule that alerts, in the order of the staging table's columns after the ordinal."""
     rules = generation.snapshot.rule_set.rules
     for match in matches:
-        hit = [rules[index] for index in match.rules]
+        hit = [rules[index] for index in admitted.rules_of(match)]
+        if not hit:
+            continue
         score = score_of(rule.severity for rule in hit)
         data = text_of(match.raw)
         entities = orjson.dumps({k: v.replace("\x00", "\ufffd") for k, v in match.entities.items()}).decode()

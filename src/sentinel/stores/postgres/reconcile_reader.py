@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sentinel.domain.storm import RuleHour
 from sentinel.stores.postgres.database import Database, Row
 from sentinel.stores.postgres.statements import load_statements
 
@@ -42,6 +43,10 @@ class ReconcileReader:
     def alerts(self) -> list[Row]:
         """Return rule_id, event_id, partition, offset and source_epoch of every alert."""
         return self._rows("alerts")
+
+    def suppressed(self) -> dict[RuleHour, int]:
+        """Return the matches that the storm guard only counted, by rule and hour."""
+        return {(row["rule_id"], row["hour"]): row["suppressed_count"] for row in self._rows("suppressed")}
 
     def skips(self, source_epoch: int) -> list[tuple[int, int, int]]:
         """Return (partition, first offset, end) of what an operator decided to go on without."""

@@ -11,6 +11,7 @@ from sentinel.domain.source_gap import OffsetRange, gap_between
 from sentinel.errors import SourceGapError
 from sentinel.settings import JobSettings, KafkaSettings
 from sentinel.stores.postgres.ledger import LedgerStore
+from sentinel.stores.postgres.quarantines import QuarantineStore
 from sentinel.stores.postgres.snapshots import SnapshotStore
 from sentinel.streaming.topics import Topics
 
@@ -30,6 +31,7 @@ class PipelineContext:
     job: JobSettings
     ledger: LedgerStore
     snapshots: SnapshotStore
+    quarantines: QuarantineStore
     topics: Topics
     findings_topic: str
     checkpoint_dir: Path

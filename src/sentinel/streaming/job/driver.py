@@ -9,7 +9,7 @@ import socket
 import sys
 import threading
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any
 
@@ -23,6 +23,7 @@ from sentinel.stores.postgres.alert_scores import AlertScoreReader
 from sentinel.stores.postgres.database import Database
 from sentinel.stores.postgres.findings import FindingStore
 from sentinel.stores.postgres.ledger import LedgerStore
+from sentinel.stores.postgres.quarantines import QuarantineStore
 from sentinel.stores.postgres.snapshots import SnapshotStore
 from sentinel.stores.redis.scores import ScoreStore, connect
 from sentinel.streaming.job.config_watch import ConfigWatcher
@@ -36,6 +37,7 @@ from sentinel.streaming.query.gate import refused_conditions
 from sentinel.streaming.query.session import build_session, evaluation_session
 from sentinel.streaming.sink.alert_writer import Committer
 from sentinel.streaming.sink.archive import Archive
+from sentinel.streaming.sink.observer import Observer
 from sentinel.streaming.sink.score_writer import ScoreWriter
 from sentinel.streaming.topics import Topics, group_id_of
 
@@ -56,8 +58,8 @@ class Driver:
         self._pipeline_ids = list(pipeline_ids)
         self._master = master or settings.job.master
         self._holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
-        # Per pipeline: its own thread, the writer, the score writer and the archive use a connection at a time.
-        self._database = Database(settings.postgres, pool_size=4 * max(1, len(self._pipeline_ids)))
+        # Per pipeline: its own thread and those of writer, scores, archive and observer use a connection at a time.
+        self._database = Database(settings.postgres, pool_size=5 * max(1, len(self._pipeline_ids)))
         self._stopping = threading.Event()
 
     def run(self) -> None:
@@ -116,7 +118,7 @@ class Driver:
         redis = connect(settings.redis)
         session = evaluation_session(spark)
         ttl = settings.redis.score_ttl_seconds
-        archives_alone = threading.Lock()
+        archives_alone, observers_alone = threading.Lock(), threading.Lock()
 
         def acquire() -> Lease | None:
             return ledger.acquire_lease(pipeline_id, self._holder, settings.job.lease_ttl_seconds)
@@ -130,6 +132,7 @@ class Driver:
                 job=settings.job,
                 ledger=ledger,
                 snapshots=snapshots,
+                quarantines=QuarantineStore(self._database, tenant_id),
                 topics=Topics(settings.kafka, group_id=group_id_of(tenant_id, pipeline_id)),
                 findings_topic=settings.kafka.findings_topic_template.format(
                     tenant_id=tenant_id, pipeline_id=pipeline_id
@@ -151,7 +154,12 @@ class Driver:
 
             kind = RealtimeDetector if mode is DetectMode.REALTIME else MicroBatchDetector
             detector = kind(context, session, lambda snapshot: compile_gated(session, snapshot), make_committer)
-            return detector, [scores, ArchiveThread(archive, pipeline_id, archives_alone)]
+            observer = Observer(spark, self._database, settings, tenant_id, context.lease)
+            return detector, [
+                scores,
+                LoopThread(f"archive-{pipeline_id}", archive.run, archives_alone),
+                LoopThread(f"observer-{pipeline_id}", observer.run, observers_alone),
+            ]
 
         return PipelineRunner(
             pipeline_id,
@@ -198,27 +206,27 @@ def spark_is_gone(spark: SparkSession) -> bool:
         return True
 
 
-class ArchiveThread(threading.Thread):
-    """Runs the archive beside detect."""
+class LoopThread(threading.Thread):
+    """Runs a loop (the archive, the observer) beside detect."""
 
-    def __init__(self, archive: Archive, pipeline_id: int, alone: threading.Lock) -> None:
-        super().__init__(name=f"archive-{pipeline_id}", daemon=True)
-        self._archive = archive
+    def __init__(self, name: str, loop: Callable[[threading.Event], None], alone: threading.Lock) -> None:
+        super().__init__(name=name, daemon=True)
+        self._loop = loop
         self._alone = alone
         self._stopped = threading.Event()
 
     def run(self) -> None:
-        """Archive until stopped, after an earlier thread of the pipeline that a slow store held up has ended."""
+        """Run the loop until stopped, after an earlier thread of the pipeline that a slow store held up has ended."""
         while not self._alone.acquire(timeout=0.5):
             if self._stopped.is_set():
                 return
         try:
-            self._archive.run(self._stopped)
+            self._loop(self._stopped)
         finally:
             self._alone.release()
 
     def stop(self, timeout_seconds: float) -> None:
-        """End after the commit under way; one that does not end in time is repeated by the next driver."""
+        """End after what is under way; what does not end in time is repeated by the next driver."""
         self._stopped.set()
         self.join(timeout_seconds)
 

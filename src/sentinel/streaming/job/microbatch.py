@@ -27,6 +27,7 @@ from sentinel.domain.source_gap import OffsetRange
 from sentinel.errors import LeaseLostError, SentinelError, TransientError
 from sentinel.stores.postgres.findings import GenerationFindings
 from sentinel.streaming.faults import InjectedFaultError, fault_point
+from sentinel.streaming.job.containment import contain, may_be_a_rule
 from sentinel.streaming.job.context import PipelineContext, refuse_gap
 from sentinel.streaming.job.realtime import change_between, failure_of, short
 from sentinel.streaming.query.evaluate import CompiledRuleSet
@@ -71,6 +72,7 @@ class MicroBatchDetector:
         self._query_number = 0
         self._checkpoint_dir = context.checkpoint_dir / f"microbatch-{context.pipeline_id}"
         self._active: Active | None = None
+        self._tried: Generation | None = None
         self._refused: tuple[object, ...] | None = None
         self._decided: dict[int, int] = {}
         self._topic = ""
@@ -110,10 +112,9 @@ class MicroBatchDetector:
         if failure is not None:
             log.error("pipeline %s: the query failed: %s", self._context.pipeline_id, failure)
             self.last_error = failure
-            # What does not fit in memory may fit in halves.
-            self._batch_records = max(LEAST_RECORDS_PER_BATCH, self._batch_records // 2)
         elif may_grow:
             self._batch_records = min(MAX_RECORDS_PER_BATCH, self._batch_records * 2)
+        failed = self._query
         self._end_query()
         self._context.ledger.init_progress(self._context.lease, added)
         self._decided = {
@@ -122,9 +123,19 @@ class MicroBatchDetector:
         # Looked up after the progress: a topic never ends before what was decided in it earlier.
         held = self._context.topics.ranges(self._topic)
         refuse_gap(self._context, self._topic, self._decided, held)
+        if failure is not None and not self._contained(failed):
+            # What does not fit in memory may fit in halves.
+            self._batch_records = max(LEAST_RECORDS_PER_BATCH, self._batch_records // 2)
         self._retry_at = monotonic_seconds() + RETRY_SECONDS
         self._active = None
         self._start_query()
+
+    def _contained(self, failed: StreamingQuery | None) -> bool:
+        """Where a rule made the query fail, take it out; the next micro-batch is evaluated without it."""
+        tried = self._tried
+        if failed is None or tried is None or not may_be_a_rule(failed):
+            return False
+        return contain(self._spark, self._context, tried.snapshot, tried.generation_id, self._decided)
 
     def stop(self) -> None:
         """Stop the query. A micro-batch under way is given up; it is found again from the ledger's progress."""
@@ -188,6 +199,7 @@ class MicroBatchDetector:
         """
         try:
             active, findings = self._look_up(batch)
+            self._tried = active.generation
             changed = active is not self._active
             found = collect_findings(findings, active.compiled.masks)
             found.name_dead_letters(active.generation.snapshot)

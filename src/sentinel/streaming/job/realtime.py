@@ -19,6 +19,7 @@ from sentinel.domain.pipeline import PipelineSnapshot
 from sentinel.domain.source_gap import OffsetRange
 from sentinel.errors import ConfigurationError, SentinelError, TransientError
 from sentinel.streaming.faults import InjectedFaultError
+from sentinel.streaming.job.containment import contain, may_be_a_rule
 from sentinel.streaming.job.context import PipelineContext, refuse_gap
 from sentinel.streaming.job.slots import check_slots, slots_for
 from sentinel.streaming.query.detect import rehearse, start_realtime_query
@@ -186,6 +187,7 @@ class RealtimeDetector:
         failure = failure_of(running.query)
         if failure is not None:
             self._give_up(running, failure)
+            self._contain(running)
         elif self._current is not None and self._writer.held_count > self._context.job.overlap_max_held:
             self._give_up(running, f"more than {self._context.job.overlap_max_held} findings were held")
         elif self._current is not None and age > self._context.job.overlap_max_seconds:
@@ -211,6 +213,7 @@ class RealtimeDetector:
             self._current = None
             if monotonic_seconds() - running.started_at < SHORT_LIFE_SECONDS:
                 self._wait_longer()
+            self._contain(running)
         else:
             self._rehearse(running, ranges)
 
@@ -320,6 +323,19 @@ class RealtimeDetector:
                 self._fall_back(generation.snapshot)
         except TransientError as error:
             log.warning("pipeline %s: %s", self._context.pipeline_id, error)
+
+    def _contain(self, failed: RunningQuery) -> None:
+        """Where a rule made a query fail, go on at once without it."""
+        context, generation = self._context, failed.generation
+        if not may_be_a_rule(failed.query):
+            return
+        decided = {p: offset for p, offset in self.decided.items() if p in failed.decided}
+        if contain(self._spark, context, generation.snapshot, generation.generation_id, decided):
+            try:
+                self.apply(context.snapshots.current(context.pipeline_id))
+            except TransientError as error:
+                # The change of the rule set is noticed like any other.
+                log.warning("pipeline %s: %s", context.pipeline_id, error)
 
     def _wait_longer(self) -> None:
         self._retry_at = monotonic_seconds() + self._retry_seconds

@@ -20,6 +20,7 @@ from sentinel.domain.event_schema import EventSchema
 from sentinel.domain.rule import RuleSet, RuleVersion
 from sentinel.errors import InvalidRuleError
 from sentinel.rules.compiler import CompiledCondition, compile_condition
+from sentinel.streaming.faults import faulty
 from sentinel.streaming.query.layout import Mask, arrange
 
 MASKS_PER_PROJECTION = 8
@@ -92,7 +93,7 @@ def masks_of(rule_set: RuleSet, schema: EventSchema) -> tuple[Mask, ...]:
 
 
 def _mask_column(mask: Mask, conditions: tuple[str, ...]) -> Column:
-    bits = [f"CASE WHEN {conditions[rule]} THEN {1 << bit}L ELSE 0L END" for bit, rule in enumerate(mask.rules)]
+    bits = [f"CASE WHEN {faulty(conditions[rule])} THEN {1 << bit}L ELSE 0L END" for bit, rule in enumerate(mask.rules)]
     gate = "cause IS NULL" if mask.gate is None else f"cause IS NULL AND {mask.gate}"
     return F.expr(f"CASE WHEN {gate} THEN {balanced_or(bits)} ELSE 0L END")
 

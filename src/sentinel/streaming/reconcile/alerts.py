@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import duckdb
 import pyarrow as pa
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from sentinel.domain.event_schema import EventSchema
 from sentinel.domain.pipeline import PipelineSnapshot
+from sentinel.domain.storm import HOUR_MS, RuleHour
 from sentinel.streaming.query.evaluate import compile_rule_set
 from sentinel.streaming.query.layout import rules_of_masks
-from sentinel.streaming.query.parse import event_id
 from sentinel.streaming.reconcile.report import Difference
+from sentinel.streaming.sink.lake_events import lake_events
 from sentinel.streaming.sink.lake_table import column_names
 
 Pair = tuple[int, str]
+Expected = tuple[int, str, int]
+"""Rule id, event id, and the hour of the record's timestamp (hours since the epoch)."""
 PAIR = pa.schema([("rule_id", pa.int64()), ("event_id", pa.string())])
+EXPECTED = PAIR.append(pa.field("hour", pa.int64()))
 EXAMPLES = 5
 
 
@@ -26,8 +32,8 @@ def expected_alerts(
     generation_id: int,
     snapshot: PipelineSnapshot,
     history: tuple[tuple[int, EventSchema], ...],
-) -> list[Pair]:
-    """Evaluate a generation's rules over its rows in the lake; return (rule id, event id), which may repeat.
+) -> list[Expected]:
+    """Evaluate a generation's rules over its rows in the lake; return what should alert, which may repeat.
 
     Args:
         spark: A session of `evaluation_session`.
@@ -39,53 +45,53 @@ def expected_alerts(
     table = spark.read.format("delta").load(uri).where(F.col("_generation_id") == generation_id)
     compiled = compile_rule_set(snapshot.rule_set, snapshot.schema)
     events = lake_events(table, snapshot, column_names(history))
-    matched = compiled.evaluate(events).where(compiled.matched()).select("event_id", *compiled.mask_names)
+    hour = (F.unix_millis("timestamp") / HOUR_MS).cast("bigint").alias("hour")
+    matched = compiled.evaluate(events).where(compiled.matched()).select("event_id", hour, *compiled.mask_names)
     pairs = []
     for row in matched.toLocalIterator():
         for index in rules_of_masks([row[name] for name in compiled.mask_names], compiled.masks):
             # As the writer stores it.
-            pairs.append((snapshot.rule_set.rules[index].rule_id, row["event_id"].replace("\x00", "\ufffd")))
+            rule = snapshot.rule_set.rules[index]
+            pairs.append((rule.rule_id, row["event_id"].replace("\x00", "\ufffd"), row["hour"]))
     return pairs
 
 
-def lake_events(table: DataFrame, snapshot: PipelineSnapshot, columns: dict[str, str]) -> DataFrame:
-    """Turn rows of the lake back into parsed events.
-
-    Columns out: event struct, event_id string, cause string (null), partition int, offset bigint.
-    """
-    names = set(table.columns)
-
-    def value(field_name: str, kind: str) -> Column:
-        column = columns[field_name]
-        return F.col(f"`{column}`") if column in names else F.lit(None).cast(kind)
-
-    fields = [value(field.name, field.type.spark()).alias(field.name) for field in snapshot.schema]
-    events = table.select(
-        F.struct(*fields).alias("event"),
-        F.col("_partition").alias("partition"),
-        F.col("_offset").alias("offset"),
-        F.lit(None).cast("string").alias("cause"),
-    )
-    identity = event_id(F.col("event"), snapshot.schema, snapshot.kafka_topic, snapshot.source_epoch)
-    return events.select("*", identity.alias("event_id"))
-
-
-def compare_alerts(expected: list[Pair], found: list[Pair], elsewhere: list[Pair]) -> Difference:
+def compare_alerts(
+    expected: list[Expected], found: list[Pair], elsewhere: list[Pair], suppressed: Mapping[RuleHour, int]
+) -> Difference:
     """Compare as sets: an event id that came twice gives one alert per rule.
 
     Args:
         found: Alerts of records that are in the lake.
         elsewhere: Alerts of records that are not there yet. An event id that came twice may have its alert among them.
+        suppressed: Matches of a rule in an hour that the storm guard only counted: so many may be missing.
     """
     connection = duckdb.connect()
-    for name, pairs in (("expected", expected), ("found", found), ("elsewhere", elsewhere)):
+    rule_ids, event_ids, hours = zip(*expected, strict=True) if expected else ((), (), ())
+    connection.register("expected", pa.table({"rule_id": rule_ids, "event_id": event_ids, "hour": hours}, EXPECTED))
+    counted = [(rule_id, hour, count) for (rule_id, hour), count in suppressed.items()]
+    connection.execute("CREATE TABLE suppressed (rule_id BIGINT, hour BIGINT, n BIGINT)")
+    if counted:
+        connection.executemany("INSERT INTO suppressed VALUES (?, ?, ?)", counted)
+    for name, pairs in (("found", found), ("elsewhere", elsewhere)):
         table = pa.table({"rule_id": [r for r, _ in pairs], "event_id": [e for _, e in pairs]}, schema=PAIR)
         connection.register(name, table)
-    wanted = connection.execute("SELECT count(*) FROM (SELECT DISTINCT * FROM expected)").fetchone()
+    connection.execute(
+        "CREATE VIEW wanted AS SELECT rule_id, event_id, min(hour) AS hour FROM expected GROUP BY rule_id, event_id"
+    )
+    wanted = connection.execute("SELECT count(*) FROM wanted").fetchone()
     missing = connection.execute(
-        "SELECT * FROM expected EXCEPT (SELECT * FROM found UNION ALL SELECT * FROM elsewhere) ORDER BY ALL"
+        """
+        SELECT w.rule_id, w.event_id FROM (
+            SELECT rule_id, event_id, hour, row_number() OVER (PARTITION BY rule_id, hour ORDER BY event_id) AS place
+            FROM wanted ANTI JOIN (FROM found UNION ALL FROM elsewhere) USING (rule_id, event_id)
+        ) w LEFT JOIN suppressed s ON s.rule_id = w.rule_id AND s.hour = w.hour
+        WHERE w.place > coalesce(s.n, 0) ORDER BY ALL
+        """
     ).fetchall()
-    extra = connection.execute("SELECT * FROM found EXCEPT SELECT * FROM expected ORDER BY ALL").fetchall()
+    extra = connection.execute(
+        "SELECT * FROM found EXCEPT SELECT rule_id, event_id FROM wanted ORDER BY ALL"
+    ).fetchall()
     twice = len(found) - len(set(found))
     examples = [f"missing: rule {rule}, event {event}" for rule, event in missing[:EXAMPLES]]
     examples += [f"without reason: rule {rule}, event {event}" for rule, event in extra[:EXAMPLES]]

@@ -18,7 +18,7 @@ from sentinel.stores.postgres.reconcile_reader import ReconcileReader
 from sentinel.stores.postgres.snapshots import SnapshotStore
 from sentinel.stores.redis.scores import ScoreStore, connect
 from sentinel.streaming.query.session import evaluation_session
-from sentinel.streaming.reconcile.alerts import Pair, compare_alerts, expected_alerts
+from sentinel.streaming.reconcile.alerts import Expected, Pair, compare_alerts, expected_alerts
 from sentinel.streaming.reconcile.records import PLACE, compare_records, places, topic_places
 from sentinel.streaming.reconcile.report import ReconcileReport
 from sentinel.streaming.reconcile.scores import compare_scores
@@ -74,7 +74,7 @@ def reconcile(
         topic_places(settings.kafka, snapshot.kafka_topic, spans), within(lake, spans), within(dead, spans)
     )
 
-    expected: list[tuple[int, str]] = []
+    expected: list[Expected] = []
     session = evaluation_session(spark)
     if lake.num_rows:
         for generation in generations:
@@ -85,6 +85,9 @@ def reconcile(
             )
     epochs = {generation.source_epoch for generation in generations}
     found, elsewhere = alerts_by_place(reader, {epoch: archive.archived_ends(epoch) for epoch in epochs})
+    suppressed = reader.suppressed()
+    if suppressed:
+        notes.append(f"the storm guard suppressed {sum(suppressed.values())} matches; they are in the lake")
     scores = ScoreStore(connect(settings.redis), settings.redis, tenant_id, pipeline_id)
     return ReconcileReport(
         pipeline_id=pipeline_id,
@@ -94,7 +97,7 @@ def reconcile(
         not_archived=sum(known.next_offset - ends.get(p, known.first_offset) for p, known in progress.items()),
         checks=(
             records,
-            compare_alerts(expected, found, elsewhere),
+            compare_alerts(expected, found, elsewhere, suppressed),
             compare_scores(
                 reader, scores, ttl_seconds=settings.redis.score_ttl_seconds, patience_seconds=patience_seconds
             ),

@@ -14,6 +14,11 @@ SELECT a.rule_id, a.event_id, a.kafka_partition AS partition, a.kafka_offset AS 
 FROM sentinel.alerts a JOIN sentinel.generations g ON g.id = a.generation_id
 WHERE a.pipeline_id = %(pipeline_id)s;
 
+-- name: suppressed
+-- What the storm guard only counted.
+SELECT rule_id, (extract(epoch FROM hour) / 3600)::bigint AS hour, suppressed_count FROM sentinel.rule_hours
+WHERE pipeline_id = %(pipeline_id)s AND suppressed_count > 0;
+
 -- name: event_severities
 -- Severities per event, of events whose score cannot have run out.
 SELECT event_id, array_agg(severity) AS severities FROM sentinel.alerts

@@ -53,9 +53,11 @@ UPDATE sentinel.rules SET is_active = %(is_active)s, version = version + 1, upda
 WHERE id = ANY (%(rule_ids)s) AND is_active <> %(is_active)s
 
 -- name: add_rule_set
--- The next rule set: the current versions of the active rules.
+-- The next rule set: the current versions of the active rules but those in quarantine.
 INSERT INTO sentinel.rule_sets (tenant_id, pipeline_id, version, rule_version_ids)
 SELECT sentinel.current_tenant(), %(pipeline_id)s, %(version)s, COALESCE(array_agg(v.id ORDER BY r.id), '{}')
 FROM sentinel.rules r
 JOIN sentinel.rule_versions v ON v.rule_id = r.id AND v.version = r.current_version
 WHERE r.pipeline_id = %(pipeline_id)s AND r.is_active
+  AND NOT EXISTS (
+      SELECT FROM sentinel.rule_quarantines q WHERE q.rule_version_id = v.id AND q.released_at IS NULL)

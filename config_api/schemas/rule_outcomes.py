@@ -1,0 +1,74 @@
+"""What a job says of rules, as it is answered."""
+
+from __future__ import annotations
+
+from pydantic import ConfigDict, Field
+
+from config_api.schemas.base import AnswerModel, RequestModel, Timestamp
+from config_api.schemas.rules import Comment
+from sentinel.domain.outcome import HourOutcomes
+
+
+class QuarantineAnswer(AnswerModel):
+    """A rule version that the job took out of its rule set, and why."""
+
+    id: int
+    pipeline_id: int
+    rule_id: int
+    rule_version_id: int
+    rule_version: int
+    generation_id: int
+    cause: str
+    source_epoch: int
+    kafka_partition: int | None = Field(description="With `kafka_offset` the first record on which it threw.")
+    kafka_offset: int | None
+    quarantined_at: Timestamp
+    released_at: Timestamp | None
+    released_by: str | None
+    comment: str
+
+
+class RuleCostAnswer(AnswerModel):
+    """What a rule costs."""
+
+    rule_version_id: int
+    microseconds: float = Field(description="Of one core, per event.")
+    sampled_events: int = Field(description="How many different events it was measured on.")
+    measured_at: Timestamp
+
+
+class HourOutcomesAnswer(AnswerModel):
+    """What a rule said of the events of one hour."""
+
+    hour: Timestamp
+    evaluated: int = Field(description="Events counted so far, over all versions of the rule.")
+    matched: int = Field(description="Alerts and suppressed matches; the same event id twice counts once.")
+    alerts: int
+    suppressed: int = Field(description="Matches beyond the storm guard's limit; they are in the lake.")
+    not_matched: int
+    unknown: int = Field(description="Events for which it is neither true nor false.")
+    missing: dict[str, int] = Field(description="Field -> unknown events that lack it.")
+
+    @classmethod
+    def of(cls, hour: HourOutcomes) -> HourOutcomesAnswer:
+        """Build the answer."""
+        return cls(
+            hour=hour.hour,
+            evaluated=hour.evaluated,
+            matched=hour.matched,
+            alerts=hour.alerts,
+            suppressed=hour.suppressed,
+            not_matched=hour.not_matched,
+            unknown=hour.unknown,
+            missing=dict(hour.missing),
+        )
+
+
+class RuleReleaseRequest(RequestModel):
+    """Why a rule may run again."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, json_schema_extra={"examples": [{"comment": "The defect is mended in 4.2.1."}]}
+    )
+
+    comment: Comment = ""

@@ -1,0 +1,146 @@
+"""Outcomes of rules in PostgreSQL: counted from the lake, each commit of it exactly once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from psycopg.types.json import Jsonb
+
+from sentinel.domain.archive_commit import ArchiveCommit
+from sentinel.domain.generation import Lease
+from sentinel.domain.outcome import HourOutcomes, OutcomeCount, RuleCost
+from sentinel.domain.rule import RuleVersion
+from sentinel.stores.postgres.archive_ledger import commit_of
+from sentinel.stores.postgres.database import Connection, Database
+from sentinel.stores.postgres.ledger import hold_lease
+from sentinel.stores.postgres.statements import load_statements
+
+_SQL = load_statements("outcomes")
+
+
+class PostgresOutcomes:
+    """The outcomes of the transaction's tenant."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def of_rule(self, pipeline_id: int, rule_id: int, *, since: datetime) -> Sequence[HourOutcomes]:
+        """Return the outcomes of a rule by hour, newest first."""
+        rows = self._connection.execute(
+            _SQL["of_rule"], {"pipeline_id": pipeline_id, "rule_id": rule_id, "since": since}
+        )
+        return [HourOutcomes(**{**row, "missing": merged(row["missing"])}) for row in rows]
+
+    def cost_of(self, rule_id: int) -> RuleCost | None:
+        """Return what the current version of a rule costs; None while it is not measured."""
+        row = self._connection.execute(_SQL["cost_of_rule"], {"rule_id": rule_id}).fetchone()
+        return RuleCost(**row) if row else None
+
+
+class OutcomeStore:
+    """What a job writes of one tenant's outcomes."""
+
+    def __init__(self, database: Database, tenant_id: str) -> None:
+        self._database = database
+        self._tenant_id = tenant_id
+
+    def unobserved(self, pipeline_id: int, *, max_records: int) -> list[ArchiveCommit]:
+        """Return the oldest commits that are not counted yet, all of one generation.
+
+        Args:
+            max_records: No more than these together, but at least one commit.
+        """
+        with self._database.transaction(self._tenant_id) as tx:
+            rows = tx.execute(_SQL["unobserved"], {"pipeline_id": pipeline_id}).fetchall()
+        chosen: list[ArchiveCommit] = []
+        for commit in map(commit_of, rows):
+            total = sum(each.offset_count for each in chosen) + commit.offset_count
+            if chosen and (commit.generation_id != chosen[0].generation_id or total > max_records):
+                break
+            chosen.append(commit)
+        return chosen
+
+    def record(
+        self,
+        lease: Lease,
+        commits: Sequence[ArchiveCommit],
+        rule_ids: Mapping[int, int],
+        counts: Mapping[tuple[int, int], OutcomeCount],
+    ) -> None:
+        """Add counts and mark their commits, in one transaction.
+
+        Args:
+            rule_ids: Rule version id -> rule id.
+            counts: (rule version id, hour) -> count.
+
+        Raises:
+            LeaseLostError: Another driver holds the pipeline; nothing was written.
+        """
+        with self._database.transaction(self._tenant_id) as tx:
+            hold_lease(tx, lease)
+            marked = tx.execute(
+                _SQL["mark_observed"], {"pipeline_id": lease.pipeline_id, "seqs": [commit.seq for commit in commits]}
+            )
+            if marked.rowcount == len(commits) and counts:
+                self._add(tx, rule_ids, counts)
+
+    def without_cost(self, rules: Sequence[RuleVersion]) -> list[RuleVersion]:
+        """Return those whose cost is not known."""
+        wanted = {"rule_version_ids": [rule.rule_version_id for rule in rules]}
+        with self._database.transaction(self._tenant_id) as tx:
+            known = {row["rule_version_id"] for row in tx.execute(_SQL["measured"], wanted)}
+        return [rule for rule in rules if rule.rule_version_id not in known]
+
+    def keep_cost(self, lease: Lease, rule: RuleVersion, *, microseconds: float, sampled_events: int) -> None:
+        """Record what a rule version costs.
+
+        Raises:
+            LeaseLostError: Another driver holds the pipeline; nothing was written.
+        """
+        with self._database.transaction(self._tenant_id) as tx:
+            hold_lease(tx, lease)
+            tx.execute(
+                _SQL["keep_cost"],
+                {
+                    "rule_version_id": rule.rule_version_id,
+                    "tenant_id": self._tenant_id,
+                    "rule_id": rule.rule_id,
+                    "microseconds": microseconds,
+                    "sampled_events": sampled_events,
+                },
+            )
+
+    def _add(self, tx: Connection, rule_ids: Mapping[int, int], counts: Mapping[tuple[int, int], OutcomeCount]) -> None:
+        totals = {place: OutcomeCount(c.evaluated, c.unknown, Counter(c.missing)) for place, c in counts.items()}
+        hours = [hour for _, hour in totals]
+        wanted = {"rule_version_ids": list({version for version, _ in totals}), "first": min(hours), "last": max(hours)}
+        for row in tx.execute(_SQL["counted"], wanted):
+            known = totals.get((row["rule_version_id"], row["hour"]))
+            if known is not None:
+                known.add(row["evaluated_count"], row["unknown_count"], row["missing"])
+        with tx.cursor() as cursor:
+            cursor.executemany(
+                _SQL["keep"],
+                [
+                    {
+                        "rule_version_id": version,
+                        "tenant_id": self._tenant_id,
+                        "rule_id": rule_ids[version],
+                        "hour": hour,
+                        "evaluated": count.evaluated,
+                        "unknown": count.unknown,
+                        "missing": Jsonb(dict(count.missing)),
+                    }
+                    for (version, hour), count in sorted(totals.items())
+                ],
+            )
+
+
+def merged(counts: Sequence[Mapping[str, int]]) -> dict[str, int]:
+    """Add up counts by field, most first."""
+    total: Counter[str] = Counter()
+    for each in counts:
+        total.update(each)
+    return dict(total.most_common())

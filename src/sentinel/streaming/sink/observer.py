@@ -1,0 +1,171 @@
+"""The observer: follows the archive and counts, off the alert path, what rules said of the events in the lake."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from sentinel.clock import monotonic_seconds
+from sentinel.domain.archive_commit import ArchiveCommit
+from sentinel.domain.generation import Lease
+from sentinel.domain.outcome import OutcomeCount
+from sentinel.domain.pipeline import PipelineSnapshot
+from sentinel.domain.quarantine import Culprit
+from sentinel.domain.rule import RuleVersion
+from sentinel.errors import LeaseLostError, SentinelError, StoreUnavailableError
+from sentinel.settings import Settings
+from sentinel.stores.lake.location import events_uri, spark_uri
+from sentinel.stores.postgres.archive_ledger import ArchiveLedger
+from sentinel.stores.postgres.database import Database, first_line
+from sentinel.stores.postgres.outcomes import OutcomeStore
+from sentinel.stores.postgres.quarantines import QuarantineStore
+from sentinel.stores.postgres.snapshots import SnapshotStore
+from sentinel.streaming.query.cost import CostMeter
+from sentinel.streaming.query.evaluate import compile_rule
+from sentinel.streaming.query.outcomes import count_outcomes, unknown_masks
+from sentinel.streaming.query.session import evaluation_session
+from sentinel.streaming.sink.archive import cause_of
+from sentinel.streaming.sink.lake_events import some_fields
+from sentinel.streaming.sink.lake_table import column_names
+
+log = logging.getLogger(__name__)
+
+# Measuring a rule is followed by a pause so many times longer.
+MEASURING_PAUSE = 9.0
+
+
+class Observer:
+    """Counts the outcomes of one pipeline's rules, commit by commit of the archive.
+
+    Counts and the mark of their commits are written in one transaction, so every commit counts exactly once. What it
+    reads are rows that nobody waits for: it may be minutes behind, and a lake that is away only makes it later.
+    """
+
+    def __init__(
+        self, spark: SparkSession, database: Database, settings: Settings, tenant_id: str, lease: Lease
+    ) -> None:
+        self._spark = evaluation_session(spark)
+        self._spark.conf.set("spark.sql.shuffle.partitions", "1")
+        self._settings = settings
+        self._lease = lease
+        self._pipeline_id = lease.pipeline_id
+        self._ledger = ArchiveLedger(database, tenant_id, lease.pipeline_id)
+        self._snapshots = SnapshotStore(database, tenant_id)
+        self._outcomes = OutcomeStore(database, tenant_id)
+        self._quarantines = QuarantineStore(database, tenant_id)
+        self._sampled_generation = 0
+        self._sample: Callable[[], DataFrame] | None = None
+        self._uri = spark_uri(events_uri(settings.lake, tenant_id, lease.pipeline_id))
+        self.alarm: str | None = None
+
+    def run(self, stopped: threading.Event) -> None:
+        """Count every `observe_interval_seconds` until stopped or the lease is lost."""
+        while not stopped.wait(self._settings.job.observe_interval_seconds):
+            try:
+                while not stopped.is_set() and self.run_once():
+                    pass
+                self.measure(stopped)
+                self.alarm = None
+            except LeaseLostError:
+                return
+            except Exception as error:
+                if first_line(error) != self.alarm:
+                    level = logging.WARNING if isinstance(error, SentinelError) else logging.ERROR
+                    log.log(level, "outcomes of pipeline %d wait: %s", self._pipeline_id, first_line(error))
+                self.alarm = first_line(error)
+
+    def run_once(self) -> bool:
+        """Count the oldest commits that are not counted; False when there are none.
+
+        Raises:
+            StoreUnavailableError: PostgreSQL or the lake does not answer; repeat it.
+            LeaseLostError: Another driver holds the pipeline.
+        """
+        commits = self._outcomes.unobserved(self._pipeline_id, max_records=self._settings.job.observe_max_records)
+        if not commits:
+            return False
+        form = self._ledger.form(commits[0].generation_id)
+        rule_set = self._snapshots.at(self._pipeline_id, form.schema_version, form.rule_set_version).rule_set
+        counts: dict[tuple[int, int], OutcomeCount] = {}
+        if rule_set.rules and any(commit.filled for commit in commits):
+            try:
+                used = unknown_masks(rule_set, form.schema).fields
+                fields = [field for field in form.schema if field.name in used] or list(form.schema)[:1]
+                columns = column_names(form.history)
+                counts = count_outcomes(some_fields(self._rows(commits), fields, columns), rule_set, form.schema)
+                self._sample = lambda: some_fields(self._rows(commits), form.schema, columns)
+                self._sampled_generation = form.generation_id
+            except (PySparkException, Py4JError) as error:
+                raise StoreUnavailableError("the lake", cause_of(error)) from error
+        self._outcomes.record(
+            self._lease, commits, {rule.rule_version_id: rule.rule_id for rule in rule_set.rules}, counts
+        )
+        return True
+
+    def measure(self, stopped: threading.Event) -> None:
+        """Measure the rules in force whose cost is not known, on events that were counted last.
+
+        One that costs more than the budget is quarantined, with the figure. Takes a tenth of the time at most.
+
+        Raises:
+            StoreUnavailableError: PostgreSQL or the lake does not answer; repeat it.
+            LeaseLostError: Another driver holds the pipeline.
+        """
+        snapshot = self._snapshots.current(self._pipeline_id)
+        rules = self._outcomes.without_cost(snapshot.rule_set.rules)
+        if not rules or self._sample is None:
+            return
+        meter: CostMeter | None = None
+        try:
+            meter = CostMeter(self._sample())
+            for rule in rules:
+                began = monotonic_seconds()
+                if stopped.is_set() or not meter.rows:
+                    return
+                self._measure_one(meter, rule, snapshot)
+                stopped.wait(MEASURING_PAUSE * (monotonic_seconds() - began))
+        except (PySparkException, Py4JError) as error:
+            # A field that is newer than the sample, or a lake that is away: it is tried again with newer events.
+            self._sample = None
+            raise StoreUnavailableError("the lake", cause_of(error)) from error
+        finally:
+            if meter is not None:
+                meter.close()
+
+    def _measure_one(self, meter: CostMeter, rule: RuleVersion, snapshot: PipelineSnapshot) -> None:
+        budget = self._settings.job.rule_budget_microseconds
+        found = meter.microseconds(compile_rule(rule, snapshot.schema).sql)
+        self._outcomes.keep_cost(self._lease, rule, microseconds=found, sampled_events=meter.rows)
+        if found <= budget:
+            return
+        cause = (
+            f"it costs {found:,.0f} microseconds per event, more than the {budget:,.0f} that a rule may cost "
+            "(SENTINEL_JOB__RULE_BUDGET_MICROSECONDS)"
+        )
+        log.error("pipeline %s: ALARM: rule %s is quarantined: %s", self._pipeline_id, rule.rule_id, cause)
+        self._quarantines.quarantine(
+            self._lease,
+            generation_id=self._sampled_generation,
+            source_epoch=snapshot.source_epoch,
+            culprits=[Culprit(rule, None, None, cause)],
+        )
+
+    def _rows(self, commits: Sequence[ArchiveCommit]) -> DataFrame:
+        """Read the rows of these commits, which follow one another in one generation."""
+        spans: dict[int, tuple[int, int]] = {}
+        for commit in commits:
+            for partition, (start, end) in commit.filled.items():
+                first = spans.get(partition, (start, end))[0]
+                spans[partition] = (first, end)
+        places = F.lit(False)
+        for partition, (start, end) in spans.items():
+            inside = (F.col("_offset") >= start) & (F.col("_offset") < end)
+            places |= (F.col("_partition") == partition) & inside
+        table = self._spark.read.format("delta").load(self._uri)
+        return table.where((F.col("_generation_id") == commits[0].generation_id) & places)

@@ -1,0 +1,99 @@
+"""Outcomes counted by masks and groups, against each rule asked about each event."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from datetime import UTC, datetime
+
+import pytest
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from sentinel.domain.event_schema import EventSchema
+from sentinel.domain.outcome import NOT_COMPUTABLE
+from sentinel.domain.rule import RuleSet, RuleVersion, Severity
+from sentinel.rules.compiler import compile_condition
+from sentinel.streaming.query.outcomes import count_outcomes, unknown_masks
+from sentinel.streaming.query.session import evaluation_session
+
+pytestmark = pytest.mark.spark
+
+SCHEMA = EventSchema.from_json(
+    [
+        {"name": "name", "type": "string"},
+        {"name": "count", "type": "integer"},
+        {"name": "amount", "type": "float"},
+        {"name": "tags", "type": "array<string>"},
+        {"name": "unused", "type": "string"},
+    ]
+)
+CONDITIONS = [
+    "amount > 10",
+    "amount > 10 AND name = 'a'",
+    "amount > 10 OR name = 'a'",
+    "name IN ('a', 'b') AND NOT count = 3",
+    "name IS NULL",
+    "coalesce(amount, 0) > 1",
+    "cast(name as int) > 5",
+    "100 / (count - 1) > 3",
+    "tags[3] = 'x'",
+    "count * 9223372036854775807 > 1",
+    "name LIKE 'a%' AND amount BETWEEN 1 AND 20",
+    "true",
+    *[f"amount > {limit}" for limit in range(70)],
+]
+RULES = RuleSet(1, tuple(RuleVersion(n, 1000 + n, 1, text, Severity.INFO, "") for n, text in enumerate(CONDITIONS)))
+
+
+def test_every_outcome_is_counted(spark: SparkSession) -> None:
+    session = evaluation_session(spark)
+    names, counts, amounts = (None, "a", "7"), (None, 1, 3, 2**40), (None, 5.0, 15.0)
+    tags = (None, [], ["w", "v", "u", "x"])
+    rows = [
+        ((*values, None), datetime(2024, 1, 1, number % 2, tzinfo=UTC))
+        for number, values in enumerate(itertools.product(names, counts, amounts, tags))
+    ]
+    events = session.createDataFrame(
+        rows,
+        "event struct<name string, count bigint, amount double, tags array<string>, unused string>,"
+        " timestamp timestamp",
+    )
+    found = count_outcomes(events, RULES, SCHEMA)
+
+    compiled = [compile_condition(text, SCHEMA) for text in CONDITIONS]
+    verdicts = events.select(
+        "event", "timestamp", *[F.expr(c.sql).alias(f"v{n}") for n, c in enumerate(compiled)]
+    ).collect()
+    for n, condition in enumerate(compiled):
+        for hour in (0, 1):
+            of_hour = [row for row in verdicts if row["timestamp"].hour == hour]
+            unknown = [row for row in of_hour if row[f"v{n}"] is None]
+            missing: Counter[str] = Counter()
+            for row in unknown:
+                missing.update({c for c in condition.columns if row["event"][c] is None} or {NOT_COMPUTABLE})
+            place = (1000 + n, int(datetime(2024, 1, 1, tzinfo=UTC).timestamp()) // 3600 + hour)
+            count = found[place]
+            assert (count.evaluated, count.unknown) == (len(of_hour), len(unknown)), CONDITIONS[n]
+            assert count.missing == missing, CONDITIONS[n]
+    assert any(count.missing[NOT_COMPUTABLE] for count in found.values())
+
+
+def test_a_rule_that_only_compares_is_asked_only_where_a_field_is_missing() -> None:
+    masks = unknown_masks(RULES, SCHEMA)
+    gated = {
+        index
+        for members, sql in zip(masks.rules, masks.columns, strict=True)
+        if sql.startswith("CASE WHEN event.")
+        for index in members
+    }
+    assert {CONDITIONS[index] for index in gated} >= {"amount > 10", "amount > 10 OR name = 'a'", "amount > 69"}
+    assert not {CONDITIONS[index] for index in gated} & {
+        "name IS NULL",
+        "cast(name as int) > 5",
+        "100 / (count - 1) > 3",
+        "tags[3] = 'x'",
+        "count * 9223372036854775807 > 1",
+    }
+    assert sorted(itertools.chain.from_iterable(masks.rules)) == list(range(len(CONDITIONS)))
+    assert "unused" not in masks.fields
