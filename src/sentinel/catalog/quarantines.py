@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sentinel.catalog.publishing import Publisher
 from sentinel.catalog.rules import RuleCatalog, no_pipeline
 from sentinel.domain.quarantine import Quarantine
 from sentinel.domain.rule import Rule
@@ -15,10 +16,16 @@ class QuarantineCatalog:
     """Rule versions of one tenant that a job took out of its rule set."""
 
     def __init__(
-        self, pipelines: PipelineStore, rules: RuleCatalog, quarantines: QuarantineReader, caller: str
+        self,
+        pipelines: PipelineStore,
+        rules: RuleCatalog,
+        publisher: Publisher,
+        quarantines: QuarantineReader,
+        caller: str,
     ) -> None:
         self._pipelines = pipelines
         self._rules = rules
+        self._publisher = publisher
         self._quarantines = quarantines
         self._caller = caller
 
@@ -53,5 +60,5 @@ class QuarantineCatalog:
             raise no_pipeline(rule.pipeline_id)
         if not self._quarantines.release(rule_id, released_by=self._caller, comment=comment):
             raise ConflictError(f"rule {rule_id} is not in quarantine")
-        self._rules.publish(pipeline)
+        self._publisher.publish(pipeline)
         return rule

@@ -65,6 +65,8 @@ def _required(node: syntax.Node, schema: EventSchema) -> dict[str, frozenset[str
             either = [_required(operand, schema) for operand in operands]
             fields = set(either[0]).intersection(*either[1:])
             return {field: frozenset().union(*(each[field] for each in either)) for field in fields}
+        case syntax.Reference(condition=condition):
+            return _required(condition, schema)
         case _:
             return {}
 

@@ -67,6 +67,8 @@ class QuarantineStore:
                         "kafka_offset": culprit.offset,
                     },
                 )
+            rules = PostgresRules(tx)
+            members = rules.rule_set(pipeline.id, pipeline.rule_set_version)
             version = pipeline.rule_set_version + 1
-            PostgresRules(tx).add_rule_set(pipeline.id, version)
+            rules.add_rule_set(pipeline.id, version, members.without(rules.quarantined(pipeline.id)))
             pipelines.set_rule_set_version(pipeline.id, version)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
@@ -18,7 +19,7 @@ from pyspark.sql.streaming import StreamingQuery
 
 from sentinel.domain.pipeline import PipelineSnapshot
 from sentinel.domain.quarantine import Culprit, culprits_among, first_failing
-from sentinel.domain.rule import RuleSet, RuleVersion
+from sentinel.domain.rule import RuleVersion
 from sentinel.errors import SentinelError
 from sentinel.streaming.job.context import PipelineContext
 from sentinel.streaming.query.evaluate import compile_rule_set
@@ -128,7 +129,8 @@ class RuleProbe:
             .load()
         )
         parsed = parse(records, snapshot.schema, snapshot.config, topic=topic, source_epoch=snapshot.source_epoch)
-        compiled = compile_rule_set(RuleSet(snapshot.rule_set.version, tuple(rules)), snapshot.schema)
+        some = replace(snapshot.rule_set, rules=tuple(rules), arms=())
+        compiled = compile_rule_set(some, snapshot.schema)
         try:
             compiled.evaluate(parsed).write.format("noop").mode("overwrite").save()
         except (PySparkException, Py4JError) as error:

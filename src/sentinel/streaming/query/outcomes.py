@@ -53,7 +53,7 @@ def unknown_masks(rule_set: RuleSet, schema: EventSchema) -> UnknownMasks:
     Raises:
         InvalidRuleError: A condition does not pass the gate for this schema; names the rule.
     """
-    compiled = [compile_rule(rule, schema) for rule in rule_set.rules]
+    compiled = [compile_rule(rule, schema, rule_set.conditions_by_name) for rule in rule_set.rules]
     strict = [index for index, condition in enumerate(compiled) if _only_compares(condition, schema)]
     others = sorted(set(range(len(compiled))) - set(strict))
     rules, columns = [], []

@@ -140,7 +140,7 @@ class Observer:
 
     def _measure_one(self, meter: CostMeter, rule: RuleVersion, snapshot: PipelineSnapshot) -> None:
         budget = self._settings.job.rule_budget_microseconds
-        found = meter.microseconds(compile_rule(rule, snapshot.schema).sql)
+        found = meter.microseconds(compile_rule(rule, snapshot.schema, snapshot.rule_set.conditions_by_name).sql)
         self._outcomes.keep_cost(self._lease, rule, microseconds=found, sampled_events=meter.rows)
         if found <= budget:
             return
