@@ -15,6 +15,9 @@ from config_api.schemas.rule_outcomes import (
     QuarantineAnswer,
     RuleCostAnswer,
     RuleReleaseRequest,
+    RuleTrialsAnswer,
+    TrialHourAnswer,
+    TrialSampleAnswer,
 )
 from config_api.schemas.rules import RuleAnswer
 from sentinel.clock import utc_now
@@ -46,6 +49,22 @@ def list_rule_outcomes(
     rule = unit.rules.get(rule_id)
     since = utc_now() - timedelta(hours=hours)
     return [HourOutcomesAnswer.of(hour) for hour in unit.outcomes.of_rule(rule.pipeline_id, rule_id, since=since)]
+
+
+@router.get("/rules/{rule_id}/trials", responses=problems(404))
+def get_rule_trials(
+    rule_id: RuleId, unit: Reading, hours: Annotated[int, Query(ge=1, le=24 * 31, description="How far back.")] = 24
+) -> RuleTrialsAnswer:
+    """Versions in shadow, and candidates of rollouts, held against the version in force on the same events.
+
+    Counted from the lake: a minute or two behind.
+    """
+    unit.rules.get(rule_id)
+    since = utc_now() - timedelta(hours=hours)
+    return RuleTrialsAnswer(
+        hours=[TrialHourAnswer(**asdict(hour)) for hour in unit.outcomes.trials_of(rule_id, since=since)],
+        samples=[TrialSampleAnswer(**asdict(sample)) for sample in unit.outcomes.samples_of(rule_id)],
+    )
 
 
 @router.get("/rules/{rule_id}/cost", responses=problems(404))

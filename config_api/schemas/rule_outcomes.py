@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field
 from config_api.schemas.base import AnswerModel, RequestModel, Timestamp
 from config_api.schemas.rules import Comment
 from sentinel.domain.outcome import HourOutcomes
+from sentinel.domain.trial import Disagreement
 
 
 class QuarantineAnswer(AnswerModel):
@@ -35,6 +36,38 @@ class RuleCostAnswer(AnswerModel):
     microseconds: float = Field(description="Of one core, per event.")
     sampled_events: int = Field(description="How many different events it was measured on.")
     measured_at: Timestamp
+
+
+class TrialHourAnswer(AnswerModel):
+    """A version on trial in one hour."""
+
+    hour: Timestamp
+    rule_version_id: int
+    version: int
+    control_version: int | None = Field(description="The version in force that it was compared with.")
+    evaluated: int
+    unknown: int
+    both: int = Field(description="Events that both versions match.")
+    only_trial: int = Field(description="Events that only the version on trial matches.")
+    only_control: int = Field(description="Events that only the version in force matches.")
+
+
+class TrialSampleAnswer(AnswerModel):
+    """An event that only one of two versions matches."""
+
+    rule_version_id: int
+    kind: Disagreement
+    event_id: str
+    kafka_partition: int
+    kafka_offset: int
+    kafka_timestamp: Timestamp
+
+
+class RuleTrialsAnswer(AnswerModel):
+    """What is, or was, tried of a rule."""
+
+    hours: list[TrialHourAnswer]
+    samples: list[TrialSampleAnswer] = Field(description="A few events of each kind of disagreement.")
 
 
 class HourOutcomesAnswer(AnswerModel):

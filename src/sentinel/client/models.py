@@ -127,6 +127,38 @@ class RuleChange(Model):
     after: Any
 
 
+class TrialHour(Model):
+    """A version on trial in one hour, held against the one in force."""
+
+    hour: datetime
+    rule_version_id: int
+    version: int
+    control_version: int | None
+    evaluated: int
+    unknown: int
+    both: int
+    only_trial: int
+    only_control: int
+
+
+class TrialSample(Model):
+    """An event that only one of two versions matches."""
+
+    rule_version_id: int
+    kind: Literal["only_trial", "only_control"]
+    event_id: str
+    kafka_partition: int
+    kafka_offset: int
+    kafka_timestamp: datetime
+
+
+class RuleTrials(Model):
+    """What is, or was, tried of a rule."""
+
+    hours: list[TrialHour]
+    samples: list[TrialSample]
+
+
 class RuleCost(Model):
     """What a rule costs per event."""
 

@@ -24,6 +24,10 @@ class OutcomeCalls(Transport):
         answer = self._get(f"/api/rules/{rule_id}/outcomes", hours=hours)
         return [models.HourOutcomes.model_validate(item) for item in answer.json()]
 
+    def get_rule_trials(self, rule_id: int, *, hours: int = 24) -> models.RuleTrials:
+        """Return how versions on trial compare with the version in force."""
+        return models.RuleTrials.model_validate(self._get(f"/api/rules/{rule_id}/trials", hours=hours).json())
+
     def get_rule_cost(self, rule_id: int) -> models.RuleCost:
         """Return what the current version of a rule costs per event.
 

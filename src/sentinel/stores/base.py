@@ -22,6 +22,7 @@ from sentinel.domain.outcome import HourOutcomes, RuleCost
 from sentinel.domain.pipeline import Pipeline, PipelineConfig, PipelineStatus
 from sentinel.domain.quarantine import Quarantine
 from sentinel.domain.rule import RolloutPlan, Rule, RuleContent, RuleHistoryEntry, RuleSetMembers, RuleState
+from sentinel.domain.trial import TrialHour, TrialSample
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +161,12 @@ class OutcomeReader(Protocol):
 
     def of_rule(self, pipeline_id: int, rule_id: int, *, since: datetime) -> Sequence[HourOutcomes]:
         """Return the outcomes of a rule by hour, newest first."""
+
+    def trials_of(self, rule_id: int, *, since: datetime) -> Sequence[TrialHour]:
+        """Return the trials of a rule's versions by hour, newest first."""
+
+    def samples_of(self, rule_id: int) -> Sequence[TrialSample]:
+        """Return events about which versions on trial and in force disagree, a few of each kind."""
 
     def cost_of(self, rule_id: int) -> RuleCost | None:
         """Return what the current version of a rule costs; None while it is not measured."""

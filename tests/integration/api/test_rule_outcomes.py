@@ -18,7 +18,7 @@ from sentinel.domain.quarantine import Culprit
 from sentinel.errors import ConflictError, LeaseLostError
 from sentinel.stores.postgres.database import Database
 from sentinel.stores.postgres.ledger import LedgerStore
-from sentinel.stores.postgres.outcomes import OutcomeStore
+from sentinel.stores.postgres.outcomes import Observed, OutcomeStore
 from sentinel.stores.postgres.quarantines import QuarantineStore
 from sentinel.stores.postgres.snapshots import SnapshotStore
 from tests.integration.api.conftest import add_rule
@@ -30,6 +30,7 @@ CALLS = [
     ("GET", "/api/rules/{rule}/quarantines", None),
     ("GET", "/api/rules/{rule}/outcomes", None),
     ("GET", "/api/rules/{rule}/cost", None),
+    ("GET", "/api/rules/{rule}/trials", None),
     ("POST", "/api/rules/{rule}/release", {"comment": "mended"}),
 ]
 
@@ -136,9 +137,9 @@ class TestOutcomes:
         ids = {version.rule_version_id: rule.id}
         first = {(version.rule_version_id, hour): OutcomeCount(10, 3, Counter(country=3))}
         second = {(version.rule_version_id, hour): OutcomeCount(10, 2, Counter(country=1, amount=1))}
-        store.record(lease, commits[:1], ids, first)
-        store.record(lease, commits[:1], ids, first)
-        store.record(lease, commits[1:], ids, second)
+        store.record(lease, commits[:1], Observed(ids, counts=first))
+        store.record(lease, commits[:1], Observed(ids, counts=first))
+        store.record(lease, commits[1:], Observed(ids, counts=second))
         assert store.unobserved(lease.pipeline_id, max_records=100) == []
         (found,) = api.list_rule_outcomes(rule.id)
         assert (found.evaluated, found.unknown, found.matched, found.not_matched) == (20, 5, 0, 15)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
 from psycopg.types.json import Jsonb
@@ -12,12 +13,32 @@ from sentinel.domain.archive_commit import ArchiveCommit
 from sentinel.domain.generation import Lease
 from sentinel.domain.outcome import HourOutcomes, OutcomeCount, RuleCost
 from sentinel.domain.rule import RuleVersion
+from sentinel.domain.trial import MAX_SAMPLES, Disagreement, TrialCount, TrialHour, TrialSample
 from sentinel.stores.postgres.archive_ledger import commit_of
 from sentinel.stores.postgres.database import Connection, Database
 from sentinel.stores.postgres.ledger import hold_lease
 from sentinel.stores.postgres.statements import load_statements
 
 _SQL = load_statements("outcomes")
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What was counted over some commits.
+
+    Attributes:
+        rule_ids: Rule version id -> rule id.
+        on_trial: The versions among them that were evaluated beside the one in force.
+        counts: (rule version id, hour) -> outcomes.
+        trials: (rule version id, control version id, hour) -> matches.
+        samples: Events about which a version on trial and its control disagree.
+    """
+
+    rule_ids: Mapping[int, int]
+    on_trial: frozenset[int] = frozenset()
+    counts: Mapping[tuple[int, int], OutcomeCount] = field(default_factory=dict)
+    trials: Mapping[tuple[int, int, int], TrialCount] = field(default_factory=dict)
+    samples: Sequence[TrialSample] = ()
 
 
 class PostgresOutcomes:
@@ -32,6 +53,16 @@ class PostgresOutcomes:
             _SQL["of_rule"], {"pipeline_id": pipeline_id, "rule_id": rule_id, "since": since}
         )
         return [HourOutcomes(**{**row, "missing": merged(row["missing"])}) for row in rows]
+
+    def trials_of(self, rule_id: int, *, since: datetime) -> Sequence[TrialHour]:
+        """Return the trials of a rule's versions by hour, newest first."""
+        rows = self._connection.execute(_SQL["trials_of_rule"], {"rule_id": rule_id, "since": since})
+        return [TrialHour(**row) for row in rows]
+
+    def samples_of(self, rule_id: int) -> Sequence[TrialSample]:
+        """Return events about which versions on trial and in force disagree, a few of each kind."""
+        rows = self._connection.execute(_SQL["samples_of_rule"], {"rule_id": rule_id})
+        return [TrialSample(**{**row, "kind": Disagreement(row["kind"])}) for row in rows]
 
     def cost_of(self, rule_id: int) -> RuleCost | None:
         """Return what the current version of a rule costs; None while it is not measured."""
@@ -66,14 +97,9 @@ class OutcomeStore:
         self,
         lease: Lease,
         commits: Sequence[ArchiveCommit],
-        rule_ids: Mapping[int, int],
-        counts: Mapping[tuple[int, int], OutcomeCount],
+        found: Observed,
     ) -> None:
         """Add counts and mark their commits, in one transaction.
-
-        Args:
-            rule_ids: Rule version id -> rule id.
-            counts: (rule version id, hour) -> count.
 
         Raises:
             LeaseLostError: Another driver holds the pipeline; nothing was written.
@@ -83,8 +109,9 @@ class OutcomeStore:
             marked = tx.execute(
                 _SQL["mark_observed"], {"pipeline_id": lease.pipeline_id, "seqs": [commit.seq for commit in commits]}
             )
-            if marked.rowcount == len(commits) and counts:
-                self._add(tx, rule_ids, counts)
+            if marked.rowcount == len(commits):
+                self._add_outcomes(tx, found)
+                self._add_trials(tx, found)
 
     def without_cost(self, rules: Sequence[RuleVersion]) -> list[RuleVersion]:
         """Return those whose cost is not known."""
@@ -112,13 +139,41 @@ class OutcomeStore:
                 },
             )
 
-    def _add(self, tx: Connection, rule_ids: Mapping[int, int], counts: Mapping[tuple[int, int], OutcomeCount]) -> None:
-        totals = {place: OutcomeCount(c.evaluated, c.unknown, Counter(c.missing)) for place, c in counts.items()}
+    def _add_trials(self, tx: Connection, found: Observed) -> None:
+        with tx.cursor() as cursor:
+            for (version, control, hour), count in sorted(found.trials.items()):
+                cursor.execute(
+                    _SQL["add_trial_count"],
+                    {
+                        "rule_version_id": version,
+                        "control_version_id": control,
+                        "tenant_id": self._tenant_id,
+                        "rule_id": found.rule_ids[version],
+                        "hour": hour,
+                        **asdict(count),
+                    },
+                )
+            for sample in found.samples:
+                cursor.execute(
+                    _SQL["add_trial_sample"],
+                    {
+                        **asdict(sample),
+                        "event_id": sample.event_id.replace("\x00", "\ufffd"),
+                        "tenant_id": self._tenant_id,
+                        "rule_id": found.rule_ids[sample.rule_version_id],
+                        "most": MAX_SAMPLES,
+                    },
+                )
+
+    def _add_outcomes(self, tx: Connection, found: Observed) -> None:
+        if not found.counts:
+            return
+        totals = {place: OutcomeCount(c.evaluated, c.unknown, Counter(c.missing)) for place, c in found.counts.items()}
         hours = [hour for _, hour in totals]
         wanted = {"rule_version_ids": list({version for version, _ in totals}), "first": min(hours), "last": max(hours)}
         for row in tx.execute(_SQL["counted"], wanted):
             known = totals.get((row["rule_version_id"], row["hour"]))
-            if known is not None:
+            if known is not None and row["is_trial"] == (row["rule_version_id"] in found.on_trial):
                 known.add(row["evaluated_count"], row["unknown_count"], row["missing"])
         with tx.cursor() as cursor:
             cursor.executemany(
@@ -127,7 +182,8 @@ class OutcomeStore:
                     {
                         "rule_version_id": version,
                         "tenant_id": self._tenant_id,
-                        "rule_id": rule_ids[version],
+                        "is_trial": version in found.on_trial,
+                        "rule_id": found.rule_ids[version],
                         "hour": hour,
                         "evaluated": count.evaluated,
                         "unknown": count.unknown,

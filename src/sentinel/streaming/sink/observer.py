@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
@@ -14,24 +15,25 @@ from pyspark.sql import functions as F
 from sentinel.clock import monotonic_seconds
 from sentinel.domain.archive_commit import ArchiveCommit
 from sentinel.domain.generation import Lease
-from sentinel.domain.outcome import OutcomeCount
 from sentinel.domain.pipeline import PipelineSnapshot
-from sentinel.domain.quarantine import Culprit
-from sentinel.domain.rule import RuleVersion
+from sentinel.domain.quarantine import Culprit, culprits_among
+from sentinel.domain.rule import RuleSet, RuleVersion
+from sentinel.domain.trial import TrialCount, TrialSample, trials_of
 from sentinel.errors import LeaseLostError, SentinelError, StoreUnavailableError
 from sentinel.settings import Settings
 from sentinel.stores.lake.location import events_uri, spark_uri
-from sentinel.stores.postgres.archive_ledger import ArchiveLedger
+from sentinel.stores.postgres.archive_ledger import ArchiveLedger, GenerationForm
 from sentinel.stores.postgres.database import Database, first_line
-from sentinel.stores.postgres.outcomes import OutcomeStore
+from sentinel.stores.postgres.outcomes import Observed, OutcomeStore
 from sentinel.stores.postgres.quarantines import QuarantineStore
 from sentinel.stores.postgres.snapshots import SnapshotStore
 from sentinel.streaming.query.cost import CostMeter
-from sentinel.streaming.query.evaluate import compile_rule
+from sentinel.streaming.query.evaluate import compile_rule, compile_rule_set
 from sentinel.streaming.query.outcomes import count_outcomes, unknown_masks
 from sentinel.streaming.query.session import evaluation_session
+from sentinel.streaming.query.trials import compare_trials
 from sentinel.streaming.sink.archive import cause_of
-from sentinel.streaming.sink.lake_events import some_fields
+from sentinel.streaming.sink.lake_events import lake_events, some_fields
 from sentinel.streaming.sink.lake_table import column_names
 
 log = logging.getLogger(__name__)
@@ -91,22 +93,67 @@ class Observer:
         if not commits:
             return False
         form = self._ledger.form(commits[0].generation_id)
-        rule_set = self._snapshots.at(self._pipeline_id, form.schema_version, form.rule_set_version).rule_set
-        counts: dict[tuple[int, int], OutcomeCount] = {}
-        if rule_set.rules and any(commit.filled for commit in commits):
-            try:
-                used = unknown_masks(rule_set, form.schema).fields
-                fields = [field for field in form.schema if field.name in used] or list(form.schema)[:1]
-                columns = column_names(form.history)
-                counts = count_outcomes(some_fields(self._rows(commits), fields, columns), rule_set, form.schema)
-                self._sample = lambda: some_fields(self._rows(commits), form.schema, columns)
-                self._sampled_generation = form.generation_id
-            except (PySparkException, Py4JError) as error:
-                raise StoreUnavailableError("the lake", cause_of(error)) from error
-        self._outcomes.record(
-            self._lease, commits, {rule.rule_version_id: rule.rule_id for rule in rule_set.rules}, counts
-        )
+        found = Observed({})
+        if any(commit.filled for commit in commits):
+            snapshot = self._snapshots.at(self._pipeline_id, form.schema_version, form.rule_set_version)
+            found = self._observe(commits, form, snapshot.in_epoch(form.source_epoch))
+        self._outcomes.record(self._lease, commits, found)
         return True
+
+    def _observe(self, commits: Sequence[ArchiveCommit], form: GenerationForm, snapshot: PipelineSnapshot) -> Observed:
+        """Evaluate what was in force and on trial over the rows of these commits."""
+        rule_set, columns = snapshot.rule_set, column_names(form.history)
+        trials = trials_of(rule_set)
+        everything = replace(rule_set, rules=(*rule_set.rules, *rule_set.shadow), shadow=(), arms=())
+        if not everything.rules:
+            return Observed({})
+        try:
+            rows = self._rows(commits)
+            self._sample = lambda: some_fields(rows, form.schema, columns)
+            self._sampled_generation = form.generation_id
+            used = unknown_masks(everything, form.schema).fields
+            fields = [field for field in form.schema if field.name in used] or list(form.schema)[:1]
+            counts = count_outcomes(some_fields(rows, fields, columns), everything, form.schema)
+            compared: dict[tuple[int, int, int], TrialCount] = {}
+            samples: list[TrialSample] = []
+            if trials:
+                events = lake_events(rows, snapshot, columns)
+                compared, samples = compare_trials(events, trials, rule_set, form.schema)
+        except (PySparkException, Py4JError) as error:
+            self._take_out_culprits(everything, lake_events(rows, snapshot, columns), form)
+            raise StoreUnavailableError("the lake", cause_of(error)) from error
+        return Observed(
+            {rule.rule_version_id: rule.rule_id for rule in everything.rules},
+            frozenset(trial.version.rule_version_id for trial in trials),
+            counts,
+            compared,
+            samples,
+        )
+
+    def _take_out_culprits(self, rule_set: RuleSet, events: DataFrame, form: GenerationForm) -> None:
+        """Quarantine versions that throw, be it in shadow; where the lake is away, none does by itself."""
+
+        def fails(rules: Sequence[RuleVersion]) -> bool:
+            compiled = compile_rule_set(replace(rule_set, rules=tuple(rules)), form.schema)
+            try:
+                compiled.evaluate(events).write.format("noop").mode("overwrite").save()
+            except (PySparkException, Py4JError):
+                return True
+            return False
+
+        if fails(()):
+            return
+        cause = "it throws on events in the lake"
+        culprits = [Culprit(rule, None, None, cause) for rule in culprits_among(rule_set.rules, fails)]
+        if culprits:
+            named = ", ".join(str(culprit.rule.rule_id) for culprit in culprits)
+            log.error("pipeline %s: ALARM: quarantined: rules %s: %s", self._pipeline_id, named, cause)
+            self._quarantines.quarantine(
+                self._lease,
+                generation_id=form.generation_id,
+                source_epoch=form.source_epoch,
+                culprits=culprits,
+            )
 
     def measure(self, stopped: threading.Event) -> None:
         """Measure the rules in force whose cost is not known, on events that were counted last.
@@ -118,7 +165,7 @@ class Observer:
             LeaseLostError: Another driver holds the pipeline.
         """
         snapshot = self._snapshots.current(self._pipeline_id)
-        rules = self._outcomes.without_cost(snapshot.rule_set.rules)
+        rules = self._outcomes.without_cost((*snapshot.rule_set.rules, *snapshot.rule_set.shadow))
         if not rules or self._sample is None:
             return
         meter: CostMeter | None = None

@@ -6,7 +6,8 @@ ORDER BY seq LIMIT 100
 
 -- name: counted
 -- What was counted before, of these rule versions and hours.
-SELECT rule_version_id, (extract(epoch FROM hour) / 3600)::bigint AS hour, evaluated_count, unknown_count, missing
+SELECT rule_version_id, (extract(epoch FROM hour) / 3600)::bigint AS hour, is_trial, evaluated_count, unknown_count,
+       missing
 FROM sentinel.rule_outcomes
 WHERE rule_version_id = ANY (%(rule_version_ids)s::bigint[])
   AND hour BETWEEN to_timestamp(%(first)s * 3600) AND to_timestamp(%(last)s * 3600)
@@ -14,10 +15,10 @@ WHERE rule_version_id = ANY (%(rule_version_ids)s::bigint[])
 -- name: keep
 -- The count of a rule version and hour.
 INSERT INTO sentinel.rule_outcomes
-    (rule_version_id, tenant_id, rule_id, hour, evaluated_count, unknown_count, missing)
-VALUES (%(rule_version_id)s, %(tenant_id)s, %(rule_id)s, to_timestamp(%(hour)s * 3600), %(evaluated)s, %(unknown)s,
-        %(missing)s)
-ON CONFLICT (rule_version_id, hour) DO UPDATE
+    (rule_version_id, is_trial, tenant_id, rule_id, hour, evaluated_count, unknown_count, missing)
+VALUES (%(rule_version_id)s, %(is_trial)s, %(tenant_id)s, %(rule_id)s, to_timestamp(%(hour)s * 3600), %(evaluated)s,
+        %(unknown)s, %(missing)s)
+ON CONFLICT (rule_version_id, hour, is_trial) DO UPDATE
 SET evaluated_count = excluded.evaluated_count, unknown_count = excluded.unknown_count, missing = excluded.missing
 
 -- name: mark_observed
@@ -31,7 +32,7 @@ SELECT hour, sum(evaluated) AS evaluated, sum(unknown) AS unknown, sum(alerts) A
        COALESCE(jsonb_agg(missing) FILTER (WHERE missing <> '{}'), '[]') AS missing
 FROM (
     SELECT hour, evaluated_count AS evaluated, unknown_count AS unknown, 0 AS alerts, 0 AS suppressed, missing
-    FROM sentinel.rule_outcomes WHERE rule_id = %(rule_id)s AND hour > %(since)s
+    FROM sentinel.rule_outcomes WHERE rule_id = %(rule_id)s AND hour > %(since)s AND NOT is_trial
     UNION ALL
     SELECT hour, 0, 0, alert_count, suppressed_count, '{}'
     FROM sentinel.rule_hours WHERE pipeline_id = %(pipeline_id)s AND rule_id = %(rule_id)s AND hour > %(since)s
@@ -56,3 +57,40 @@ FROM sentinel.rule_costs c
 JOIN sentinel.rule_versions v ON v.id = c.rule_version_id
 JOIN sentinel.rules r ON r.id = v.rule_id AND r.current_version = v.version
 WHERE r.id = %(rule_id)s
+
+-- name: add_trial_count
+-- Matches of a version on trial and of the one in force, in an hour.
+INSERT INTO sentinel.trial_counts AS t
+    (rule_version_id, control_version_id, tenant_id, rule_id, hour, both_count, only_trial_count, only_control_count)
+VALUES (%(rule_version_id)s, %(control_version_id)s, %(tenant_id)s, %(rule_id)s, to_timestamp(%(hour)s * 3600), %(both)s,
+        %(only_trial)s, %(only_control)s)
+ON CONFLICT (rule_version_id, control_version_id, hour) DO UPDATE
+SET both_count = t.both_count + excluded.both_count, only_trial_count = t.only_trial_count + excluded.only_trial_count,
+    only_control_count = t.only_control_count + excluded.only_control_count
+
+-- name: add_trial_sample
+-- An event about which they disagree, while there is room for it.
+INSERT INTO sentinel.trial_samples
+    (rule_version_id, kind, event_id, tenant_id, rule_id, kafka_partition, kafka_offset, kafka_timestamp)
+SELECT %(rule_version_id)s, %(kind)s, %(event_id)s, %(tenant_id)s, %(rule_id)s, %(kafka_partition)s, %(kafka_offset)s,
+       %(kafka_timestamp)s
+WHERE (SELECT count(*) FROM sentinel.trial_samples
+       WHERE rule_version_id = %(rule_version_id)s AND kind = %(kind)s) < %(most)s
+ON CONFLICT DO NOTHING
+
+-- name: trials_of_rule
+-- The trials of a rule's versions by hour, newest first. Every hour in which a version was on trial has its outcomes.
+SELECT o.hour, o.rule_version_id, v.version, c.version AS control_version, o.evaluated_count AS evaluated,
+       o.unknown_count AS unknown, COALESCE(t.both_count, 0) AS both, COALESCE(t.only_trial_count, 0) AS only_trial,
+       COALESCE(t.only_control_count, 0) AS only_control
+FROM sentinel.rule_outcomes o
+JOIN sentinel.rule_versions v ON v.id = o.rule_version_id
+LEFT JOIN sentinel.trial_counts t ON t.rule_version_id = o.rule_version_id AND t.hour = o.hour
+LEFT JOIN sentinel.rule_versions c ON c.id = t.control_version_id
+WHERE o.rule_id = %(rule_id)s AND o.hour > %(since)s AND o.is_trial
+ORDER BY o.hour DESC, o.rule_version_id DESC, c.version
+
+-- name: samples_of_rule
+-- Events about which versions on trial and in force disagree.
+SELECT rule_version_id, kind, event_id, kafka_partition, kafka_offset, kafka_timestamp
+FROM sentinel.trial_samples WHERE rule_id = %(rule_id)s ORDER BY rule_version_id DESC, kind, kafka_timestamp, event_id

@@ -41,9 +41,37 @@ CREATE TABLE sentinel.rule_outcomes (
     evaluated_count bigint NOT NULL,
     unknown_count   bigint NOT NULL,
     missing         jsonb NOT NULL,
-    PRIMARY KEY (rule_version_id, hour)
+    -- Evaluated beside the version in force: in shadow, or as the candidate of a rollout.
+    is_trial        boolean NOT NULL,
+    PRIMARY KEY (rule_version_id, hour, is_trial)
 ) WITH (fillfactor = 50);
 CREATE INDEX rule_outcomes_rule_id ON sentinel.rule_outcomes (rule_id, hour);
+
+-- Versions on trial held against the version in force, on the same events. control_version_id 0: none is in force.
+CREATE TABLE sentinel.trial_counts (
+    rule_version_id    bigint NOT NULL REFERENCES sentinel.rule_versions ON DELETE CASCADE,
+    control_version_id bigint NOT NULL,
+    tenant_id          text NOT NULL,
+    rule_id            bigint NOT NULL,
+    hour               timestamptz NOT NULL,
+    both_count         bigint NOT NULL,
+    only_trial_count   bigint NOT NULL,
+    only_control_count bigint NOT NULL,
+    PRIMARY KEY (rule_version_id, control_version_id, hour)
+) WITH (fillfactor = 50);
+
+CREATE TABLE sentinel.trial_samples (
+    rule_version_id bigint NOT NULL REFERENCES sentinel.rule_versions ON DELETE CASCADE,
+    kind            text NOT NULL CHECK (kind IN ('only_trial', 'only_control')),
+    event_id        text NOT NULL,
+    tenant_id       text NOT NULL,
+    rule_id         bigint NOT NULL,
+    kafka_partition integer NOT NULL,
+    kafka_offset    bigint NOT NULL,
+    kafka_timestamp timestamptz NOT NULL,
+    PRIMARY KEY (rule_version_id, kind, event_id)
+);
+CREATE INDEX trial_samples_rule_id ON sentinel.trial_samples (rule_id);
 
 -- Commits that were there before anybody counted are not counted.
 ALTER TABLE sentinel.archive_commits ADD COLUMN is_observed boolean NOT NULL DEFAULT true;
@@ -95,7 +123,8 @@ DO $$
 DECLARE
     name text;
 BEGIN
-    FOREACH name IN ARRAY ARRAY['rule_quarantines', 'rule_hours', 'rule_outcomes', 'rule_costs']
+    FOREACH name IN ARRAY ARRAY['rule_quarantines', 'rule_hours', 'rule_outcomes', 'rule_costs', 'trial_counts',
+                               'trial_samples']
     LOOP
         EXECUTE format('ALTER TABLE sentinel.%I ENABLE ROW LEVEL SECURITY', name);
         EXECUTE format('ALTER TABLE sentinel.%I FORCE ROW LEVEL SECURITY', name);
