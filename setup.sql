@@ -356,15 +356,13 @@ CREATE TABLE sentinel.alert_counts (
     PRIMARY KEY (pipeline_id, severity)
 ) WITH (fillfactor = 50);
 
--- Alerts per rule and hour of the record's timestamp, kept by the triggers of alerts, and the matches beyond the storm
--- guard's limit, which are only counted.
+-- Alerts per rule and hour of the record's timestamp, kept by the triggers of alerts: what the storm guard goes by.
 CREATE TABLE sentinel.rule_hours (
-    pipeline_id      bigint NOT NULL,
-    tenant_id        text NOT NULL,
-    rule_id          bigint NOT NULL,
-    hour             timestamptz NOT NULL,
-    alert_count      bigint NOT NULL DEFAULT 0,
-    suppressed_count bigint NOT NULL DEFAULT 0,
+    pipeline_id bigint NOT NULL,
+    tenant_id   text NOT NULL,
+    rule_id     bigint NOT NULL,
+    hour        timestamptz NOT NULL,
+    alert_count bigint NOT NULL,
     PRIMARY KEY (pipeline_id, rule_id, hour)
 ) WITH (fillfactor = 50);
 

@@ -12,7 +12,19 @@ from fastapi import FastAPI
 from config_api import problems
 from config_api.access import refuse_open_to_others
 from config_api.middleware import BodyLimitMiddleware, RequestIdMiddleware
-from config_api.routers import alerts, health, ledger, lifecycle, pipelines, rule_outcomes, rules, schemas
+from config_api.routers import (
+    alerts,
+    audit,
+    health,
+    ledger,
+    lifecycle,
+    mutes,
+    pipelines,
+    rule_outcomes,
+    rules,
+    schemas,
+    scorecards,
+)
 from sentinel.errors import StoreUnavailableError
 from sentinel.settings import Settings
 from sentinel.wiring import Backend
@@ -59,7 +71,19 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     problems.install(app)
     app.add_middleware(BodyLimitMiddleware, max_bytes=chosen.api.max_body_bytes)
     app.add_middleware(RequestIdMiddleware)
-    for module in (pipelines, schemas, rules, lifecycle, rule_outcomes, alerts, ledger, health):
+    for module in (
+        pipelines,
+        schemas,
+        rules,
+        lifecycle,
+        rule_outcomes,
+        mutes,
+        scorecards,
+        audit,
+        alerts,
+        ledger,
+        health,
+    ):
         app.include_router(module.router)
     return app
 

@@ -77,7 +77,7 @@ class HourOutcomesAnswer(AnswerModel):
     evaluated: int = Field(description="Events counted so far, over all versions of the rule.")
     matched: int = Field(description="Alerts and suppressed matches; the same event id twice counts once.")
     alerts: int
-    suppressed: int = Field(description="Matches beyond the storm guard's limit; they are in the lake.")
+    suppressed: int = Field(description="Matches that were muted, snoozed, or beyond the storm guard's limit.")
     not_matched: int
     unknown: int = Field(description="Events for which it is neither true nor false.")
     missing: dict[str, int] = Field(description="Field -> unknown events that lack it.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sentinel.catalog.audit import Auditor
 from sentinel.catalog.publishing import Publisher
 from sentinel.catalog.rules import RuleCatalog, no_pipeline
 from sentinel.domain.quarantine import Quarantine
@@ -21,12 +22,15 @@ class QuarantineCatalog:
         rules: RuleCatalog,
         publisher: Publisher,
         quarantines: QuarantineReader,
+        auditor: Auditor,
+        *,
         caller: str,
     ) -> None:
         self._pipelines = pipelines
         self._rules = rules
         self._publisher = publisher
         self._quarantines = quarantines
+        self._auditor = auditor
         self._caller = caller
 
     def of_pipeline(self, pipeline_id: int) -> Sequence[Quarantine]:
@@ -61,4 +65,14 @@ class QuarantineCatalog:
         if not self._quarantines.release(rule_id, released_by=self._caller, comment=comment):
             raise ConflictError(f"rule {rule_id} is not in quarantine")
         self._publisher.publish(pipeline)
+        self._auditor.record(
+            "rule.release",
+            "rule",
+            rule.id,
+            pipeline_id=rule.pipeline_id,
+            object_name=rule.name,
+            before={"quarantined": True},
+            after={"quarantined": False},
+            comment=comment,
+        )
         return rule

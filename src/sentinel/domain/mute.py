@@ -17,6 +17,22 @@ class SuppressionCause(StrEnum):
 
     MUTED = "muted"
     SNOOZED = "snoozed"
+    STORM = "storm"
+
+
+@dataclass(frozen=True, slots=True)
+class SuppressedCount:
+    """Matches of one rule that raised no alert.
+
+    Attributes:
+        hour: Of their records' timestamps.
+        cause: Why: `muted`, `snoozed`, or what else keeps matches from being alerts.
+    """
+
+    rule_id: int
+    hour: datetime
+    cause: str
+    match_count: int
 
 
 @dataclass(frozen=True, slots=True)

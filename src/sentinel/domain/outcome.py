@@ -54,7 +54,7 @@ class HourOutcomes:
     Attributes:
         evaluated: Events that were counted so far; a count follows the lake and so is a minute or two behind.
         alerts: Matches that became alerts.
-        suppressed: Matches that the storm guard only counted.
+        suppressed: Matches that were only counted: muted, snoozed, or beyond the storm guard's limit.
     """
 
     hour: datetime

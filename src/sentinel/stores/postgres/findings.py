@@ -5,21 +5,23 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
 from psycopg.errors import DataError, ProgramLimitExceeded, StatementTooComplex
 
-from sentinel.domain.finding import DeadLetter, FindingBatch, Match
+from sentinel.domain.finding import DeadLetter, FindingBatch
 from sentinel.domain.generation import Generation, Lease
+from sentinel.domain.mute import SuppressionCause
 from sentinel.domain.score import score_of
-from sentinel.domain.storm import Admitted, RuleHour, StormGuard, rule_hours
+from sentinel.domain.storm import RuleHour, StormGuard, hour_of
+from sentinel.domain.timestamps import utc
 from sentinel.stores.postgres.database import Connection, Database, first_line
 from sentinel.stores.postgres.json_text import jsonb_text
 from sentinel.stores.postgres.ledger import advance_progress, hold_lease, switch_generation
 from sentinel.stores.postgres.statements import load_statements
+from sentinel.stores.postgres.verdicts import Judged, count_silent, judge, write_decisions
 
 _SQL = load_statements("findings")
 
@@ -78,15 +80,17 @@ class FindingStore:
                 if part.borders is not None:
                     switch_generation(tx, lease, self._tenant_id, generation.generation_id, part.borders)
                 if batch.matches:
-                    inserted += self._write_alerts(tx, generation, batch.matches, text_of)
+                    judged = self._hold_back(tx, generation, judge(generation.snapshot.rule_set, batch.matches))
+                    inserted += self._write_alerts(tx, generation, judged, text_of)
+                    count_silent(tx, self._tenant_id, lease.pipeline_id, judged)
+                    write_decisions(tx, self._tenant_id, generation, judged)
                 self._write_dead_letters(tx, generation, batch.dead_letters)
                 advance_progress(tx, lease.pipeline_id, batch.next_offsets)
         return inserted
 
     def _write_alerts(
-        self, tx: Connection, generation: Generation, matches: list[Match], text_of: Callable[[bytes], str]
+        self, tx: Connection, generation: Generation, judged: list[Judged], text_of: Callable[[bytes], str]
     ) -> int:
-        admitted = self._admit(tx, generation, matches)
         params: dict[str, Any] = {
             "tenant_id": self._tenant_id,
             "pipeline_id": generation.snapshot.pipeline_id,
@@ -98,7 +102,7 @@ class FindingStore:
         tx.execute(_SQL["clear_staging"])
         staged = 0
         with tx.cursor().copy(_SQL["copy_staging"]) as copy:
-            for row in alert_rows(generation, matches, text_of, admitted):
+            for row in alert_rows(judged, text_of):
                 copy.write_row((staged, *row))
                 staged += 1
         counted = tx.execute(_SQL["insert_alerts"], params).fetchone()
@@ -106,25 +110,29 @@ class FindingStore:
         if inserted < staged:
             tx.execute(_SQL["note_duplicates"], params)
             # Some of what the guard counted was there already.
-            self._guard.forget(admitted.added)
+            self._guard.forget(rule_hours(judged))
         return inserted
 
-    def _admit(self, tx: Connection, generation: Generation, matches: list[Match]) -> Admitted:
-        """Let the storm guard decide which matches become alerts; count the others."""
-        snapshot = generation.snapshot
-        rules, pipeline_id = snapshot.rule_set.rules, snapshot.pipeline_id
-        unknown = self._guard.unknown(rule_hours(matches, rules))
+    def _hold_back(self, tx: Connection, generation: Generation, judged: list[Judged]) -> list[Judged]:
+        """Let the storm guard decide which of the matches that would alert are only counted."""
+        unknown = self._guard.unknown(rule_hours(judged))
         if unknown:
             known: dict[RuleHour, int] = dict.fromkeys(unknown, 0)
             wanted = {"rule_ids": [rule for rule, _ in unknown], "hours": [hour for _, hour in unknown]}
+            pipeline_id = generation.snapshot.pipeline_id
             for row in tx.execute(_SQL["rule_hours"], {"pipeline_id": pipeline_id, **wanted}):
                 known[row["rule_id"], row["hour"]] = row["alert_count"]
             self._guard.learn(known)
-        admitted = self._guard.admit(matches, rules, snapshot.config.storm_limit)
-        for (rule_id, hour), count in sorted(admitted.suppressed.items()):
-            counted = {"rule_id": rule_id, "hour": hour, "count": count}
-            tx.execute(_SQL["count_suppressed"], {"pipeline_id": pipeline_id, "tenant_id": self._tenant_id, **counted})
-        return admitted
+        limit = generation.snapshot.config.storm_limit
+        return [self._within(each, limit) for each in judged]
+
+    def _within(self, judged: Judged, limit: int) -> Judged:
+        hour = hour_of(judged.match.timestamp_ms)
+        admitted = [rule for rule in judged.alerted if self._guard.admit((rule.rule_id, hour), limit)]
+        if len(admitted) == len(judged.alerted):
+            return judged
+        held = [(rule.rule_id, SuppressionCause.STORM.value) for rule in judged.alerted if rule not in admitted]
+        return replace(judged, alerted=admitted, silent=[*judged.silent, *held])
 
     def _storable_text(self, raw: bytes) -> str:
         try:
@@ -164,26 +172,27 @@ class FindingStore:
             )
 
 
-def alert_rows(
-    generation: Generation, matches: list[Match], text_of: Callable[[bytes], str], admitted: Admitted
-) -> Iterator[tuple[Any, ...]]:
+def rule_hours(judged: list[Judged]) -> set[RuleHour]:
+    """Return every rule hour in which there may be an alert."""
+    return {(rule.rule_id, hour_of(each.match.timestamp_ms)) for each in judged for rule in each.alerted}
+
+
+def alert_rows(judged: list[Judged], text_of: Callable[[bytes], str]) -> Iterator[tuple[Any, ...]]:
     """Yield one row per match and rule that alerts, in the order of the staging table's columns after the ordinal."""
-    rules = generation.snapshot.rule_set.rules
-    for match in matches:
-        hit = [rules[index] for index in admitted.rules_of(match)]
-        if not hit:
+    for each in judged:
+        if not each.alerted:
             continue
-        score = score_of(rule.severity for rule in hit)
+        match = each.match
+        score = score_of(rule.severity for rule in each.alerted)
         data = text_of(match.raw)
-        entities = orjson.dumps({k: v.replace("\x00", "\ufffd") for k, v in match.entities.items()}).decode()
+        entities = orjson.dumps(each.entities).decode()
         content_hash = hashlib.md5(match.raw, usedforsecurity=False).digest()
         timestamp = utc(match.timestamp_ms)
-        event_id = match.event_id.replace("\x00", "\ufffd")
-        for rule in hit:
+        for rule in each.alerted:
             yield (
                 rule.rule_id,
                 rule.rule_version_id,
-                event_id,
+                each.event_id,
                 rule.severity.value,
                 score,
                 entities,
@@ -193,8 +202,3 @@ def alert_rows(
                 match.offset,
                 timestamp,
             )
-
-
-def utc(timestamp_ms: int) -> datetime:
-    """Return a Kafka timestamp as an aware datetime, kept inside what PostgreSQL and Python can hold."""
-    return datetime.fromtimestamp(min(max(timestamp_ms, 0), 253_402_300_799_000) / 1000, tz=UTC)

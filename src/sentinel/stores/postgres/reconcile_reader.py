@@ -46,7 +46,7 @@ class ReconcileReader:
 
     def suppressed(self) -> dict[RuleHour, int]:
         """Return the matches that the storm guard only counted, by rule and hour."""
-        return {(row["rule_id"], row["hour"]): row["suppressed_count"] for row in self._rows("suppressed")}
+        return {(row["rule_id"], row["hour"]): row["match_count"] for row in self._rows("suppressed")}
 
     def skips(self, source_epoch: int) -> list[tuple[int, int, int]]:
         """Return (partition, first offset, end) of what an operator decided to go on without."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
 
 import duckdb
 import pyarrow as pa
@@ -10,9 +11,12 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from sentinel.domain.event_schema import EventSchema
+from sentinel.domain.finding import Match
 from sentinel.domain.pipeline import PipelineSnapshot
-from sentinel.domain.storm import HOUR_MS, RuleHour
+from sentinel.domain.storm import RuleHour, hour_of
+from sentinel.stores.postgres.verdicts import judge
 from sentinel.streaming.query.evaluate import compile_rule_set
+from sentinel.streaming.query.findings import entity_columns
 from sentinel.streaming.query.layout import rules_of_masks
 from sentinel.streaming.reconcile.report import Difference
 from sentinel.streaming.sink.lake_events import lake_events
@@ -24,6 +28,7 @@ Expected = tuple[int, str, int]
 PAIR = pa.schema([("rule_id", pa.int64()), ("event_id", pa.string())])
 EXPECTED = PAIR.append(pa.field("hour", pa.int64()))
 EXAMPLES = 5
+CHUNK = 10_000
 
 
 def expected_alerts(
@@ -45,14 +50,34 @@ def expected_alerts(
     table = spark.read.format("delta").load(uri).where(F.col("_generation_id") == generation_id)
     compiled = compile_rule_set(snapshot.rule_set, snapshot.schema)
     events = lake_events(table, snapshot, column_names(history))
-    hour = (F.unix_millis("timestamp") / HOUR_MS).cast("bigint").alias("hour")
-    matched = compiled.evaluate(events).where(compiled.matched()).select("event_id", hour, *compiled.mask_names)
-    pairs = []
-    for row in matched.toLocalIterator():
-        for index in rules_of_masks([row[name] for name in compiled.mask_names], compiled.masks):
-            # As the writer stores it.
-            rule = snapshot.rule_set.rules[index]
-            pairs.append((rule.rule_id, row["event_id"].replace("\x00", "\ufffd"), row["hour"]))
+    matched = compiled.evaluate(events).where(compiled.matched())
+    entities = entity_columns(snapshot.schema)
+    wanted = matched.select(
+        "event_id",
+        *compiled.mask_names,
+        F.unix_millis("timestamp").alias("timestamp_ms"),
+        F.struct(*entities).alias("entities") if entities else F.lit(None).alias("entities"),
+        "partition",
+        "offset",
+    )
+    matches = (
+        Match(
+            row["partition"],
+            row["offset"],
+            row["timestamp_ms"],
+            row["event_id"],
+            rules_of_masks([row[name] for name in compiled.mask_names], compiled.masks),
+            {k: v for k, v in (row["entities"].asDict() if entities else {}).items() if v is not None},
+            b"",
+        )
+        for row in wanted.toLocalIterator()
+    )
+    pairs: list[Expected] = []
+    while chunk := list(islice(matches, CHUNK)):
+        # As the writer stores it; what is muted or snoozed it does not store.
+        for each in judge(snapshot.rule_set, chunk):
+            hour = hour_of(each.match.timestamp_ms)
+            pairs += [(rule.rule_id, each.event_id, hour) for rule in each.alerted]
     return pairs
 
 

@@ -58,12 +58,6 @@ JOIN unnest(%(rule_ids)s::bigint[], %(hours)s::bigint[]) AS wanted (rule_id, hou
   ON wanted.rule_id = h.rule_id AND to_timestamp(wanted.hour * 3600) = h.hour
 WHERE h.pipeline_id = %(pipeline_id)s;
 
--- name: count_suppressed
--- Matches that the storm guard kept from becoming alerts.
-INSERT INTO sentinel.rule_hours AS h (pipeline_id, tenant_id, rule_id, hour, suppressed_count)
-VALUES (%(pipeline_id)s, %(tenant_id)s, %(rule_id)s, to_timestamp(%(hour)s * 3600), %(count)s)
-ON CONFLICT (pipeline_id, rule_id, hour) DO UPDATE SET suppressed_count = h.suppressed_count + excluded.suppressed_count;
-
 -- name: note_duplicates
 -- Staged matches that met an alert of the same event at another offset: the id came twice.
 INSERT INTO sentinel.event_duplicates

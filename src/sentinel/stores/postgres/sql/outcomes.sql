@@ -34,8 +34,11 @@ FROM (
     SELECT hour, evaluated_count AS evaluated, unknown_count AS unknown, 0 AS alerts, 0 AS suppressed, missing
     FROM sentinel.rule_outcomes WHERE rule_id = %(rule_id)s AND hour > %(since)s AND NOT is_trial
     UNION ALL
-    SELECT hour, 0, 0, alert_count, suppressed_count, '{}'
+    SELECT hour, 0, 0, alert_count, 0, '{}'
     FROM sentinel.rule_hours WHERE pipeline_id = %(pipeline_id)s AND rule_id = %(rule_id)s AND hour > %(since)s
+    UNION ALL
+    SELECT hour, 0, 0, 0, match_count, '{}'
+    FROM sentinel.suppressed_counts WHERE pipeline_id = %(pipeline_id)s AND rule_id = %(rule_id)s AND hour > %(since)s
 ) counted
 GROUP BY hour ORDER BY hour DESC
 

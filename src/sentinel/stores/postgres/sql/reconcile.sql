@@ -16,8 +16,8 @@ WHERE a.pipeline_id = %(pipeline_id)s;
 
 -- name: suppressed
 -- What the storm guard only counted.
-SELECT rule_id, (extract(epoch FROM hour) / 3600)::bigint AS hour, suppressed_count FROM sentinel.rule_hours
-WHERE pipeline_id = %(pipeline_id)s AND suppressed_count > 0;
+SELECT rule_id, (extract(epoch FROM hour) / 3600)::bigint AS hour, match_count FROM sentinel.suppressed_counts
+WHERE pipeline_id = %(pipeline_id)s AND cause = 'storm';
 
 -- name: event_severities
 -- Severities per event, of events whose score cannot have run out.

@@ -19,15 +19,13 @@ CREATE TABLE sentinel.rule_quarantines (
 CREATE UNIQUE INDEX rule_quarantines_open ON sentinel.rule_quarantines (rule_version_id) WHERE released_at IS NULL;
 CREATE INDEX rule_quarantines_rule_id ON sentinel.rule_quarantines (rule_id);
 
--- Alerts per rule and hour of the record's timestamp, kept by the triggers of alerts, and the matches beyond the storm
--- guard's limit, which are only counted.
+-- Alerts per rule and hour of the record's timestamp, kept by the triggers of alerts: what the storm guard goes by.
 CREATE TABLE sentinel.rule_hours (
-    pipeline_id      bigint NOT NULL,
-    tenant_id        text NOT NULL,
-    rule_id          bigint NOT NULL,
-    hour             timestamptz NOT NULL,
-    alert_count      bigint NOT NULL DEFAULT 0,
-    suppressed_count bigint NOT NULL DEFAULT 0,
+    pipeline_id bigint NOT NULL,
+    tenant_id   text NOT NULL,
+    rule_id     bigint NOT NULL,
+    hour        timestamptz NOT NULL,
+    alert_count bigint NOT NULL,
     PRIMARY KEY (pipeline_id, rule_id, hour)
 ) WITH (fillfactor = 50);
 
