@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -14,6 +15,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
 from config_api.access import Caller, identify, may
+from sentinel.catalog.engine_tasks import EngineDesk
 from sentinel.domain.api_key import Scope
 from sentinel.errors import InvalidError
 from sentinel.stores.base import AnswerStore, StoredAnswer
@@ -63,6 +65,27 @@ def _write_unit(request: Request, caller: Annotated[Caller, Depends(_writer)]) -
 # One request, one transaction. "function": it is committed before the answer is sent, so a failed commit is an error.
 Reading = Annotated[Unit, Depends(_read_unit, scope="function")]
 Writing = Annotated[Unit, Depends(_write_unit, scope="function")]
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Somebody who asks the engine: no transaction may be open while the answer is waited for.
+
+    Attributes:
+        desk: Where it is asked.
+        unit: Opens a short unit of work, for what is looked up before.
+    """
+
+    desk: EngineDesk
+    unit: Callable[[], AbstractContextManager[Unit]]
+
+
+def _asker(request: Request, caller: Annotated[Caller, Depends(_reader)]) -> Asker:
+    backend: Backend = request.app.state.backend
+    return Asker(backend.desk(caller.tenant_id, caller.name), lambda: backend.unit(caller.tenant_id, caller.name))
+
+
+Asking = Annotated[Asker, Depends(_asker)]
 
 
 def _expected_version(
@@ -134,6 +157,7 @@ def _once(
     return Once(unit.answers, idempotency_key, hashlib.sha256(content.encode()).digest())
 
 
+RawBody = Annotated[bytes, Depends(_raw_body)]
 OnlyOnce = Annotated[Once, Depends(_once, scope="function")]
 
 

@@ -12,12 +12,15 @@ from sentinel.errors import SentinelError
 from sentinel.localstack.java import find_java
 from sentinel.settings import Settings
 from sentinel.streaming.engine_task import Handler
+from sentinel.streaming.explain.handler import explain
 from sentinel.streaming.worker.worker import RuleWorker
 
 log = logging.getLogger("sentinel.worker")
 
 # What the worker can do: one line per kind of task.
-HANDLERS: dict[TaskKind, Handler] = {}
+HANDLERS: dict[TaskKind, Handler] = {
+    TaskKind.EXPLAIN: explain,
+}
 
 
 def parse_arguments(arguments: list[str]) -> argparse.Namespace:

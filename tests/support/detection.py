@@ -225,7 +225,29 @@ class Workbench:
             command += ["--pipeline-id", str(pipeline_id)]
         if master:
             command += ["--master", master]
-        log = self.directory / f"job-{uuid.uuid4().hex[:6]}.log"
+        return self._start("job", command, environment)
+
+    @contextmanager
+    def worker(self, **environment: str) -> Iterator[Job]:
+        """Run a rule worker for the tenant; it is stopped, or killed, at the end."""
+        worker = self.start_worker(**environment)
+        try:
+            yield worker
+        finally:
+            if worker.process.poll() is None:
+                worker.process.terminate()
+                try:
+                    worker.process.wait(40)
+                except subprocess.TimeoutExpired:
+                    worker.kill()
+
+    def start_worker(self, **environment: str) -> Job:
+        """Start a rule worker; the caller ends it."""
+        command = [sys.executable, str(PROJECT_ROOT / "jobs" / "rule_worker.py"), "--tenant", self.tenant_id]
+        return self._start("worker", command, {"SENTINEL_WORKER__LEASE_SECONDS": "4", **environment})
+
+    def _start(self, name: str, command: list[str], environment: dict[str, str]) -> Job:
+        log = self.directory / f"{name}-{uuid.uuid4().hex[:6]}.log"
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("SENTINEL_")},
             "PYTHONPATH": f"{PROJECT_ROOT / 'src'}{os.pathsep}{PROJECT_ROOT}",

@@ -9,6 +9,7 @@ import httpx
 from sentinel.errors import (
     BreakingChangeError,
     ConflictError,
+    EngineUnavailableError,
     ErrorDetail,
     ForbiddenError,
     InvalidError,
@@ -34,6 +35,7 @@ _BY_SLUG: dict[str, type[SentinelError]] = {
         UnauthenticatedError,
         ForbiddenError,
         TransientError,
+        EngineUnavailableError,
     )
 }
 _BY_STATUS: dict[int, type[SentinelError]] = {
