@@ -13,6 +13,7 @@ from sentinel.localstack.java import find_java
 from sentinel.settings import Settings
 from sentinel.streaming.engine_task import Handler
 from sentinel.streaming.explain.handler import explain
+from sentinel.streaming.explain.rule_tests import run_rule_tests
 from sentinel.streaming.worker.worker import RuleWorker
 
 log = logging.getLogger("sentinel.worker")
@@ -20,6 +21,7 @@ log = logging.getLogger("sentinel.worker")
 # What the worker can do: one line per kind of task.
 HANDLERS: dict[TaskKind, Handler] = {
     TaskKind.EXPLAIN: explain,
+    TaskKind.TEST: run_rule_tests,
 }
 
 

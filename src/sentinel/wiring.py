@@ -12,6 +12,8 @@ from redis.exceptions import RedisError
 from sentinel.catalog.access import KeyCatalog
 from sentinel.catalog.engine_tasks import EngineDesk, EngineTaskCatalog
 from sentinel.catalog.pipelines import PipelineCatalog
+from sentinel.catalog.rule_test_gate import RuleTestGate
+from sentinel.catalog.rule_tests import RuleTestCatalog
 from sentinel.catalog.rules import RuleCatalog
 from sentinel.catalog.schemas import SchemaCatalog
 from sentinel.catalog.scores import ScoreCatalog
@@ -28,6 +30,7 @@ from sentinel.stores.postgres.engine_tasks import PostgresEngineTasks
 from sentinel.stores.postgres.ledger_reader import PostgresLedgerReader
 from sentinel.stores.postgres.migrate import schema_problem
 from sentinel.stores.postgres.pipelines import PostgresPipelines
+from sentinel.stores.postgres.rule_tests import PostgresRuleTests
 from sentinel.stores.postgres.rules import PostgresRules
 from sentinel.stores.postgres.schemas import PostgresSchemas
 from sentinel.stores.redis.scores import connect
@@ -49,6 +52,7 @@ class Unit:
     alerts: AlertReader
     ledger: LedgerReader
     answers: AnswerStore
+    tests: RuleTestCatalog
     tasks: EngineTaskCatalog
 
 
@@ -148,7 +152,8 @@ class Backend:
         rules = PostgresRules(connection)
         alerts = PostgresAlerts(connection, monotonic_seconds)
         ledger = PostgresLedgerReader(connection)
-        rule_catalog = RuleCatalog(pipelines, schemas, rules, caller)
+        tests = PostgresRuleTests(connection)
+        rule_catalog = RuleCatalog(pipelines, schemas, rules, RuleTestGate(tests), caller=caller)
         return Unit(
             pipelines=PipelineCatalog(pipelines, schemas, caller),
             schemas=SchemaCatalog(pipelines, schemas, rules, rule_catalog, caller),
@@ -165,5 +170,6 @@ class Backend:
             alerts=alerts,
             ledger=ledger,
             answers=PostgresAnswers(connection),
+            tests=RuleTestCatalog(pipelines, schemas, rules, tests, caller=caller),
             tasks=EngineTaskCatalog(pipelines, PostgresEngineTasks(connection), caller),
         )

@@ -79,11 +79,10 @@ def test_the_root_says_what_the_engine_says_for_every_rule_and_event(spark: Spar
     seen: set[str] = set()
     for number, event in enumerate([*good, *hostile]):
         # From memory of an executor, as the stream has it: nothing is folded into constants.
-        row = compiled.evaluate(event.localCheckpoint()).collect()[0]
+        row = compiled.evaluate(event.localCheckpoint()).select("cause", *compiled.mask_names).collect()[0]
         assert row["cause"] is None, number
         matched = set(rules_of_masks([row[name] for name in compiled.mask_names], compiled.masks))
-        chosen = range(len(texts)) if number == 0 else random.Random(number).sample(range(len(texts)), 12)
-        for index in chosen:
+        for index in random.Random(number).sample(range(len(texts)), 50 if number == 0 else 15):
             root = rule_tree(texts[index], SCHEMA)
             computed = part_values(session, event, root)
             assert (computed.values[0] is True) == (index in matched), texts[index]

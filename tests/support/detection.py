@@ -265,17 +265,18 @@ class Workbench:
         self._jobs.append(job)
         return job
 
-    def command(self, *arguments: str) -> str:
-        """Run a `sentinel` command and return what it prints; fail when it fails."""
-        environment = {
+    def command(self, *arguments: str, environment: Mapping[str, str] | None = None, code: int = 0) -> str:
+        """Run a `sentinel` command and return what it prints; fail unless it ends with this code."""
+        variables = {
             **{name: value for name, value in os.environ.items() if not name.startswith("SENTINEL_")},
             "PYTHONPATH": f"{PROJECT_ROOT / 'src'}{os.pathsep}{PROJECT_ROOT}",
             "SENTINEL_HOME": str(self.settings.home),
             "SENTINEL_TENANT": self.tenant_id,
+            **(environment or {}),
         }
         command = [sys.executable, "-m", "sentinel.cli.app", *arguments]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
+        done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+        assert done.returncode == code, done.stderr
         return done.stdout
 
     # -- waiting and looking

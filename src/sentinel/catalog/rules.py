@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from sentinel.catalog.rule_test_gate import RuleTestGate
 from sentinel.catalog.versions import refuse_other_version
 from sentinel.domain.event_schema import EventSchema
 from sentinel.domain.pipeline import Pipeline
@@ -21,10 +22,13 @@ MAX_ACTIVE_RULES = 1000
 class RuleCatalog:
     """Rules of one tenant. Every change of what is active writes the next rule set, which a running job notices."""
 
-    def __init__(self, pipelines: PipelineStore, schemas: SchemaStore, rules: RuleStore, caller: str) -> None:
+    def __init__(
+        self, pipelines: PipelineStore, schemas: SchemaStore, rules: RuleStore, tests: RuleTestGate, *, caller: str
+    ) -> None:
         self._pipelines = pipelines
         self._schemas = schemas
         self._rules = rules
+        self._tests = tests
         self._caller = caller
 
     def list(self, pipeline_id: int) -> list[Rule]:
@@ -111,6 +115,7 @@ class RuleCatalog:
             VersionMismatchError: It is no longer at the expected version.
             InvalidRuleError: The expression has errors; all issues are listed.
             InvalidError: No severity, or two different ones.
+            ConflictError: The rule is active, and its tests fail with the new version or were not run.
         """
         pipeline, rule = self._locked_rule(rule_id)
         refuse_other_version(f"rule {rule_id}", rule.version, expected_version)
@@ -132,7 +137,7 @@ class RuleCatalog:
         Raises:
             NotFoundError: There is no such rule or version.
             VersionMismatchError: It is no longer at the expected version.
-            ConflictError: That version does not fit the schema of today.
+            ConflictError: That version does not fit the schema of today, or the rule's tests fail or were not run.
         """
         pipeline, rule = self._locked_rule(rule_id)
         refuse_other_version(f"rule {rule_id}", rule.version, expected_version)
@@ -147,6 +152,8 @@ class RuleCatalog:
     def _write(self, pipeline: Pipeline, rule: Rule, content: RuleContent, comment: str) -> Rule:
         if rule.current.content == content:
             return rule
+        if rule.is_active:
+            self._tests.require_passed(rule.id, content.condition, pipeline.schema_version)
         changed = self._rules.add_version(rule.id, content, created_by=self._caller, comment=comment)
         if rule.is_active:
             self.publish(pipeline)
@@ -167,7 +174,8 @@ class RuleCatalog:
         Raises:
             NotFoundError: There is no such rule.
             VersionMismatchError: It is no longer at the expected version.
-            ConflictError: It no longer fits the schema, or there are as many active rules as one may.
+            ConflictError: It no longer fits the schema, there are as many active rules as one may, or its tests fail or
+                were not run.
         """
         pipeline, rule = self._locked_rule(rule_id)
         refuse_other_version(f"rule {rule_id}", rule.version, expected_version)
@@ -176,6 +184,7 @@ class RuleCatalog:
         if is_active:
             self._refuse_too_many(pipeline.id)
             self._refuse_unfit(pipeline, rule.current, f"rule {rule_id}", "/is_active")
+            self._tests.require_passed(rule_id, rule.current.condition, pipeline.schema_version)
         self._rules.set_active([rule_id], is_active)
         self.publish(pipeline)
         return self.get(rule_id)

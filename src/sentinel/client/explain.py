@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
-import httpx
 from pydantic import Field
 
 from sentinel.client.models import Model
+from sentinel.client.wire import Wire
 
 
 class Place(Model):
@@ -68,14 +68,6 @@ class Explanation(Model):
     was_in_force: bool | None
     alert_id: int | None
     notes: list[str]
-
-
-class Wire(Protocol):
-    """The part of the client that requests are made with."""
-
-    def _get(self, path: str, **parameters: Any) -> httpx.Response: ...
-
-    def _request(self, method: str, path: str, **more: Any) -> httpx.Response: ...
 
 
 class ExplainClient:

@@ -164,7 +164,7 @@ class EngineTaskQueue:
         return {"task_id": task.id, "worker": self._worker, "attempt": task.attempt}
 
 
-def stored(content: dict[str, Any]) -> Jsonb:
+def stored(content: dict[str, Any] | list[dict[str, Any]]) -> Jsonb:
     """Return JSON that JSONB takes, whatever texts and numbers of an event are in it: as `jsonb_text` has it."""
     return Jsonb(content, dumps=lambda value: jsonb_text(json.dumps(value).encode()))
 

@@ -33,9 +33,10 @@ WHERE pipeline_id = %(pipeline_id)s AND kafka_partition = %(partition)s AND kafk
 ORDER BY source_epoch DESC LIMIT 1
 
 -- name: generation_at
--- The generation that answers for an offset of the current source epoch.
+-- The generation that decided an offset of the current source epoch.
 SELECT g.id
 FROM sentinel.pipelines p
+JOIN sentinel.progress d ON d.pipeline_id = p.id AND d.partition = %(partition)s AND d.next_offset > %(offset)s
 JOIN sentinel.generations g ON g.pipeline_id = p.id AND g.source_epoch = p.source_epoch
 JOIN sentinel.borders b ON b.generation_id = g.id
 WHERE p.id = %(pipeline_id)s AND b.partition = %(partition)s AND b.start_offset <= %(offset)s
