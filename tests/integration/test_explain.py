@@ -138,6 +138,15 @@ class TestEventsOfTheLake:
         assert sorted(took)[5] < 2
 
 
+class TestEvidence:
+    def test_an_alert_says_why_by_itself(self, world: World, client: Client) -> None:
+        (alert,) = client.list_alerts(pipeline_id=world.pipeline_id, rule_id=world.large).alerts
+        assert [each.model_dump() for each in alert.evidence] == [
+            {"condition": "amount > 1000", "values": {"amount": 5000.0}},
+            {"condition": "user_id <> 'u9'", "values": {"user_id": "u0"}},
+        ]
+
+
 class TestOtherEvents:
     def test_a_dead_letter(self, world: World, client: Client) -> None:
         found = client.explain(world.pipeline_id, world.large, "0:3")

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
 
-
 from sentinel.client.models import Model
 from sentinel.client.wire import Wire
 

@@ -89,13 +89,13 @@ def rule_tree(text: str, schema: EventSchema) -> Part:
     if checked.compiled is None or parsed is None:
         issues = [issue.as_json() for issue in checked.issues]
         raise InvalidRuleError(f"the rule does not fit this schema: {issues[0]['message']}", issues=issues)
-    spans = _Spans(text)
+    spans = Spans(text)
     root = Part(0, _kind(parsed), parsed, *spans.of(parsed), BOOLEAN, checked.compiled)
     waiting = deque([root])
     computed, length, number = 1, len(checked.compiled), 0
     while waiting:
         part = waiting.popleft()
-        children = _children(part.node)
+        children = [] if part.kind == "field" else children_of(part.node)
         if part.kind == "in" and len(children) > MAX_LIST_ITEMS + 1:
             part.left_out = len(children) - MAX_LIST_ITEMS - 1
             children = children[: MAX_LIST_ITEMS + 1]
@@ -111,7 +111,7 @@ def rule_tree(text: str, schema: EventSchema) -> Part:
     return root
 
 
-class _Spans:
+class Spans:
     """Widens places so that they hold both of each pair of parentheses: a node begins and ends at its operands."""
 
     def __init__(self, text: str) -> None:
@@ -169,10 +169,8 @@ def is_field(node: syntax.Node) -> bool:
     return isinstance(node, syntax.Name)
 
 
-def _children(node: syntax.Node) -> list[syntax.Node]:
+def children_of(node: syntax.Node) -> list[syntax.Node]:
     """Return the parts of a node in the order of the text, whatever kind of node it is."""
-    if is_field(node):
-        return []
     found: list[syntax.Node] = []
     for each in fields(node):
         found += _nodes_in(getattr(node, each.name))
