@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -24,6 +25,7 @@ from sentinel.errors import (
     RuleTestsNotRunError,
     VersionMismatchError,
 )
+from sentinel.settings import PROJECT_ROOT
 from sentinel.stores.postgres.migrate import ensure_tenant
 from sentinel.testing.http import serve
 from sentinel.testing.servers import ServerSet
@@ -268,6 +270,12 @@ class TestPublishing:
         assert sorted(outcomes) == ["changed", "refused"]
 
 
+def test_the_guide_runs(client: Client) -> None:
+    guide = (PROJECT_ROOT / "docs" / "explain.md").read_text()
+    (example,) = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
+    exec(example, {"client": client})  # noqa: S102 - our own documentation
+
+
 @pytest.fixture(scope="module")
 def impatient(servers: ServerSet, world: Workbench) -> Iterator[Client]:
     api = servers.settings.api.model_copy(update={"open": False})
@@ -286,8 +294,8 @@ class TestWithoutAWorker:
         self, world: Workbench, impatient: Client
     ) -> None:
         fields = [{"name": "id", "type": "string", "role": "event_id"}, {"name": "amount", "type": "float"}]
-        pipeline = impatient.create_pipeline("p", "nothing", fields)
-        rule = impatient.add_rule(pipeline.id, "amount > 1", "critical")
+        pipeline_id = impatient.create_pipeline("p", "nothing", fields)
+        rule = impatient.add_rule(pipeline_id, "amount > 1", "critical")
         assert impatient.change_rule(rule.id, "amount > 2", "critical").version == 2
         impatient.add_rule_test(rule.id, "large", {"id": "1", "amount": 5}, "match")
         with pytest.raises(EngineUnavailableError, match="must pass before it is published, and no rule worker"):
