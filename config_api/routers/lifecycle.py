@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
-from config_api.dependencies import Answer, ExpectedVersion, OnlyOnce, Reading, RuleId, Writing
+from config_api.dependencies import Answer, ExpectedVersion, OnlyOnce, Reading, RuleId, TestsRun, Writing
 from config_api.routers.rules import rule_answer
 from config_api.schemas.lifecycle import CandidateStateRequest, CommentRequest, RolloutResultAnswer, StateRequest
 from config_api.schemas.problems import problems
@@ -17,7 +17,12 @@ router = APIRouter(prefix="/api/rules", tags=["lifecycle"])
 
 @router.post("/{rule_id}/state", response_model=RuleAnswer, responses=problems(404, 409, 412))
 def change_rule_state(
-    rule_id: RuleId, body: StateRequest, unit: Writing, once: OnlyOnce, expected: ExpectedVersion
+    rule_id: RuleId,
+    body: StateRequest,
+    tested: TestsRun,
+    unit: Writing,
+    once: OnlyOnce,
+    expected: ExpectedVersion,
 ) -> Response:
     """Move a rule to another state; a refusal names the states that can follow. Archived is for good."""
 
@@ -57,7 +62,12 @@ def put_candidate(
 
 @router.post("/{rule_id}/candidate/state", response_model=RuleAnswer, responses=problems(404, 409, 412))
 def change_candidate_state(
-    rule_id: RuleId, body: CandidateStateRequest, unit: Writing, once: OnlyOnce, expected: ExpectedVersion
+    rule_id: RuleId,
+    body: CandidateStateRequest,
+    tested: TestsRun,
+    unit: Writing,
+    once: OnlyOnce,
+    expected: ExpectedVersion,
 ) -> Response:
     """Move the candidate to draft, shadow or rollout, or change the share of its rollout."""
 
@@ -77,7 +87,12 @@ def change_candidate_state(
 
 @router.post("/{rule_id}/promote", response_model=RuleAnswer, responses=problems(404, 409, 412))
 def promote(
-    rule_id: RuleId, body: CommentRequest, unit: Writing, once: OnlyOnce, expected: ExpectedVersion
+    rule_id: RuleId,
+    body: CommentRequest,
+    tested: TestsRun,
+    unit: Writing,
+    once: OnlyOnce,
+    expected: ExpectedVersion,
 ) -> Response:
     """Make what is tried the rule: the candidate, or the version of a rule in shadow or rollout."""
 

@@ -13,6 +13,7 @@ from config_api.dependencies import (
     PipelineId,
     Reading,
     RuleId,
+    TestsRun,
     Writing,
     etag,
 )
@@ -97,9 +98,17 @@ def get_rule(rule_id: RuleId, unit: Reading, response: Response) -> RuleAnswer:
 
 @router.put("/rules/{rule_id}", response_model=RuleAnswer, responses=problems(404, 409, 412))
 def change_rule(
-    rule_id: RuleId, body: RuleChangeRequest, unit: Writing, once: OnlyOnce, expected: ExpectedVersion
+    rule_id: RuleId,
+    body: RuleChangeRequest,
+    tested: TestsRun,
+    unit: Writing,
+    once: OnlyOnce,
+    expected: ExpectedVersion,
 ) -> Response:
-    """Write the next version of a rule. Earlier versions stay what they were."""
+    """Write the next version of a rule. Earlier versions stay what they were.
+
+    The tests beside an active rule must pass with it: they are run first, by the rule worker.
+    """
 
     def work() -> Answer:
         rule = unit.rules.change(
@@ -137,7 +146,12 @@ def diff_rule_versions(
 
 @router.post("/rules/{rule_id}/rollback", response_model=RuleAnswer, responses=problems(404, 409, 412))
 def roll_back_rule(
-    rule_id: RuleId, body: RuleRollbackRequest, unit: Writing, once: OnlyOnce, expected: ExpectedVersion
+    rule_id: RuleId,
+    body: RuleRollbackRequest,
+    tested: TestsRun,
+    unit: Writing,
+    once: OnlyOnce,
+    expected: ExpectedVersion,
 ) -> Response:
     """Write the content of an earlier version as the next one; a running job takes it without a restart."""
 
@@ -150,7 +164,7 @@ def roll_back_rule(
 
 @router.patch("/rules/{rule_id}/status", response_model=RuleAnswer, responses=problems(404, 409, 412))
 def change_rule_status(
-    rule_id: RuleId, body: RuleStatusRequest, unit: Writing, once: OnlyOnce, expected: ExpectedVersion
+    rule_id: RuleId, body: RuleStatusRequest, tested: TestsRun, unit: Writing, once: OnlyOnce, expected: ExpectedVersion
 ) -> Response:
     """Switch a rule on or off."""
 

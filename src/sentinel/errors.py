@@ -7,13 +7,16 @@
     ├── NotFoundError         the named thing does not exist for this tenant
     ├── ConflictError         the thing is in a state that does not allow this
     │   ├── VersionMismatchError   If-Match names another version
-    │   └── BreakingChangeError    a schema change that breaks something; carries the plan
+    │   ├── BreakingChangeError    a schema change that breaks something; carries the plan
+    │   ├── RuleTestsFailedError   a rule whose tests fail is not published
+    │   └── RuleTestsNotRunError   its tests must be run before
     ├── UnauthenticatedError  no valid API key
     ├── ForbiddenError        the key may not do this
     ├── RateLimitedError      too many requests
     ├── ConfigurationError    settings or environment that cannot work; the message says what to change
     ├── TransientError        the same call may succeed later: wait and retry
-    │   └── StoreUnavailableError  PostgreSQL, Redis, Kafka or the lake does not answer
+    │   ├── StoreUnavailableError  PostgreSQL, Redis, Kafka or the lake does not answer
+    │   └── EngineUnavailableError no rule worker answers in time
     └── TerminalError         retrying is pointless: dead letter, or stop with an alarm
         ├── LeaseLostError         another driver holds the pipeline
         └── SourceGapError         the topic no longer holds offsets that were not processed
@@ -109,6 +112,20 @@ class BreakingChangeError(ConflictError):
         self.plan = plan
 
 
+class RuleTestsFailedError(ConflictError):
+    """Tests beside the rule fail with what is to be published; each is a detail."""
+
+    slug = "rule-tests-failed"
+    title = "Tests of the rule fail"
+
+
+class RuleTestsNotRunError(ConflictError):
+    """The tests beside the rule were not run with what is to be published."""
+
+    slug = "rule-tests-not-run"
+    title = "Tests of the rule must be run first"
+
+
 class UnauthenticatedError(SentinelError):
     """No API key, or one that is unknown, expired or revoked."""
 
@@ -157,6 +174,13 @@ class StoreUnavailableError(TransientError):
     def __init__(self, store: str, reason: str) -> None:
         super().__init__(f"{store} does not answer: {reason}")
         self.store = store
+
+
+class EngineUnavailableError(TransientError):
+    """No rule worker takes the task, or it has not answered yet."""
+
+    slug = "engine-unavailable"
+    title = "The rule worker does not answer"
 
 
 class TerminalError(SentinelError):

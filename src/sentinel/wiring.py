@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,11 +11,14 @@ from redis.exceptions import RedisError
 
 from sentinel.catalog.access import KeyCatalog
 from sentinel.catalog.audit import Auditor
+from sentinel.catalog.engine_tasks import EngineDesk, EngineTaskCatalog
 from sentinel.catalog.lifecycle import LifecycleCatalog
 from sentinel.catalog.mutes import MuteCatalog
 from sentinel.catalog.pipelines import PipelineCatalog
 from sentinel.catalog.publishing import Publisher
 from sentinel.catalog.quarantines import QuarantineCatalog
+from sentinel.catalog.rule_test_gate import RuleTestGate
+from sentinel.catalog.rule_tests import RuleTestCatalog
 from sentinel.catalog.rules import RuleCatalog
 from sentinel.catalog.schemas import SchemaCatalog
 from sentinel.catalog.scorecards import ScorecardCatalog
@@ -29,17 +33,22 @@ from sentinel.stores.postgres.answers import PostgresAnswers
 from sentinel.stores.postgres.api_keys import PostgresApiKeys, find_presented
 from sentinel.stores.postgres.audit import PostgresAudit
 from sentinel.stores.postgres.database import Connection, Database, first_line
+from sentinel.stores.postgres.engine_tasks import PostgresEngineTasks
 from sentinel.stores.postgres.ledger_reader import PostgresLedgerReader
 from sentinel.stores.postgres.migrate import schema_problem
 from sentinel.stores.postgres.mutes import PostgresMutes
 from sentinel.stores.postgres.outcomes import PostgresOutcomes
 from sentinel.stores.postgres.pipelines import PostgresPipelines
 from sentinel.stores.postgres.quarantines import PostgresQuarantines
+from sentinel.stores.postgres.rule_tests import PostgresRuleTests
 from sentinel.stores.postgres.rules import PostgresRules
 from sentinel.stores.postgres.schemas import PostgresSchemas
 from sentinel.stores.postgres.scorecards import PostgresScorecards
 from sentinel.stores.redis.scores import connect
 from sentinel.stores.redis.scores_reader import RedisScoreReader
+
+# Requests of one process that wait for a rule worker at the same time. Each holds one of the API's 40 threads.
+DESK_PLACES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +69,8 @@ class Unit:
     alerts: AlertReader
     ledger: LedgerReader
     answers: AnswerStore
+    tests: RuleTestCatalog
+    tasks: EngineTaskCatalog
 
 
 class Backend:
@@ -70,6 +81,8 @@ class Backend:
         self._redis = connect(settings.redis)
         self._scores = RedisScoreReader(self._redis, settings.redis)
         self._role_is_checked = False
+        self._answer_seconds = settings.worker.answer_seconds
+        self._desk_places = threading.BoundedSemaphore(DESK_PLACES)
 
     def open(self) -> None:
         """Start connecting. Does not wait."""
@@ -106,6 +119,16 @@ class Backend:
         self.check_role()
         with self._database.transaction(tenant_id) as connection:
             yield self._bind(connection, tenant_id, caller)
+
+    def desk(self, tenant_id: str, caller: str) -> EngineDesk:
+        """Return where a tenant's questions to the engine are asked. To be used outside of any unit of work."""
+
+        @contextmanager
+        def tasks() -> Iterator[EngineTaskCatalog]:
+            with self.unit(tenant_id, caller) as unit:
+                yield unit.tasks
+
+        return EngineDesk(tasks, self._desk_places, timeout_seconds=self._answer_seconds)
 
     def authenticate(self, secret: str) -> ApiKey:
         """Return the key that a caller presents.
@@ -150,7 +173,8 @@ class Backend:
         scorecards = PostgresScorecards(connection)
         audit = PostgresAudit(connection)
         auditor = Auditor(audit, caller)
-        publisher = Publisher(pipelines, schemas, rules, mutes, scorecards)
+        tests = PostgresRuleTests(connection)
+        publisher = Publisher(pipelines, schemas, rules, mutes, scorecards, tests=RuleTestGate(tests))
         rule_catalog = RuleCatalog(pipelines, rules, publisher, auditor, caller)
         lifecycle = LifecycleCatalog(rules, rule_catalog, publisher, auditor, caller)
         return Unit(
@@ -177,4 +201,6 @@ class Backend:
             alerts=alerts,
             ledger=ledger,
             answers=PostgresAnswers(connection),
+            tests=RuleTestCatalog(pipelines, schemas, rules, tests, caller=caller),
+            tasks=EngineTaskCatalog(pipelines, PostgresEngineTasks(connection), caller),
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from sentinel.catalog.rule_test_gate import RuleTestGate
 from sentinel.domain.event_schema import EventSchema
 from sentinel.domain.pipeline import Pipeline
 from sentinel.domain.rule import (
@@ -37,12 +38,15 @@ class Publisher:
         rules: RuleStore,
         mutes: MuteStore,
         scorecards: ScorecardStore,
+        *,
+        tests: RuleTestGate,
     ) -> None:
         self._pipelines = pipelines
         self._schemas = schemas
         self._rules = rules
         self._mutes = mutes
         self._scorecards = scorecards
+        self._tests = tests
 
     def schema_of(self, pipeline: Pipeline) -> EventSchema:
         """Return the schema in force.
@@ -73,7 +77,7 @@ class Publisher:
 
         Raises:
             ConflictError: It does not fit the schema or the other rules, breaks rules that refer to it, or the
-                pipeline evaluates as many rules as one may.
+                pipeline evaluates as many rules as one may. Where it would alert: its tests fail or were not run.
         """
         others = [other for other in self._rules.list(pipeline.id) if other.id != rule.id]
         known = known_rules(others, rule.name)
@@ -86,6 +90,8 @@ class Publisher:
                 "to; change its expression first",
                 details=[ErrorDetail(pointer, issue.message) for issue in result.errors],
             )
+        if state in ALERTING:
+            self._tests.require_passed(rule.id, version.condition, pipeline.schema_version)
         if state is RuleState.ACTIVE:
             refuse_broken_dependents(rule, version.condition, others, schema, pointer)
         if rule.state not in EVALUATED:

@@ -156,7 +156,7 @@ class RuleCatalog:
             InvalidRuleError: The expression has errors; all issues are listed.
             InvalidError: No severity, or two different ones; a name that cannot be.
             ConflictError: It is archived, a candidate is tried beside it, rules that refer to it could not be evaluated
-                any more, or the name is taken or referred to.
+                any more, its tests fail or were not run, or the name is taken or referred to.
         """
         pipeline, rule = self.locked_rule(rule_id, expected_version)
         content = self.content(
@@ -197,7 +197,8 @@ class RuleCatalog:
         Raises:
             NotFoundError: There is no such rule or version.
             VersionMismatchError: It is no longer at the expected version.
-            ConflictError: It is archived, or that version does not fit the schema of today.
+            ConflictError: It is archived, that version does not fit the schema of today, or the rule's tests fail or
+                were not run.
         """
         pipeline, rule = self.locked_rule(rule_id, expected_version)
         wanted = self.version(rule_id, version).version
@@ -237,7 +238,8 @@ class RuleCatalog:
         Raises:
             NotFoundError: There is no such rule.
             VersionMismatchError: It is no longer at the expected version.
-            ConflictError: It is archived, no longer fits the schema, or there are as many active rules as one may.
+            ConflictError: It is archived, no longer fits the schema, there are as many active rules as one may, or its
+                tests fail or were not run.
         """
         pipeline, rule = self.locked_rule(rule_id, expected_version)
         if rule.is_active == is_active:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from sentinel.domain.alert import AlertFilter, AlertPage
 from sentinel.domain.api_key import ApiKey, Scope
 from sentinel.domain.audit import AuditEntry, AuditFilter
+from sentinel.domain.engine_task import EngineTask, Lane, TaskKind
 from sentinel.domain.event_schema import EventSchema
 from sentinel.domain.ledger import (
     DeadLetterEntry,
@@ -25,6 +26,7 @@ from sentinel.domain.pipeline import Pipeline, PipelineConfig, PipelineStatus
 from sentinel.domain.quarantine import Quarantine
 from sentinel.domain.rollout import ArmCount
 from sentinel.domain.rule import RolloutPlan, Rule, RuleContent, RuleHistoryEntry, RuleSetMembers, RuleState
+from sentinel.domain.rule_test import Outcome, RuleTest, RuleTestKey, RuleTestOutcome
 from sentinel.domain.scorecard import EventDecision, Scorecard, ScorecardContent, ScorecardVersion
 from sentinel.domain.trial import TrialHour, TrialSample
 
@@ -321,3 +323,46 @@ class AnswerStore(Protocol):
 
     def keep(self, key: str, answer: StoredAnswer) -> None:
         """Keep an answer."""
+
+
+class EngineTaskStore(Protocol):
+    """Keeps engine tasks."""
+
+    def add(self, pipeline_id: int, kind: TaskKind, request: dict[str, Any], *, created_by: str) -> EngineTask:
+        """Keep a task for a worker to take."""
+
+    def get(self, task_id: int) -> EngineTask | None:
+        """Return the task."""
+
+    def list(
+        self, *, pipeline_id: int | None, kind: TaskKind | None, before: int | None, limit: int
+    ) -> Sequence[EngineTask]:
+        """Return tasks, newest first."""
+
+    def waiting_count(self, lane: Lane) -> int:
+        """Return how many tasks of a lane are not finished."""
+
+    def cancel(self, task_id: int) -> EngineTask | None:
+        """End a task that waits, ask one that runs to end; None where there is none that is not finished."""
+
+    def forget(self, task_id: int) -> None:
+        """Delete a finished task."""
+
+
+class RuleTestStore(Protocol):
+    """Keeps tests beside rules, and what they gave."""
+
+    def list(self, rule_id: int) -> Sequence[RuleTest]:
+        """Return the tests of a rule, oldest first."""
+
+    def add(self, rule_id: int, *, name: str, event: str, expected: Outcome, created_by: str) -> RuleTest | None:
+        """Keep a test; None when its name is taken."""
+
+    def change(self, rule_id: int, test_id: int, *, name: str, event: str, expected: Outcome) -> RuleTest | None:
+        """Change a test; None when there is none."""
+
+    def delete(self, rule_id: int, test_id: int) -> bool:
+        """Delete a test; False when there is none."""
+
+    def run(self, key: RuleTestKey) -> Sequence[RuleTestOutcome] | None:
+        """Return what the tests gave; None when they were not run."""

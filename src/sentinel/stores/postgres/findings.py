@@ -11,9 +11,13 @@ from typing import Any
 import orjson
 from psycopg.errors import DataError, ProgramLimitExceeded, StatementTooComplex
 
+from sentinel.domain.event_schema import EventSchema
+from sentinel.domain.evidence import EvidencePlan, evidence_text
 from sentinel.domain.finding import DeadLetter, FindingBatch
 from sentinel.domain.generation import Generation, Lease
 from sentinel.domain.mute import SuppressionCause
+from sentinel.domain.pipeline import PipelineSnapshot
+from sentinel.domain.rule import RuleVersion
 from sentinel.domain.score import score_of
 from sentinel.domain.storm import RuleHour, StormGuard, hour_of
 from sentinel.domain.timestamps import utc
@@ -29,6 +33,10 @@ _SQL = load_statements("findings")
 NOT_STORABLE = (DataError, ProgramLimitExceeded, StatementTooComplex, ValueError, RecursionError)
 
 
+# The current generation and its candidate; a few more cost nothing.
+KEPT_PLANS = 3
+
+
 @dataclass(frozen=True, slots=True)
 class GenerationFindings:
     """Findings to commit, and the generation they come from.
@@ -42,14 +50,43 @@ class GenerationFindings:
     borders: dict[int, int] | None = None
 
 
-class FindingStore:
-    """Commits findings of one tenant."""
+EvidencePlanner = Callable[[str, EventSchema], EvidencePlan]
+"""Says what the matches of a condition are to keep as their evidence."""
 
-    def __init__(self, database: Database, tenant_id: str, *, score_ttl_seconds: int) -> None:
+
+class EvidencePlans:
+    """What the matches of one generation's rules keep; planned when a rule first matches."""
+
+    def __init__(self, snapshot: PipelineSnapshot, plan: EvidencePlanner) -> None:
+        self._snapshot = snapshot
+        self._plan = plan
+        self._known: dict[int, EvidencePlan] = {}
+
+    def of(self, rule: RuleVersion) -> EvidencePlan:
+        """Return the plan of a rule of the rule set."""
+        plan = self._known.get(rule.rule_version_id)
+        if plan is None:
+            plan = self._plan(rule.condition, self._snapshot.schema)
+            self._known[rule.rule_version_id] = plan
+        return plan
+
+
+class FindingStore:
+    """Commits findings of one tenant.
+
+    Args:
+        plan_evidence: As in `EvidencePlanner`; asked once per rule and generation.
+    """
+
+    def __init__(
+        self, database: Database, tenant_id: str, *, score_ttl_seconds: int, plan_evidence: EvidencePlanner
+    ) -> None:
         self._database = database
         self._tenant_id = tenant_id
         self._score_ttl_seconds = score_ttl_seconds
         self._guard = StormGuard()
+        self._plan_evidence = plan_evidence
+        self._plans: dict[int, EvidencePlans] = {}
 
     def commit(self, lease: Lease, parts: list[GenerationFindings]) -> int:
         """Commit everything in one transaction and return the number of new alerts.
@@ -88,6 +125,14 @@ class FindingStore:
                 advance_progress(tx, lease.pipeline_id, batch.next_offsets)
         return inserted
 
+    def _plans_of(self, generation: Generation) -> EvidencePlans:
+        plans = self._plans.get(generation.generation_id)
+        if plans is None:
+            plans = EvidencePlans(generation.snapshot, self._plan_evidence)
+            newest = sorted(self._plans)[-KEPT_PLANS:]
+            self._plans = {number: self._plans[number] for number in newest} | {generation.generation_id: plans}
+        return plans
+
     def _write_alerts(
         self, tx: Connection, generation: Generation, judged: list[Judged], text_of: Callable[[bytes], str]
     ) -> int:
@@ -102,7 +147,7 @@ class FindingStore:
         tx.execute(_SQL["clear_staging"])
         staged = 0
         with tx.cursor().copy(_SQL["copy_staging"]) as copy:
-            for row in alert_rows(judged, text_of):
+            for row in alert_rows(judged, text_of, self._plans_of(generation)):
                 copy.write_row((staged, *row))
                 staged += 1
         counted = tx.execute(_SQL["insert_alerts"], params).fetchone()
@@ -177,7 +222,9 @@ def rule_hours(judged: list[Judged]) -> set[RuleHour]:
     return {(rule.rule_id, hour_of(each.match.timestamp_ms)) for each in judged for rule in each.alerted}
 
 
-def alert_rows(judged: list[Judged], text_of: Callable[[bytes], str]) -> Iterator[tuple[Any, ...]]:
+def alert_rows(
+    judged: list[Judged], text_of: Callable[[bytes], str], plans: EvidencePlans
+) -> Iterator[tuple[Any, ...]]:
     """Yield one row per match and rule that alerts, in the order of the staging table's columns after the ordinal."""
     for each in judged:
         if not each.alerted:
@@ -185,6 +232,7 @@ def alert_rows(judged: list[Judged], text_of: Callable[[bytes], str]) -> Iterato
         match = each.match
         score = score_of(rule.severity for rule in each.alerted)
         data = text_of(match.raw)
+        event = decoded(data)
         entities = orjson.dumps(each.entities).decode()
         content_hash = hashlib.md5(match.raw, usedforsecurity=False).digest()
         timestamp = utc(match.timestamp_ms)
@@ -201,4 +249,13 @@ def alert_rows(judged: list[Judged], text_of: Callable[[bytes], str]) -> Iterato
                 match.partition,
                 match.offset,
                 timestamp,
+                evidence_text(plans.of(rule), event),
             )
+
+
+def decoded(text: str) -> Any:
+    """Return an event's JSON decoded; an empty event where it is nested deeper than the decoder goes."""
+    try:
+        return orjson.loads(text)
+    except ValueError:
+        return {}
