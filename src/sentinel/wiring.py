@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from redis.exceptions import RedisError
 
 from sentinel.catalog.access import KeyCatalog
+from sentinel.catalog.lists import ListCatalog
 from sentinel.catalog.pipelines import PipelineCatalog
 from sentinel.catalog.rules import RuleCatalog
 from sentinel.catalog.schemas import SchemaCatalog
@@ -23,6 +24,7 @@ from sentinel.stores.postgres.answers import PostgresAnswers
 from sentinel.stores.postgres.api_keys import PostgresApiKeys, find_presented
 from sentinel.stores.postgres.database import Connection, Database, first_line
 from sentinel.stores.postgres.ledger_reader import PostgresLedgerReader
+from sentinel.stores.postgres.lists import PostgresLists
 from sentinel.stores.postgres.migrate import schema_problem
 from sentinel.stores.postgres.pipelines import PostgresPipelines
 from sentinel.stores.postgres.rules import PostgresRules
@@ -38,6 +40,7 @@ class Unit:
     pipelines: PipelineCatalog
     schemas: SchemaCatalog
     rules: RuleCatalog
+    lists: ListCatalog
     keys: KeyCatalog
     scores: ScoreCatalog
     alerts: AlertReader
@@ -129,11 +132,13 @@ class Backend:
         rules = PostgresRules(connection)
         alerts = PostgresAlerts(connection, monotonic_seconds)
         ledger = PostgresLedgerReader(connection)
-        rule_catalog = RuleCatalog(pipelines, schemas, rules, caller)
+        lists = PostgresLists(connection)
+        rule_catalog = RuleCatalog(pipelines, schemas, rules, lists, caller)
         return Unit(
             pipelines=PipelineCatalog(pipelines, schemas, caller),
             schemas=SchemaCatalog(pipelines, schemas, rules, rule_catalog, caller),
             rules=rule_catalog,
+            lists=ListCatalog(lists, caller, utc_now()),
             keys=KeyCatalog(PostgresApiKeys(connection)),
             scores=ScoreCatalog(
                 tenant_id,

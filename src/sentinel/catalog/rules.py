@@ -8,11 +8,13 @@ from typing import Any
 from sentinel.catalog.versions import refuse_other_version
 from sentinel.domain.event_schema import EventSchema
 from sentinel.domain.pipeline import Pipeline
+from sentinel.domain.reference_list import ListDefinition
 from sentinel.domain.rule import Rule, RuleContent, RuleHistoryEntry, RuleVersion, Severity
 from sentinel.errors import ConflictError, ErrorDetail, InvalidError, InvalidRuleError, NotFoundError
 from sentinel.rules.checker import CheckResult, check
 from sentinel.rules.dsl.check import CheckedRule, check_rule
-from sentinel.stores.base import PipelineStore, RuleStore, SchemaStore
+from sentinel.rules.limits import MAX_LOOKUPS
+from sentinel.stores.base import ListReader, PipelineStore, RuleStore, SchemaStore
 
 # What the figures in docs/performance.md were measured with.
 MAX_ACTIVE_RULES = 1000
@@ -21,10 +23,13 @@ MAX_ACTIVE_RULES = 1000
 class RuleCatalog:
     """Rules of one tenant. Every change of what is active writes the next rule set, which a running job notices."""
 
-    def __init__(self, pipelines: PipelineStore, schemas: SchemaStore, rules: RuleStore, caller: str) -> None:
+    def __init__(
+        self, pipelines: PipelineStore, schemas: SchemaStore, rules: RuleStore, lists: ListReader, caller: str
+    ) -> None:
         self._pipelines = pipelines
         self._schemas = schemas
         self._rules = rules
+        self._lists = lists
         self._caller = caller
 
     def list(self, pipeline_id: int) -> list[Rule]:
@@ -61,7 +66,11 @@ class RuleCatalog:
             if pipeline is None:
                 raise no_pipeline(pipeline_id)
             schema = self._schema_of(pipeline)
-        return check_rule(rule_expression, schema)
+        return check_rule(rule_expression, schema, self.tables())
+
+    def tables(self) -> Sequence[ListDefinition]:
+        """Return the reference tables that rules may read."""
+        return self._lists.definitions()
 
     def add(
         self,
@@ -89,6 +98,7 @@ class RuleCatalog:
         content = self._content(pipeline, rule_expression, severity, description)
         if is_active:
             self._refuse_too_many(pipeline_id)
+            self._refuse_too_many_lookups(pipeline, content)
         rule = self._rules.add(pipeline_id, content, is_active=is_active, created_by=self._caller, comment=comment)
         if is_active:
             self.publish(pipeline)
@@ -147,13 +157,15 @@ class RuleCatalog:
     def _write(self, pipeline: Pipeline, rule: Rule, content: RuleContent, comment: str) -> Rule:
         if rule.current.content == content:
             return rule
+        if rule.is_active:
+            self._refuse_too_many_lookups(pipeline, content, instead_of=rule.id)
         changed = self._rules.add_version(rule.id, content, created_by=self._caller, comment=comment)
         if rule.is_active:
             self.publish(pipeline)
         return changed
 
     def _refuse_unfit(self, pipeline: Pipeline, version: RuleVersion, what: str, pointer: str) -> None:
-        result = check(version.condition, self._schema_of(pipeline))
+        result = check(version.condition, self._schema_of(pipeline), self.tables())
         if not result.valid:
             raise ConflictError(
                 f"{what} does not fit schema version {pipeline.schema_version} of its pipeline; change its "
@@ -176,6 +188,7 @@ class RuleCatalog:
         if is_active:
             self._refuse_too_many(pipeline.id)
             self._refuse_unfit(pipeline, rule.current, f"rule {rule_id}", "/is_active")
+            self._refuse_too_many_lookups(pipeline, rule.current.content)
         self._rules.set_active([rule_id], is_active)
         self.publish(pipeline)
         return self.get(rule_id)
@@ -195,10 +208,15 @@ class RuleCatalog:
     def _content(
         self, pipeline: Pipeline, rule_expression: str, severity: Severity | None, description: str
     ) -> RuleContent:
-        checked = check_rule(rule_expression, self._schema_of(pipeline))
+        checked = check_rule(rule_expression, self._schema_of(pipeline), self.tables())
         refuse_errors(checked.result)
         return RuleContent(
-            checked.rule_expression, _severity(checked, severity), description, checked.short_form, checked.actions
+            checked.rule_expression,
+            _severity(checked, severity),
+            description,
+            checked.short_form,
+            checked.actions,
+            tuple(sorted(checked.result.tables)),
         )
 
     def _refuse_too_many(self, pipeline_id: int) -> None:
@@ -206,6 +224,22 @@ class RuleCatalog:
         if active >= MAX_ACTIVE_RULES:
             raise ConflictError(
                 f"pipeline {pipeline_id} has {active} active rules, as many as one may; switch one off first"
+            )
+
+    def _refuse_too_many_lookups(self, pipeline: Pipeline, added: RuleContent, instead_of: int | None = None) -> None:
+        """Bound what all active rules together look up; rules that look up the same share it."""
+        if not added.lists:
+            return
+        others = [
+            rule.current.content for rule in self._rules.list(pipeline.id) if rule.is_active and rule.id != instead_of
+        ]
+        schema, tables = self._schema_of(pipeline), self.tables()
+        results = [check(content.condition, schema, tables) for content in [added, *others] if content.lists]
+        needed = {column.lookup.name for result in results for column in result.lookups}
+        if len(needed) > MAX_LOOKUPS:
+            raise ConflictError(
+                f"the active rules of pipeline {pipeline.id} would need {len(needed)} different look-ups in reference "
+                f"tables; at most {MAX_LOOKUPS} are possible. Rules with the same subquery share one"
             )
 
     def _locked(self, pipeline_id: int) -> Pipeline:

@@ -133,7 +133,7 @@ class SchemaCatalog:
         touched = {item.field: item for item in change.breaking}
         broken = []
         for rule in self._rules.list(pipeline_id):
-            result = check(rule.current.condition, schema)
+            result = check(rule.current.condition, schema, self._rule_catalog.tables())
             reasons = [issue.message for issue in errors_of(result)]
             if result.valid:
                 used = sorted(set(touched) & set(result.columns))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from sentinel.domain.reference_list import PinnedList
 from sentinel.domain.rule_action import RuleAction
 
 
@@ -25,6 +26,7 @@ class RuleContent:
         condition: Spark SQL text that the gate accepted: as the user wrote it, or what the short form stands for.
         short_form: `when ... then ...` as the user wrote it; None for a rule in Spark SQL.
         actions: What the short form asks for.
+        lists: Names of the reference tables that the condition reads, sorted.
     """
 
     condition: str
@@ -32,6 +34,7 @@ class RuleContent:
     description: str
     short_form: str | None = None
     actions: tuple[RuleAction, ...] = ()
+    lists: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,7 @@ class RuleVersion:
         rule_version_id: Unique among all versions of all rules.
         condition, severity, description: As in `RuleContent`.
         short_form, actions: As in `RuleContent`; a job's snapshot, which does not need them, leaves them out.
+        lists: As in `RuleContent`.
     """
 
     rule_id: int
@@ -52,11 +56,12 @@ class RuleVersion:
     description: str
     short_form: str | None = None
     actions: tuple[RuleAction, ...] = ()
+    lists: tuple[str, ...] = ()
 
     @property
     def content(self) -> RuleContent:
         """What the user said."""
-        return RuleContent(self.condition, self.severity, self.description, self.short_form, self.actions)
+        return RuleContent(self.condition, self.severity, self.description, self.short_form, self.actions, self.lists)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +100,12 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class RuleSet:
-    """The active rules of a pipeline at one moment, ordered by rule id. Immutable."""
+    """The active rules of a pipeline at one moment, ordered by rule id. Immutable.
+
+    Attributes:
+        lists: The versions of the reference tables that they read.
+    """
 
     version: int
     rules: tuple[RuleVersion, ...]
+    lists: tuple[PinnedList, ...] = ()

@@ -7,13 +7,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sentinel.domain.event_schema import EventSchema
-from sentinel.rules.binder import Binder, TooLongError
+from sentinel.domain.reference_list import ListDefinition
+from sentinel.rules.binder import TooLongError
 from sentinel.rules.bound import Bound
 from sentinel.rules.issue import Issue
 from sentinel.rules.limits import MAX_COMPILED_LENGTH, MAX_TEXT_LENGTH
+from sentinel.rules.lookups import LookupColumn
 from sentinel.rules.operators import require_boolean
 from sentinel.rules.parser import parse
 from sentinel.rules.requirements import Requirement, requirements
+from sentinel.rules.subqueries import SubqueryBinder
 from sentinel.rules.syntax import Node
 
 
@@ -24,14 +27,22 @@ class CheckResult:
     Attributes:
         issues: In the order of their places.
         columns: Top-level fields of the event that the rule uses; of a rule with issues, those that were recognized.
-        compiled: The total Spark SQL expression over a struct column named `event`; None for a refused rule.
+        compiled: The total Spark SQL expression over a struct column named `event` and the columns of `lookups`; None
+            for a refused rule.
         requirements: What every match fulfils; empty for a refused rule.
+        lookups: What its subqueries look up in reference tables, ordered by column name; empty for a refused rule.
     """
 
     issues: tuple[Issue, ...]
     columns: frozenset[str]
     compiled: str | None
     requirements: tuple[Requirement, ...] = ()
+    lookups: tuple[LookupColumn, ...] = ()
+
+    @property
+    def tables(self) -> frozenset[str]:
+        """Names of the reference tables it reads."""
+        return frozenset(column.lookup.table for column in self.lookups)
 
     @property
     def valid(self) -> bool:
@@ -52,8 +63,12 @@ class CheckResult:
         }
 
 
-def check(expression: str, schema: EventSchema) -> CheckResult:
-    """Check a rule expression. Never raises for any text; takes milliseconds."""
+def check(expression: str, schema: EventSchema, tables: Sequence[ListDefinition] = ()) -> CheckResult:
+    """Check a rule expression. Never raises for any text; takes milliseconds.
+
+    Args:
+        tables: The reference tables that its subqueries may read.
+    """
     if len(expression) > MAX_TEXT_LENGTH:
         message = f"The rule has {len(expression)} characters; at most {MAX_TEXT_LENGTH} are allowed."
         issue = Issue("error", "too-long", MAX_TEXT_LENGTH, len(expression), message, "Split it into several rules.")
@@ -61,16 +76,19 @@ def check(expression: str, schema: EventSchema) -> CheckResult:
     tree, issues = parse(expression)
     if tree is None:
         return _result(issues, frozenset(), None)
-    return check_tree(tree, schema, issues)
+    return check_tree(tree, schema, issues, tables)
 
 
-def check_tree(tree: Node, schema: EventSchema, issues: Sequence[Issue] = ()) -> CheckResult:
+def check_tree(
+    tree: Node, schema: EventSchema, issues: Sequence[Issue] = (), tables: Sequence[ListDefinition] = ()
+) -> CheckResult:
     """Check a parsed rule.
 
     Args:
         issues: What was found while it was parsed.
+        tables: The reference tables that its subqueries may read.
     """
-    binder = Binder(schema)
+    binder = SubqueryBinder(schema, tables)
     bound: Bound | None = None
     try:
         bound = binder.bind(tree)
@@ -87,7 +105,10 @@ def check_tree(tree: Node, schema: EventSchema, issues: Sequence[Issue] = ()) ->
             binder.report.warning("constant-rule", tree.start, tree.end, message)
     sql = f"({bound.sql})" if bound is not None else None
     result = _result([*issues, *binder.report.issues], frozenset(binder.columns), sql)
-    return replace(result, requirements=requirements(tree, schema)) if result.valid else result
+    if not result.valid:
+        return result
+    lookups = tuple(column for _, column in sorted(binder.lookups.items()))
+    return replace(result, requirements=requirements(tree, schema), lookups=lookups)
 
 
 def _result(issues: Sequence[Issue], columns: frozenset[str], sql: str | None) -> CheckResult:

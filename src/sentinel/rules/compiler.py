@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sentinel.domain.event_schema import EventSchema
+from sentinel.domain.reference_list import ListDefinition
 from sentinel.errors import InvalidRuleError
 from sentinel.rules.checker import check
+from sentinel.rules.lookups import LookupColumn
 from sentinel.rules.requirements import Requirement
 
 
@@ -15,15 +18,17 @@ class CompiledCondition:
     """A condition as Spark runs it.
 
     Attributes:
-        sql: Its text over a struct column named `event`.
+        sql: Its text over a struct column named `event` and the columns of `lookups`.
         requirements: What holds wherever it is true.
+        lookups: The columns that its subqueries became.
     """
 
     sql: str
     requirements: tuple[Requirement, ...]
+    lookups: tuple[LookupColumn, ...] = ()
 
 
-def compile_condition(expression: str, schema: EventSchema) -> CompiledCondition:
+def compile_condition(expression: str, schema: EventSchema, tables: Sequence[ListDefinition] = ()) -> CompiledCondition:
     """Compile a condition to Spark SQL.
 
     Equal to the condition itself on every event for which that can be computed; null (unknown, not a match) where a
@@ -33,7 +38,7 @@ def compile_condition(expression: str, schema: EventSchema) -> CompiledCondition
     Raises:
         InvalidRuleError: The expression has issues; all of them are listed.
     """
-    result = check(expression, schema)
+    result = check(expression, schema, tables)
     if result.compiled is None:
         first = result.errors[0]
         more = f" (and {len(result.errors) - 1} more)" if len(result.errors) > 1 else ""
@@ -41,4 +46,4 @@ def compile_condition(expression: str, schema: EventSchema) -> CompiledCondition
             f"the rule {expression[:200]!r} is not valid: at character {first.start}: {first.message}{more}",
             issues=[issue.as_json() for issue in result.issues],
         )
-    return CompiledCondition(result.compiled, result.requirements)
+    return CompiledCondition(result.compiled, result.requirements, result.lookups)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -19,6 +19,7 @@ from sentinel.domain.ledger import (
     RunningJob,
 )
 from sentinel.domain.pipeline import Pipeline, PipelineConfig, PipelineStatus
+from sentinel.domain.reference_list import ListDefinition, ListRow, ListVersion, ReferenceList, RowChange, RowCounts
 from sentinel.domain.rule import Rule, RuleContent, RuleHistoryEntry
 
 
@@ -113,6 +114,67 @@ class RuleStore(Protocol):
 
     def add_rule_set(self, pipeline_id: int, version: int) -> None:
         """Write the rule set of what is active now."""
+
+
+class ListReader(Protocol):
+    """Reads lists."""
+
+    def definitions(self) -> Sequence[ListDefinition]:
+        """Return the shape of every list, by name."""
+
+    def list(self) -> list[ReferenceList]:
+        """Return all lists, by name."""
+
+    def get(self, name: str) -> ReferenceList | None:
+        """Return the list."""
+
+    def versions(self, list_id: int) -> Sequence[ListVersion]:
+        """Return all versions, newest first."""
+
+    def rows(self, list_id: int, version: int, *, after: str | None, key: str | None, limit: int) -> Sequence[ListRow]:
+        """Return rows of a version in the order of their keys, from after a key on."""
+
+    def diff(self, list_id: int, before: int, after: int, *, from_key: str | None, limit: int) -> Sequence[RowChange]:
+        """Return what became of each key between two versions, in the order of the keys, from after a key on."""
+
+    def readers(self, name: str) -> Sequence[tuple[int, int]]:
+        """Return (pipeline, rule) of every active rule that reads a list."""
+
+    def is_named_by_rules(self, name: str) -> bool:
+        """Tell whether any version of any rule reads a list."""
+
+
+class ListStore(ListReader, Protocol):
+    """Keeps lists and their rows."""
+
+    def add(self, definition: ListDefinition, description: str) -> int | None:
+        """Create a list without a version and return its id; None when the name is taken."""
+
+    def delete(self, list_id: int) -> None:
+        """Delete a list that no rule ever read, with its rows and versions."""
+
+    def stage(self, rows: Iterable[ListRow]) -> None:
+        """Put rows where the changes below take them from."""
+
+    def lock(self, list_id: int) -> int:
+        """Keep others from changing a list, or rules, until the unit of work ends; return the list's version."""
+
+    def replace_rows(self, list_id: int, version: int) -> RowCounts:
+        """Make what is staged all rows of a version."""
+
+    def edit_rows(self, list_id: int, version: int, deleted: Sequence[str], now: datetime) -> RowCounts:
+        """Add what is staged to a version, in place of the same keys; drop keys, and rows whose time is over."""
+
+    def totals(self, list_id: int) -> tuple[int, int, str]:
+        """Return the number of rows of now, their bytes and their hash."""
+
+    def add_version(
+        self, list_id: int, version: int, counts: RowCounts, *, cause: str, comment: str, created_by: str
+    ) -> None:
+        """Record a version whose rows were written, and make it the current one."""
+
+    def publish(self, list_id: int) -> Sequence[int]:
+        """Write the next rule set of each pipeline whose rules read a list; its job notices. Return the pipelines."""
 
 
 class AlertReader(Protocol):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sentinel.domain.event_schema import EventSchema
+from sentinel.domain.reference_list import ListDefinition
 from sentinel.domain.rule_action import RuleAction
 from sentinel.rules.checker import CheckResult, check, check_tree
 from sentinel.rules.dsl.parser import is_short_form, parse_short
@@ -30,10 +32,14 @@ class CheckedRule:
     actions: tuple[RuleAction, ...] = ()
 
 
-def check_rule(text: str, schema: EventSchema) -> CheckedRule:
-    """Check a rule in Spark SQL or in the short form. Never raises for any text; takes milliseconds."""
+def check_rule(text: str, schema: EventSchema, tables: Sequence[ListDefinition] = ()) -> CheckedRule:
+    """Check a rule in Spark SQL or in the short form. Never raises for any text; takes milliseconds.
+
+    Args:
+        tables: The reference tables that subqueries, which the short form does not have, may read.
+    """
     if not is_short_form(text):
-        return CheckedRule(check(text, schema), text)
+        return CheckedRule(check(text, schema, tables), text)
     try:
         rule = parse_short(text)
     except ShortRuleError as refused:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from sentinel.domain.rule import Rule, RuleContent, RuleHistoryEntry, RuleVersion, Severity
 from sentinel.domain.rule_action import RuleAction
 from sentinel.stores.postgres.database import Connection, Row, required
+from sentinel.stores.postgres.lists import pin_lists
 from sentinel.stores.postgres.statements import load_statements
 
 _SQL = load_statements("rules")
@@ -57,8 +58,9 @@ class PostgresRules:
         self._connection.execute(_SQL["set_active"], {"rule_ids": [*rule_ids], "is_active": is_active})
 
     def add_rule_set(self, pipeline_id: int, version: int) -> None:
-        """Write the rule set of what is active now."""
+        """Write the rule set of what is active now, with the newest versions of the lists that its rules read."""
         self._connection.execute(_SQL["add_rule_set"], {"pipeline_id": pipeline_id, "version": version})
+        pin_lists(self._connection, pipeline_id, version)
 
     def _write_version(self, rule_id: int, content: RuleContent, created_by: str, comment: str) -> None:
         actions = [action.as_json() for action in content.actions]
@@ -77,6 +79,7 @@ class PostgresRules:
                 "content_hash": hashlib.sha256(json.dumps(hashed).encode()).hexdigest(),
                 "created_by": created_by,
                 "comment": comment,
+                "list_names": [*content.lists],
             },
         )
 
@@ -106,4 +109,5 @@ def _version(row: Row) -> RuleVersion:
         description=row["description"],
         short_form=row["short_form"],
         actions=tuple(RuleAction.from_json(action) for action in row["actions"]),
+        lists=tuple(row["list_names"]),
     )

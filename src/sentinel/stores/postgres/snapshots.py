@@ -7,6 +7,7 @@ from typing import Any
 
 from sentinel.domain.event_schema import EventSchema
 from sentinel.domain.pipeline import PipelineConfig, PipelineSnapshot, PipelineStatus
+from sentinel.domain.reference_list import ListDefinition, PinnedList
 from sentinel.domain.rule import RuleSet, RuleVersion, Severity
 from sentinel.errors import NotFoundError
 from sentinel.stores.postgres.database import Connection, Database, Row
@@ -39,7 +40,7 @@ class CatalogReader:
             config=PipelineConfig.from_json(row["config"]),
             schema_version=row["schema_version"],
             schema=EventSchema.from_json(row["fields"]),
-            rule_set=RuleSet(row["rule_set_version"], tuple(_rule_version(rule) for rule in row["rules"])),
+            rule_set=_rule_set(row["rule_set_version"], row),
             start_at=row["start_at"],
             source_epoch=row["source_epoch"],
         )
@@ -60,7 +61,7 @@ class CatalogReader:
             f"rule set {version} of pipeline {pipeline_id}",
             {"pipeline_id": pipeline_id, "version": version},
         )
-        return RuleSet(version, tuple(_rule_version(rule) for rule in row["rules"]))
+        return _rule_set(version, row)
 
     def schema(self, connection: Connection, pipeline_id: int, version: int) -> EventSchema:
         """Return any schema version that was ever in force.
@@ -122,6 +123,14 @@ class SnapshotStore:
             )
 
 
+def _rule_set(version: int, row: Row) -> RuleSet:
+    lists = (
+        PinnedList(item["list_id"], ListDefinition.of(item["name"], item["columns"], item["key"]), item["version"])
+        for item in row["lists"]
+    )
+    return RuleSet(version, tuple(_rule_version(rule) for rule in row["rules"]), tuple(lists))
+
+
 def _rule_version(row: dict[str, Any]) -> RuleVersion:
     return RuleVersion(
         rule_id=row["rule_id"],
@@ -130,4 +139,5 @@ def _rule_version(row: dict[str, Any]) -> RuleVersion:
         condition=row["condition"],
         severity=Severity(row["severity"]),
         description=row["description"],
+        lists=tuple(row["lists"]),
     )

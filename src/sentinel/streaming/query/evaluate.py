@@ -10,6 +10,7 @@ with one projection each, copying the row from one to the next would cost more t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -17,12 +18,15 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from sentinel.domain.event_schema import EventSchema
+from sentinel.domain.reference_list import ListDefinition, by_name
 from sentinel.domain.rule import RuleSet, RuleVersion
 from sentinel.errors import InvalidRuleError
 from sentinel.rules.compiler import CompiledCondition, compile_condition
 from sentinel.streaming.query.layout import Mask, arrange
+from sentinel.streaming.query.lookups import Lookups, LookupTables
 
 MASKS_PER_PROJECTION = 8
+NO_LISTS: Mapping[str, ListDefinition] = {}
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,7 @@ class CompiledRuleSet:
 
     Attributes:
         conditions: Spark SQL, one per rule, in the order of the rule set.
+        lookups: What their subqueries look up, in the versions of lists that the rule set names.
         masks: Which rules each mask column stands for.
         columns: The mask columns' expressions.
     """
@@ -39,6 +44,7 @@ class CompiledRuleSet:
     conditions: tuple[str, ...]
     masks: tuple[Mask, ...]
     columns: tuple[Column, ...]
+    lookups: Lookups
 
     @property
     def mask_names(self) -> list[str]:
@@ -46,12 +52,12 @@ class CompiledRuleSet:
         return mask_names(len(self.masks))
 
     def evaluate(self, parsed: DataFrame) -> DataFrame:
-        """Add the masks.
+        """Add the masks, and before them what subqueries look up.
 
         Columns in: those of `parse` (event struct, cause string). Columns added: `_mask_0.._mask_n` bigint, 0 where
         no rule is true or the record is not an event; bit i of mask k stands for rule `masks[k].rules[i]`.
         """
-        evaluated = parsed
+        evaluated = self.lookups.add_to(parsed)
         named = [column.alias(name) for name, column in zip(self.mask_names, self.columns, strict=True)]
         for start in range(0, len(named), MASKS_PER_PROJECTION):
             evaluated = evaluated.select("*", *named[start : start + MASKS_PER_PROJECTION])
@@ -74,21 +80,32 @@ def any_mask(names: list[str]) -> Column:
     return F.expr(balanced_or(names)) != F.lit(0)
 
 
-def compile_rule_set(rule_set: RuleSet, schema: EventSchema) -> CompiledRuleSet:
+def compile_rule_set(rule_set: RuleSet, schema: EventSchema, tables: LookupTables | None = None) -> CompiledRuleSet:
     """Compile every rule of the set to a total expression and build the mask columns.
+
+    Args:
+        tables: Where the rows of lists come from; only needed by rules with subqueries.
 
     Raises:
         InvalidRuleError: A condition does not pass the gate for this schema; names the rule.
+        ConfigurationError: Subqueries need rows, and there is nowhere to have them from; or there are too many.
     """
-    compiled = [compile_rule(rule, schema) for rule in rule_set.rules]
+    compiled = _compile_all(rule_set, schema)
     conditions = tuple(condition.sql for condition in compiled)
     masks = arrange(compiled)
-    return CompiledRuleSet(rule_set, conditions, masks, tuple(_mask_column(mask, conditions) for mask in masks))
+    lookups = Lookups([column for condition in compiled for column in condition.lookups], rule_set.lists, tables)
+    columns = tuple(_mask_column(mask, conditions) for mask in masks)
+    return CompiledRuleSet(rule_set, conditions, masks, columns, lookups)
 
 
 def masks_of(rule_set: RuleSet, schema: EventSchema) -> tuple[Mask, ...]:
     """Return the masks that `compile_rule_set` makes, without Spark."""
-    return arrange([compile_rule(rule, schema) for rule in rule_set.rules])
+    return arrange(_compile_all(rule_set, schema))
+
+
+def _compile_all(rule_set: RuleSet, schema: EventSchema) -> list[CompiledCondition]:
+    definitions = {name: pinned.definition for name, pinned in by_name(rule_set.lists).items()}
+    return [compile_rule(rule, schema, definitions) for rule in rule_set.rules]
 
 
 def _mask_column(mask: Mask, conditions: tuple[str, ...]) -> Column:
@@ -97,21 +114,27 @@ def _mask_column(mask: Mask, conditions: tuple[str, ...]) -> Column:
     return F.expr(f"CASE WHEN {gate} THEN {balanced_or(bits)} ELSE 0L END")
 
 
-def compile_rule(rule: RuleVersion, schema: EventSchema) -> CompiledCondition:
+def compile_rule(
+    rule: RuleVersion, schema: EventSchema, definitions: Mapping[str, ListDefinition] = NO_LISTS
+) -> CompiledCondition:
     """Compile one rule to a total expression.
+
+    Args:
+        definitions: The reference tables that there are, by name.
 
     Raises:
         InvalidRuleError: Its condition does not pass the gate for this schema; the message names the rule.
     """
     try:
-        return _compiled(rule.condition, schema)
+        tables = tuple(definitions[name] for name in rule.lists if name in definitions)
+        return _compiled(rule.condition, schema, tables)
     except InvalidRuleError as error:
         raise InvalidRuleError(f"rule {rule.rule_id}: {error.message}", issues=error.issues) from error
 
 
 @lru_cache(maxsize=50_000)
-def _compiled(condition: str, schema: EventSchema) -> CompiledCondition:
-    return compile_condition(condition, schema)
+def _compiled(condition: str, schema: EventSchema, tables: tuple[ListDefinition, ...]) -> CompiledCondition:
+    return compile_condition(condition, schema, tables)
 
 
 def balanced_or(terms: list[str]) -> str:

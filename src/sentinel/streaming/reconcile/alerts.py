@@ -11,6 +11,7 @@ from sentinel.domain.event_schema import EventSchema
 from sentinel.domain.pipeline import PipelineSnapshot
 from sentinel.streaming.query.evaluate import compile_rule_set
 from sentinel.streaming.query.layout import rules_of_masks
+from sentinel.streaming.query.lookups import LookupTables
 from sentinel.streaming.query.parse import event_id
 from sentinel.streaming.reconcile.report import Difference
 from sentinel.streaming.sink.lake_table import column_names
@@ -26,6 +27,8 @@ def expected_alerts(
     generation_id: int,
     snapshot: PipelineSnapshot,
     history: tuple[tuple[int, EventSchema], ...],
+    *,
+    tables: LookupTables | None = None,
 ) -> list[Pair]:
     """Evaluate a generation's rules over its rows in the lake; return (rule id, event id), which may repeat.
 
@@ -33,11 +36,12 @@ def expected_alerts(
         spark: A session of `evaluation_session`.
         uri: The pipeline's Delta table, as Spark names it.
         history: Every schema version up to the generation's, oldest first.
+        tables: Where the rows of lists come from.
     """
     if not snapshot.rule_set.rules:
         return []
     table = spark.read.format("delta").load(uri).where(F.col("_generation_id") == generation_id)
-    compiled = compile_rule_set(snapshot.rule_set, snapshot.schema)
+    compiled = compile_rule_set(snapshot.rule_set, snapshot.schema, tables)
     events = lake_events(table, snapshot, column_names(history))
     matched = compiled.evaluate(events).where(compiled.matched()).select("event_id", *compiled.mask_names)
     pairs = []

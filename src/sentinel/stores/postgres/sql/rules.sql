@@ -2,7 +2,7 @@
 -- One rule with its current version.
 SELECT r.id, r.pipeline_id, r.is_active, r.version, r.created_at, r.updated_at,
        v.id AS rule_version_id, v.version AS content_version, v.rule_expression, v.severity, v.description, v.short_form,
-       v.actions
+       v.actions, v.list_names
 FROM sentinel.rules r
 JOIN sentinel.rule_versions v ON v.rule_id = r.id AND v.version = r.current_version
 WHERE r.id = %(rule_id)s
@@ -11,7 +11,7 @@ WHERE r.id = %(rule_id)s
 -- The rules of a pipeline, or of all pipelines, oldest first.
 SELECT r.id, r.pipeline_id, r.is_active, r.version, r.created_at, r.updated_at,
        v.id AS rule_version_id, v.version AS content_version, v.rule_expression, v.severity, v.description, v.short_form,
-       v.actions
+       v.actions, v.list_names
 FROM sentinel.rules r
 JOIN sentinel.rule_versions v ON v.rule_id = r.id AND v.version = r.current_version
 WHERE %(pipeline_id)s::bigint IS NULL OR r.pipeline_id = %(pipeline_id)s
@@ -20,7 +20,7 @@ ORDER BY r.id
 -- name: history
 -- All versions of a rule, oldest first.
 SELECT v.rule_id AS id, v.id AS rule_version_id, v.version AS content_version, v.rule_expression, v.severity,
-       v.description, v.short_form, v.actions, v.content_hash, v.comment, v.created_by, v.created_at AS version_created_at
+       v.description, v.short_form, v.actions, v.list_names, v.content_hash, v.comment, v.created_by, v.created_at AS version_created_at
 FROM sentinel.rule_versions v
 WHERE v.rule_id = %(rule_id)s
 ORDER BY v.version
@@ -35,9 +35,10 @@ RETURNING id
 -- Write the next immutable version of a rule.
 INSERT INTO sentinel.rule_versions
     (tenant_id, rule_id, version, rule_expression, severity, description, short_form, actions, content_hash, created_by,
-     comment)
+     comment, list_names)
 SELECT sentinel.current_tenant(), %(rule_id)s, COALESCE(max(version), 0) + 1, %(rule_expression)s, %(severity)s,
-       %(description)s, %(short_form)s, %(actions)s, %(content_hash)s, %(created_by)s, %(comment)s
+       %(description)s, %(short_form)s, %(actions)s, %(content_hash)s, %(created_by)s, %(comment)s,
+       %(list_names)s
 FROM sentinel.rule_versions WHERE rule_id = %(rule_id)s
 
 -- name: point_to_newest

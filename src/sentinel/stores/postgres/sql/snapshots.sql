@@ -5,9 +5,15 @@ SELECT p.name, p.kafka_topic, p.status, p.config, p.start_at, p.source_epoch, p.
        COALESCE((
            SELECT jsonb_agg(jsonb_build_object(
                       'rule_id', v.rule_id, 'rule_version_id', v.id, 'version', v.version,
-                      'condition', v.rule_expression, 'severity', v.severity, 'description', v.description)
+                      'condition', v.rule_expression, 'severity', v.severity, 'description', v.description,
+                      'lists', v.list_names)
                   ORDER BY v.rule_id)
-           FROM sentinel.rule_versions v WHERE v.id = ANY (rs.rule_version_ids)), '[]') AS rules
+           FROM sentinel.rule_versions v WHERE v.id = ANY (rs.rule_version_ids)), '[]') AS rules,
+       COALESCE((
+           SELECT jsonb_agg(jsonb_build_object(
+                      'list_id', l.id, 'name', l.name, 'columns', l.columns, 'key', l.key_column, 'version', used.value::integer)
+                  ORDER BY l.id)
+           FROM jsonb_each_text(rs.list_versions) AS used JOIN sentinel.lists l ON l.id = used.key::bigint), '[]') AS lists
 FROM sentinel.pipelines p
 JOIN sentinel.schema_versions s ON s.pipeline_id = p.id AND s.version = p.schema_version
 JOIN sentinel.rule_sets rs ON rs.pipeline_id = p.id AND rs.version = p.rule_set_version
@@ -18,9 +24,15 @@ WHERE p.id = %(pipeline_id)s
 SELECT COALESCE((
            SELECT jsonb_agg(jsonb_build_object(
                       'rule_id', v.rule_id, 'rule_version_id', v.id, 'version', v.version,
-                      'condition', v.rule_expression, 'severity', v.severity, 'description', v.description)
+                      'condition', v.rule_expression, 'severity', v.severity, 'description', v.description,
+                      'lists', v.list_names)
                   ORDER BY v.rule_id)
-           FROM sentinel.rule_versions v WHERE v.id = ANY (rs.rule_version_ids)), '[]') AS rules
+           FROM sentinel.rule_versions v WHERE v.id = ANY (rs.rule_version_ids)), '[]') AS rules,
+       COALESCE((
+           SELECT jsonb_agg(jsonb_build_object(
+                      'list_id', l.id, 'name', l.name, 'columns', l.columns, 'key', l.key_column, 'version', used.value::integer)
+                  ORDER BY l.id)
+           FROM jsonb_each_text(rs.list_versions) AS used JOIN sentinel.lists l ON l.id = used.key::bigint), '[]') AS lists
 FROM sentinel.rule_sets rs
 WHERE rs.pipeline_id = %(pipeline_id)s AND rs.version = %(version)s
 
