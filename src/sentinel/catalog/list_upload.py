@@ -1,7 +1,7 @@
 """Read the rows of an upload, CSV or JSON, hostile until checked: every cell typed, keys present and unique.
 
-What is wrong is told with its line (CSV) or place (JSON), column and value, up to MAX_PROBLEMS of them, and nothing of a
-broken upload is used.
+What is wrong is told with its line (CSV) or place (JSON), column and value, up to MAX_PROBLEMS of them, and nothing of
+a broken upload is used.
 """
 
 from __future__ import annotations

@@ -20,7 +20,14 @@ SELECT (%(severity)s::text IS NULL OR EXISTS (
 SELECT a.id, a.pipeline_id, a.rule_id, a.rule_version_id, a.generation_id, a.event_id, a.severity, a.score,
        COALESCE(v.description, '') AS rule_description, a.entities::text AS entities_json,
        a.transaction_data::text AS transaction_json, a.kafka_partition, a.kafka_offset, a.kafka_timestamp,
-       a.alert_timestamp
+       a.alert_timestamp,
+       CASE WHEN COALESCE(v.list_names, '{}') = '{}' THEN '{}'::jsonb ELSE COALESCE((
+           SELECT jsonb_object_agg(l.name, used.value::integer)
+           FROM sentinel.generations g
+           JOIN sentinel.rule_sets s ON s.pipeline_id = g.pipeline_id AND s.version = g.rule_set_version
+           CROSS JOIN jsonb_each_text(s.list_versions) AS used
+           JOIN sentinel.lists l ON l.id = used.key::bigint
+           WHERE g.id = a.generation_id AND l.name = ANY (v.list_names)), '{}') END AS list_versions
 FROM sentinel.alerts a
 LEFT JOIN sentinel.rule_versions v ON v.id = a.rule_version_id
 WHERE (%(pipeline_id)s::bigint IS NULL OR a.pipeline_id = %(pipeline_id)s)
