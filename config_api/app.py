@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
@@ -12,7 +13,7 @@ from fastapi import FastAPI
 from config_api import problems
 from config_api.access import refuse_open_to_others
 from config_api.middleware import BodyLimitMiddleware, RequestIdMiddleware
-from config_api.routers import alerts, health, ledger, lifecycle, pipelines, rule_outcomes, rules, schemas
+from config_api.routers import alerts, health, ledger, lifecycle, lists, pipelines, rule_outcomes, rules, schemas
 from sentinel.errors import StoreUnavailableError
 from sentinel.settings import Settings
 from sentinel.wiring import Backend
@@ -57,9 +58,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.backend = backend
     app.state.settings = chosen
     problems.install(app)
-    app.add_middleware(BodyLimitMiddleware, max_bytes=chosen.api.max_body_bytes)
+    app.add_middleware(
+        BodyLimitMiddleware,
+        max_bytes=chosen.api.max_body_bytes,
+        larger={("PUT", re.compile(r"/api/lists/[^/]+/rows")): chosen.api.max_upload_bytes},
+    )
     app.add_middleware(RequestIdMiddleware)
-    for module in (pipelines, schemas, rules, lifecycle, rule_outcomes, alerts, ledger, health):
+    for module in (pipelines, schemas, rules, lifecycle, rule_outcomes, lists, alerts, ledger, health):
         app.include_router(module.router)
     return app
 

@@ -85,6 +85,9 @@ async def _raw_body(request: Request) -> bytes:
     return await request.body()
 
 
+RawBody = Annotated[bytes, Depends(_raw_body)]
+
+
 class Once:
     """Does a write once per `Idempotency-Key`: the same request again gets the answer that was kept.
 

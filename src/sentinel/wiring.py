@@ -10,6 +10,7 @@ from redis.exceptions import RedisError
 
 from sentinel.catalog.access import KeyCatalog
 from sentinel.catalog.lifecycle import LifecycleCatalog
+from sentinel.catalog.lists import ListCatalog
 from sentinel.catalog.pipelines import PipelineCatalog
 from sentinel.catalog.publishing import Publisher
 from sentinel.catalog.quarantines import QuarantineCatalog
@@ -26,6 +27,7 @@ from sentinel.stores.postgres.answers import PostgresAnswers
 from sentinel.stores.postgres.api_keys import PostgresApiKeys, find_presented
 from sentinel.stores.postgres.database import Connection, Database, first_line
 from sentinel.stores.postgres.ledger_reader import PostgresLedgerReader
+from sentinel.stores.postgres.lists import PostgresLists
 from sentinel.stores.postgres.migrate import schema_problem
 from sentinel.stores.postgres.outcomes import PostgresOutcomes
 from sentinel.stores.postgres.pipelines import PostgresPipelines
@@ -46,6 +48,7 @@ class Unit:
     lifecycle: LifecycleCatalog
     quarantines: QuarantineCatalog
     outcomes: OutcomeReader
+    lists: ListCatalog
     keys: KeyCatalog
     scores: ScoreCatalog
     alerts: AlertReader
@@ -137,16 +140,18 @@ class Backend:
         rules = PostgresRules(connection)
         alerts = PostgresAlerts(connection, monotonic_seconds)
         ledger = PostgresLedgerReader(connection)
-        publisher = Publisher(pipelines, schemas, rules)
+        lists = PostgresLists(connection)
+        publisher = Publisher(pipelines, schemas, rules, lists)
         rule_catalog = RuleCatalog(pipelines, rules, publisher, caller)
         lifecycle = LifecycleCatalog(rules, rule_catalog, publisher, caller)
         return Unit(
             pipelines=PipelineCatalog(pipelines, schemas, caller),
-            schemas=SchemaCatalog(pipelines, schemas, rules, lifecycle, caller),
+            schemas=SchemaCatalog(pipelines, schemas, rules, publisher, lifecycle, caller=caller),
             rules=rule_catalog,
             lifecycle=lifecycle,
             quarantines=QuarantineCatalog(pipelines, rule_catalog, publisher, PostgresQuarantines(connection), caller),
             outcomes=PostgresOutcomes(connection),
+            lists=ListCatalog(lists, pipelines, publisher, caller, utc_now()),
             keys=KeyCatalog(PostgresApiKeys(connection)),
             scores=ScoreCatalog(
                 tenant_id,

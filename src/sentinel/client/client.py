@@ -11,12 +11,13 @@ from urllib.parse import quote
 import httpx
 
 from sentinel.client import models
+from sentinel.client.lists import ListCalls
 from sentinel.client.rule_outcomes import OutcomeCalls
 
 _BEFORE = re.compile(r"[?&]before=(\d+)")
 
 
-class Client(OutcomeCalls):
+class Client(OutcomeCalls, ListCalls):
     """Speaks to the configuration API. Safe to share between threads.
 
     A write carries an `Idempotency-Key` of its own, so it is repeated once when the connection breaks.

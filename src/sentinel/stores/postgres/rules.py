@@ -142,6 +142,7 @@ class PostgresRules:
                 "content_hash": hashlib.sha256(json.dumps(hashed).encode()).hexdigest(),
                 "created_by": created_by,
                 "comment": comment,
+                "list_names": [*content.lists],
             },
         ).fetchone()
         return int(required(row)["version"])
@@ -186,4 +187,5 @@ def _version(row: Row) -> RuleVersion:
         description=row["description"],
         short_form=row["short_form"],
         actions=tuple(RuleAction.from_json(action) for action in row["actions"]),
+        lists=tuple(row["list_names"]),
     )

@@ -19,6 +19,7 @@ from sentinel.domain.pipeline import PipelineSnapshot
 from sentinel.domain.quarantine import Culprit
 from sentinel.domain.rule import RuleVersion
 from sentinel.errors import LeaseLostError, SentinelError, StoreUnavailableError
+from sentinel.rules.known import KnownNames
 from sentinel.settings import Settings
 from sentinel.stores.lake.location import events_uri, spark_uri
 from sentinel.stores.postgres.archive_ledger import ArchiveLedger
@@ -28,6 +29,7 @@ from sentinel.stores.postgres.quarantines import QuarantineStore
 from sentinel.stores.postgres.snapshots import SnapshotStore
 from sentinel.streaming.query.cost import CostMeter
 from sentinel.streaming.query.evaluate import compile_rule
+from sentinel.streaming.query.lookups import Lookups, LookupTables
 from sentinel.streaming.query.outcomes import count_outcomes, unknown_masks
 from sentinel.streaming.query.session import evaluation_session
 from sentinel.streaming.sink.archive import cause_of
@@ -48,12 +50,20 @@ class Observer:
     """
 
     def __init__(
-        self, spark: SparkSession, database: Database, settings: Settings, tenant_id: str, lease: Lease
+        self,
+        spark: SparkSession,
+        database: Database,
+        settings: Settings,
+        tenant_id: str,
+        lease: Lease,
+        *,
+        tables: LookupTables,
     ) -> None:
         self._spark = evaluation_session(spark)
         self._spark.conf.set("spark.sql.shuffle.partitions", "1")
         self._settings = settings
         self._lease = lease
+        self._tables = tables
         self._pipeline_id = lease.pipeline_id
         self._ledger = ArchiveLedger(database, tenant_id, lease.pipeline_id)
         self._snapshots = SnapshotStore(database, tenant_id)
@@ -98,7 +108,8 @@ class Observer:
                 used = unknown_masks(rule_set, form.schema).fields
                 fields = [field for field in form.schema if field.name in used] or list(form.schema)[:1]
                 columns = column_names(form.history)
-                counts = count_outcomes(some_fields(self._rows(commits), fields, columns), rule_set, form.schema)
+                events = some_fields(self._rows(commits), fields, columns)
+                counts = count_outcomes(events, rule_set, form.schema, self._tables)
                 self._sample = lambda: some_fields(self._rows(commits), form.schema, columns)
                 self._sampled_generation = form.generation_id
             except (PySparkException, Py4JError) as error:
@@ -140,7 +151,8 @@ class Observer:
 
     def _measure_one(self, meter: CostMeter, rule: RuleVersion, snapshot: PipelineSnapshot) -> None:
         budget = self._settings.job.rule_budget_microseconds
-        found = meter.microseconds(compile_rule(rule, snapshot.schema, snapshot.rule_set.conditions_by_name).sql)
+        compiled = compile_rule(rule, snapshot.schema, KnownNames.of(snapshot.rule_set))
+        found = meter.microseconds(compiled.sql, Lookups(compiled.lookups, snapshot.rule_set.lists, self._tables))
         self._outcomes.keep_cost(self._lease, rule, microseconds=found, sampled_events=meter.rows)
         if found <= budget:
             return

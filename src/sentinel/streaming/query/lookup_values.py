@@ -1,0 +1,94 @@
+"""Compute, from the rows of one version of a list, what look-ups give per key. No Spark, no clock, no order of rows.
+
+Sums and averages of floats are rounded once (`math.fsum`), so the same version gives the same values wherever and
+whenever it is computed: live, in a micro-batch, and when the alerts are proven.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, time
+from decimal import ROUND_HALF_UP, Context, Decimal
+
+from sentinel.domain.event_schema import DecimalType, FieldType
+from sentinel.domain.reference_list import CellValue
+from sentinel.rules.lookups import LookupColumn, LookupKey
+
+Key = tuple[CellValue, ...]
+_EXACT = Context(prec=120, rounding=ROUND_HALF_UP)
+
+
+def aggregate(
+    rows: Iterable[Mapping[str, CellValue]], keys: Sequence[LookupKey], columns: Sequence[LookupColumn]
+) -> dict[Key, tuple[CellValue, ...]]:
+    """Return, per key of the rows, the value of each column. Rows with a null among their keys belong to no event.
+
+    Without keys all rows belong to the key ().
+    """
+    grouped: dict[Key, list[Mapping[str, CellValue]]] = defaultdict(list)
+    for row in rows:
+        key = tuple(as_key(row[tie.column], tie.kind) for tie in keys)
+        if None not in key:
+            grouped[key].append(row)
+    return {key: tuple(_value(column, members) for column in columns) for key, members in grouped.items()}
+
+
+def as_key(value: CellValue, kind: FieldType) -> CellValue:
+    """Return a value in the type in which it is compared with the event."""
+    match value:
+        case Decimal() if str(kind) == "float":
+            return float(value) + 0.0
+        case int() | Decimal() if isinstance(kind, DecimalType):
+            return _fitted(Decimal(value), kind)
+        case int() | float() if str(kind) == "float":
+            return float(value) + 0.0
+        case date() if str(kind) == "timestamp" and not isinstance(value, datetime):
+            return datetime.combine(value, time(), UTC)
+        case _:
+            return value
+
+
+def _value(column: LookupColumn, rows: Sequence[Mapping[str, CellValue]]) -> CellValue:  # noqa: PLR0911
+    if column.function == "FOUND":
+        return True
+    if column.column is None:
+        return len(rows)
+    values = [row[column.column] for row in rows if row[column.column] is not None]
+    match column.function:
+        case "COUNT":
+            return len(values)
+        case "VALUE":
+            return values[0] if values else None
+        case "MIN":
+            return min(values, default=None)  # type: ignore[type-var]
+        case "MAX":
+            return max(values, default=None)  # type: ignore[type-var]
+    return _total(column.function, values, column.kind) if values else None
+
+
+def _total(function: str, values: list[CellValue], kind: FieldType) -> CellValue:
+    """Return a sum or an average; null where its type does not hold it."""
+    if isinstance(values[0], Decimal):
+        exact = Decimal(0)
+        for value in values:
+            exact = _EXACT.add(exact, value)  # type: ignore[arg-type]
+        if function == "AVG":
+            exact = _EXACT.divide(exact, Decimal(len(values)))
+        return _fitted(exact, kind)  # type: ignore[arg-type]
+    if isinstance(values[0], int):
+        whole = sum(values)  # type: ignore[arg-type]
+        if function == "AVG":
+            return whole / len(values)
+        return whole if -(2**63) <= whole < 2**63 else None
+    try:
+        total = math.fsum(values)  # type: ignore[arg-type]
+    except OverflowError:
+        return None
+    return total / len(values) if function == "AVG" else total
+
+
+def _fitted(value: Decimal, kind: DecimalType) -> Decimal | None:
+    rounded = value.quantize(Decimal(1).scaleb(-kind.scale), context=_EXACT)
+    return rounded if abs(rounded) < Decimal(10) ** (kind.precision - kind.scale) else None
