@@ -105,21 +105,21 @@ def test_a_list_that_changes_under_traffic_takes_effect_with_exact_borders(bench
         return seconds > 40 or (3 in seen and seconds > seen[3] + 3)
 
     with bench.job(pipeline_id, SENTINEL_JOB__LIST_EXPIRY_SECONDS="1") as job:
-        bench.wait_generation(pipeline_id, job)
+        bench.wait_generation(pipeline_id, job, timeout=150)
         sent = bench.send_steadily(topic, 300, step)
         bench.wait_settled(pipeline_id, topic, job)
     print(f"{mode}: list versions were written at {began}, in force at {seen} s")
     assert sorted(seen) == [1, 2, 3]
     assert bench.alerts_by_rule(pipeline_id)["large"] == (sent + 99) // 100
     found = bench.query(
-        "SELECT DISTINCT (s.list_versions->>(SELECT id::text FROM sentinel.lists WHERE name = 'blocked'))::integer AS version,"
-        " a.rule_description AS rule, a.transaction_data->>'user_id' AS user_id FROM public.fraud_alerts a"
+        "SELECT DISTINCT (s.list_versions->>(SELECT id::text FROM sentinel.lists WHERE name = 'blocked'))::integer"
+        " AS version, a.rule_description AS rule, a.transaction_data->>'user_id' AS user_id FROM public.fraud_alerts a"
         " JOIN sentinel.generations g ON g.id = a.generation_id"
         " JOIN sentinel.rule_sets s ON s.pipeline_id = g.pipeline_id AND s.version = g.rule_set_version"
         " WHERE a.pipeline_id = %s AND a.rule_description <> 'large' ORDER BY 1, 2, 3",
         pipeline_id,
     )
-    # u0 sends all amounts of 5000; no amount of u7 is over its limit.
+    # Amounts are 10 and, of u0, also 5000; u8 has no limit.
     assert [(row["version"], row["rule"], row["user_id"]) for row in found] == [
         (1, "blocked", "u7"),
         (2, "blocked", "u0"),
