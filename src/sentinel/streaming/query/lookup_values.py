@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import ROUND_HALF_UP, Context, Decimal
+from fractions import Fraction
 
 from sentinel.domain.event_schema import DecimalType, FieldType
 from sentinel.domain.reference_list import CellValue
@@ -105,11 +106,20 @@ def _total(function: str, values: list[CellValue], kind: FieldType) -> CellValue
         if function == "AVG":
             return whole / len(values)
         return whole if -(2**63) <= whole < 2**63 else None
+    total = _float_sum(values)  # type: ignore[arg-type]
+    return total if total is None or function == "SUM" else total / len(values)
+
+
+def _float_sum(values: Sequence[float]) -> float | None:
+    """Return the exact sum, rounded once; null where it is larger than any float."""
     try:
-        total = math.fsum(values)  # type: ignore[arg-type]
+        return math.fsum(values)
     except OverflowError:
-        return None
-    return total / len(values) if function == "AVG" else total
+        # On the way, which depends on the order of rows, or in the end, which does not.
+        try:
+            return float(sum(map(Fraction, values)))
+        except OverflowError:
+            return None
 
 
 def _fitted(value: Decimal, kind: DecimalType) -> Decimal | None:
