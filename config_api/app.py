@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
@@ -19,6 +20,7 @@ from config_api.routers import (
     health,
     ledger,
     lifecycle,
+    lists,
     mutes,
     pipelines,
     rule_outcomes,
@@ -71,7 +73,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.backend = backend
     app.state.settings = chosen
     problems.install(app)
-    app.add_middleware(BodyLimitMiddleware, max_bytes=chosen.api.max_body_bytes)
+    app.add_middleware(
+        BodyLimitMiddleware,
+        max_bytes=chosen.api.max_body_bytes,
+        larger={("PUT", re.compile(r"/api/lists/[^/]+/rows")): chosen.api.max_upload_bytes},
+    )
     app.add_middleware(RequestIdMiddleware)
     for module in (
         pipelines,
@@ -81,6 +87,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         rule_tests,
         explain,
         rule_outcomes,
+        lists,
         mutes,
         scorecards,
         audit,

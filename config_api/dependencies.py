@@ -159,6 +159,9 @@ def _expected_version(
 ExpectedVersion = Annotated[int | None, Depends(_expected_version)]
 
 
+RawBody = Annotated[bytes, Depends(_raw_body)]
+
+
 class Once:
     """Does a write once per `Idempotency-Key`: the same request again gets the answer that was kept.
 
@@ -208,7 +211,6 @@ def _once(
     return Once(unit.answers, idempotency_key, hashlib.sha256(content.encode()).digest())
 
 
-RawBody = Annotated[bytes, Depends(_raw_body)]
 OnlyOnce = Annotated[Once, Depends(_once, scope="function")]
 
 

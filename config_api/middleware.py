@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Mapping
 
 from fastapi import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -43,18 +44,22 @@ class BodyLimitMiddleware:
     The body is read before the application runs: a caller that sends slowly holds no database connection.
     """
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+    def __init__(
+        self, app: ASGIApp, max_bytes: int, larger: Mapping[tuple[str, re.Pattern[str]], int] | None = None
+    ) -> None:
         self._app = app
         self._max_bytes = max_bytes
+        self._larger = larger or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        max_bytes = self._limit_of(scope)
         announced = Request(scope).headers.get("content-length", "0")
-        if announced.isdigit() and int(announced) > self._max_bytes:
-            await self._refuse(scope, receive, send)
+        if announced.isdigit() and int(announced) > max_bytes:
+            await self._refuse(scope, receive, send, max_bytes)
             return
         body = bytearray()
         more = True
@@ -64,8 +69,8 @@ class BodyLimitMiddleware:
                 return
             body += message.get("body", b"")
             more = message.get("more_body", False)
-            if len(body) > self._max_bytes:
-                await self._refuse(scope, receive, send)
+            if len(body) > max_bytes:
+                await self._refuse(scope, receive, send, max_bytes)
                 return
         is_given = False
 
@@ -78,13 +83,22 @@ class BodyLimitMiddleware:
 
         await self._app(scope, replay, send)
 
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def _limit_of(self, scope: Scope) -> int:
+        for (method, path), max_bytes in self._larger.items():
+            if scope["method"] == method and path.fullmatch(scope["path"]):
+                return max_bytes
+        return self._max_bytes
+
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send, max_bytes: int) -> None:
         answer = problem(
             Request(scope),
             413,
             slug="too-large",
             title="The body is too large",
-            detail=f"a body may have {self._max_bytes} bytes at most (SENTINEL_API__MAX_BODY_BYTES)",
+            detail=f"a body may have {max_bytes} bytes at most ({self._setting(max_bytes)})",
             headers={"Connection": "close"},
         )
         await answer(scope, receive, send)
+
+    def _setting(self, max_bytes: int) -> str:
+        return "SENTINEL_API__MAX_BODY_BYTES" if max_bytes == self._max_bytes else "SENTINEL_API__MAX_UPLOAD_BYTES"

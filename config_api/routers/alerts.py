@@ -70,4 +70,5 @@ def _answer(alert: Alert) -> dict[str, object]:
         "kafka_partition": alert.kafka_partition,
         "kafka_offset": alert.kafka_offset,
         "kafka_timestamp": alert.kafka_timestamp,
+        "list_versions": alert.list_versions,
     }

@@ -40,6 +40,7 @@ class AlertAnswer(AnswerModel):
                     "kafka_partition": 0,
                     "kafka_offset": 4711,
                     "kafka_timestamp": "2026-01-31T12:00:00Z",
+                    "list_versions": {"whitelist_table": 3},
                 }
             ]
         }
@@ -61,3 +62,4 @@ class AlertAnswer(AnswerModel):
     kafka_partition: int
     kafka_offset: int
     kafka_timestamp: Timestamp
+    list_versions: dict[str, int] = Field(description="List -> the version of it that the rule read.")

@@ -107,6 +107,7 @@ class ApiSettings(Group):
     open: bool = Field(default=True, description="Serve without API keys, on the loopback interface only.")
     pool_size: int = 8
     max_body_bytes: int = 1_000_000
+    max_upload_bytes: int = Field(default=67_108_864, description="Bytes of an upload of a list's rows.")
 
 
 class DashboardSettings(Group):
@@ -133,6 +134,7 @@ class JobSettings(Group):
     realtime_batch_minutes: int = 5
     lease_ttl_seconds: float = 10.0
     config_poll_seconds: float = 1.0
+    list_expiry_seconds: float = Field(default=5.0, description="Rows of lists expire together, at most so late.")
     writer_batch_max_findings: int = 20_000
     overlap_max_seconds: float = 60.0
     overlap_max_held: int = 200_000

@@ -13,6 +13,7 @@ from sentinel.catalog.access import KeyCatalog
 from sentinel.catalog.audit import Auditor
 from sentinel.catalog.engine_tasks import EngineDesk, EngineTaskCatalog
 from sentinel.catalog.lifecycle import LifecycleCatalog
+from sentinel.catalog.lists import ListCatalog
 from sentinel.catalog.mutes import MuteCatalog
 from sentinel.catalog.pipelines import PipelineCatalog
 from sentinel.catalog.publishing import Publisher
@@ -35,6 +36,7 @@ from sentinel.stores.postgres.audit import PostgresAudit
 from sentinel.stores.postgres.database import Connection, Database, first_line
 from sentinel.stores.postgres.engine_tasks import PostgresEngineTasks
 from sentinel.stores.postgres.ledger_reader import PostgresLedgerReader
+from sentinel.stores.postgres.lists import PostgresLists
 from sentinel.stores.postgres.migrate import schema_problem
 from sentinel.stores.postgres.mutes import PostgresMutes
 from sentinel.stores.postgres.outcomes import PostgresOutcomes
@@ -61,6 +63,7 @@ class Unit:
     lifecycle: LifecycleCatalog
     quarantines: QuarantineCatalog
     outcomes: OutcomeReader
+    lists: ListCatalog
     mutes: MuteCatalog
     scorecards: ScorecardCatalog
     audit: AuditStore
@@ -169,23 +172,33 @@ class Backend:
         rules = PostgresRules(connection)
         alerts = PostgresAlerts(connection, monotonic_seconds)
         ledger = PostgresLedgerReader(connection)
+        lists = PostgresLists(connection)
         mutes = PostgresMutes(connection)
         scorecards = PostgresScorecards(connection)
         audit = PostgresAudit(connection)
         auditor = Auditor(audit, caller)
         tests = PostgresRuleTests(connection)
-        publisher = Publisher(pipelines, schemas, rules, mutes, scorecards, tests=RuleTestGate(tests))
+        publisher = Publisher(
+            pipelines,
+            schemas,
+            rules,
+            lists=lists,
+            mutes=mutes,
+            scorecards=scorecards,
+            tests=RuleTestGate(tests),
+        )
         rule_catalog = RuleCatalog(pipelines, rules, publisher, auditor, caller)
         lifecycle = LifecycleCatalog(rules, rule_catalog, publisher, auditor, caller)
         return Unit(
             pipelines=PipelineCatalog(pipelines, schemas, caller),
-            schemas=SchemaCatalog(pipelines, schemas, rules, lifecycle, caller),
+            schemas=SchemaCatalog(pipelines, schemas, rules, publisher, lifecycle, caller=caller),
             rules=rule_catalog,
             lifecycle=lifecycle,
             quarantines=QuarantineCatalog(
                 pipelines, rule_catalog, publisher, PostgresQuarantines(connection), auditor, caller=caller
             ),
             outcomes=PostgresOutcomes(connection),
+            lists=ListCatalog(lists, pipelines, publisher, caller, utc_now()),
             mutes=MuteCatalog(pipelines, rules, mutes, publisher, auditor, caller=caller, now=utc_now),
             scorecards=ScorecardCatalog(pipelines, rules, scorecards, publisher, auditor, caller=caller),
             audit=audit,
@@ -201,6 +214,6 @@ class Backend:
             alerts=alerts,
             ledger=ledger,
             answers=PostgresAnswers(connection),
-            tests=RuleTestCatalog(pipelines, schemas, rules, tests, caller=caller),
+            tests=RuleTestCatalog(pipelines, schemas, rules, tests, publisher=publisher, caller=caller),
             tasks=EngineTaskCatalog(pipelines, PostgresEngineTasks(connection), caller),
         )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from sentinel.catalog.rule_test_gate import RuleTestGate
 from sentinel.domain.event_schema import EventSchema
 from sentinel.domain.pipeline import Pipeline
+from sentinel.domain.reference_list import ListDefinition
 from sentinel.domain.rule import (
     ALERTING,
     EVALUATED,
@@ -19,10 +20,14 @@ from sentinel.domain.rule import (
     RuleVersion,
 )
 from sentinel.domain.scorecard import Scorecard
-from sentinel.errors import ConflictError, ErrorDetail, NotFoundError
+from sentinel.errors import ConflictError, ErrorDetail, InvalidRuleError, NotFoundError
 from sentinel.rules.checker import check
-from sentinel.rules.references import KnownRules, closure, references_in
-from sentinel.stores.base import MuteStore, PipelineStore, RuleStore, SchemaStore, ScorecardStore
+from sentinel.rules.compiler import compile_condition
+from sentinel.rules.known import KnownNames
+from sentinel.rules.limits import MAX_LOOKUPS
+from sentinel.rules.references import closure, may_refer, references_in
+from sentinel.rules.tables_read import may_read, tables_read
+from sentinel.stores.base import ListReader, MuteStore, PipelineStore, RuleStore, SchemaStore, ScorecardStore
 
 # What the figures in docs/performance.md were measured with.
 MAX_ACTIVE_RULES = 1000
@@ -36,14 +41,16 @@ class Publisher:
         pipelines: PipelineStore,
         schemas: SchemaStore,
         rules: RuleStore,
+        *,
+        lists: ListReader,
         mutes: MuteStore,
         scorecards: ScorecardStore,
-        *,
         tests: RuleTestGate,
     ) -> None:
         self._pipelines = pipelines
         self._schemas = schemas
         self._rules = rules
+        self._lists = lists
         self._mutes = mutes
         self._scorecards = scorecards
         self._tests = tests
@@ -59,9 +66,18 @@ class Publisher:
             raise NotFoundError(f"pipeline {pipeline.id} has no schema version {pipeline.schema_version}")
         return version.schema
 
-    def known_rules(self, pipeline_id: int, own_name: str | None = None) -> KnownRules:
-        """Return what a rule of the pipeline may refer to."""
-        return known_rules(self._rules.list(pipeline_id), own_name)
+    def known_names(self, pipeline_id: int | None, text: str | None = None, own_name: str | None = None) -> KnownNames:
+        """Return what a rule may name beside the fields of its schema.
+
+        Args:
+            pipeline_id: None: it is no pipeline's yet, so there are no other rules.
+            text: Of the rule; what it cannot name is not read. None: everything.
+            own_name: Of the rule.
+        """
+        refers = text is None or may_refer(text)
+        rules = self._rules.list(pipeline_id) if refers and pipeline_id is not None else ()
+        tables = self._lists.definitions() if refers or may_read(text or "") else ()
+        return known_names(rules, tables, own_name)
 
     def admit(
         self, pipeline: Pipeline, rule: Rule, version: RuleVersion, state: RuleState, *, what: str, pointer: str
@@ -80,7 +96,7 @@ class Publisher:
                 pipeline evaluates as many rules as one may. Where it would alert: its tests fail or were not run.
         """
         others = [other for other in self._rules.list(pipeline.id) if other.id != rule.id]
-        known = known_rules(others, rule.name)
+        known = known_names(others, self._lists.definitions(), rule.name)
         known = replace(known, conditions={**known.conditions, rule.name: rule.current.condition})
         schema = self.schema_of(pipeline)
         result = check(version.condition, schema, known)
@@ -93,7 +109,7 @@ class Publisher:
         if state in ALERTING:
             self._tests.require_passed(rule.id, version.condition, pipeline.schema_version)
         if state is RuleState.ACTIVE:
-            refuse_broken_dependents(rule, version.condition, others, schema, pointer)
+            self.refuse_broken_dependents(pipeline, rule, version.condition, pointer)
         if rule.state not in EVALUATED:
             self._refuse_too_many(pipeline.id, others)
 
@@ -109,20 +125,79 @@ class Publisher:
         refuse_dependents(rule, self._rules.list(pipeline.id), what)
         refuse_weighted(rule, self._scorecards.list(pipeline.id), what)
 
+    def refuse_broken_dependents(self, pipeline: Pipeline, rule: Rule, condition: str, pointer: str) -> None:
+        """Refuse another condition of a rule with which rules that refer to it could not be compiled any more.
+
+        Raises:
+            ConflictError: Naming them.
+        """
+        rules = self._rules.list(pipeline.id)
+        others = [other for other in rules if other.id != rule.id]
+        if not dependents(rule.name, others):
+            return
+        schema, before = self.schema_of(pipeline), known_names(rules, self._lists.definitions())
+        after = replace(before, conditions={**before.conditions, rule.name: condition})
+        broken: list[ErrorDetail] = []
+        held = [(other.name, version.condition) for other in others for version in _held(other)]
+        for name, text in held:
+            if rule.name not in closure(text, before.conditions):
+                continue
+            was_valid = check(text, schema, replace(before, own_name=name)).valid
+            result = check(text, schema, replace(after, own_name=name))
+            if was_valid and not result.valid:
+                broken.append(ErrorDetail(pointer, f"{name}: {result.errors[0].message}"))
+        if broken:
+            raise ConflictError(
+                f"with this change {len(broken)} rules that refer to {rule.name} could not be evaluated: "
+                f"{broken[0].detail}",
+                details=broken,
+            )
+
     def publish(self, pipeline: Pipeline) -> None:
-        """Write the next rule set, where it differs from the one in force, and point the pipeline to it."""
+        """Write the next rule set, where it differs from the one in force, and point the pipeline to it.
+
+        It holds the newest versions of the lists that its rules read; the lists stay at them until the unit of work
+        ends.
+
+        Raises:
+            ConflictError: All its rules together look up more in lists than those of a pipeline may.
+        """
         rules = self._rules.list(pipeline.id)
         ids = {rule.name: rule.id for rule in rules}
+        members = members_of(rules)
+        read = {name for names in members.reads.values() for name in names}
+        if read:
+            members = replace(members, lists=self._lists.pin(sorted(read)))
         members = replace(
-            members_of(rules).without(self._rules.quarantined(pipeline.id)),
+            members.without(self._rules.quarantined(pipeline.id)),
             mutes=tuple(mute.silence for mute in self._mutes.kept(pipeline.id)),
             scorecards=tuple(card.member(ids) for card in self._scorecards.list(pipeline.id) if card.is_active),
         )
         if members == self._rules.rule_set(pipeline.id, pipeline.rule_set_version):
             return
+        self._refuse_too_many_lookups(pipeline, rules, members)
         version = pipeline.rule_set_version + 1
         self._rules.add_rule_set(pipeline.id, version, members)
         self._pipelines.set_rule_set_version(pipeline.id, version)
+
+    def _refuse_too_many_lookups(self, pipeline: Pipeline, rules: Sequence[Rule], members: RuleSetMembers) -> None:
+        """Bound what all rules together look up; rules that look up the same share it."""
+        if not members.reads:
+            return
+        schema, known = self.schema_of(pipeline), known_names(rules, self._lists.definitions())
+        needed: set[str] = set()
+        for version in (version for rule in rules for version in _held(rule)):
+            if version.rule_version_id in members.reads:
+                try:
+                    compiled = compile_condition(version.condition, schema, known)
+                except InvalidRuleError:
+                    continue  # The job refuses it, so it looks nothing up.
+                needed |= {column.lookup.name for column in compiled.lookups}
+        if len(needed) > MAX_LOOKUPS:
+            raise ConflictError(
+                f"the rules in force of pipeline {pipeline.id} would need {len(needed)} different look-ups in "
+                f"reference tables; at most {MAX_LOOKUPS} are possible. Rules with the same subquery share one"
+            )
 
     def _refuse_too_many(self, pipeline_id: int, others: Sequence[Rule]) -> None:
         active = sum(other.state in EVALUATED for other in others)
@@ -132,17 +207,18 @@ class Publisher:
             )
 
 
-def known_rules(rules: Sequence[Rule], own_name: str | None = None) -> KnownRules:
-    """Return what a rule may refer to, of all rules of its pipeline."""
-    return KnownRules(
+def known_names(rules: Sequence[Rule], tables: Sequence[ListDefinition], own_name: str | None = None) -> KnownNames:
+    """Return what a rule may name, of all rules of its pipeline and all lists of its tenant."""
+    return KnownNames(
         {rule.name: rule.current.condition for rule in rules if rule.state in REFERABLE},
         frozenset(rule.name for rule in rules if rule.state is RuleState.DRAFT),
         own_name,
+        tuple(tables),
     )
 
 
 def members_of(rules: Sequence[Rule]) -> RuleSetMembers:
-    """Return what is in force when a pipeline has these rules."""
+    """Return what is in force when a pipeline has these rules; without the versions of the lists that they read."""
     alerting: list[RuleVersion] = []
     shadow: list[RuleVersion] = []
     arms: list[Arms] = []
@@ -171,7 +247,13 @@ def members_of(rules: Sequence[Rule]) -> RuleSetMembers:
         shadow=tuple(version.rule_version_id for version in shadow),
         references={name: published[name].rule_version_id for name in sorted(used & published.keys())},
         arms=tuple(arms),
+        reads=_reads((*alerting, *shadow), conditions),
     )
+
+
+def _reads(versions: Sequence[RuleVersion], conditions: Mapping[str, str]) -> dict[int, tuple[str, ...]]:
+    read = {version.rule_version_id: tables_read(version.condition, conditions) for version in versions}
+    return {version_id: tuple(sorted(names)) for version_id, names in read.items() if names}
 
 
 def refuse_weighted(rule: Rule, cards: Sequence[Scorecard], what: str) -> None:
@@ -204,36 +286,6 @@ def refuse_dependents(rule: Rule, rules: Sequence[Rule], what: str) -> None:
             f"{rule.name} cannot be {what} while rules refer to it: {', '.join(found[:10])}"
             + (" and more" if len(found) > 10 else "")
             + "; change or archive those first"
-        )
-
-
-def refuse_broken_dependents(
-    rule: Rule, condition: str, others: Sequence[Rule], schema: EventSchema, pointer: str
-) -> None:
-    """Refuse another condition of a rule with which rules that refer to it could not be compiled any more.
-
-    Raises:
-        ConflictError: Naming them.
-    """
-    before = known_rules([*others, rule]).conditions
-    affected = [
-        (other, version)
-        for other in others
-        for version in _held(other)
-        if rule.name in closure(version.condition, before)
-    ]
-    after = {**before, rule.name: condition}
-    broken: list[ErrorDetail] = []
-    for other, version in affected:
-        was_valid = check(version.condition, schema, KnownRules(before, own_name=other.name)).valid
-        result = check(version.condition, schema, KnownRules(after, own_name=other.name))
-        if was_valid and not result.valid:
-            broken.append(ErrorDetail(pointer, f"{other.name}: {result.errors[0].message}"))
-    if broken:
-        raise ConflictError(
-            f"with this change {len(broken)} rules that refer to {rule.name} could not be evaluated: "
-            f"{broken[0].detail}",
-            details=broken,
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sentinel.catalog.publishing import known_rules
+from sentinel.catalog.publishing import Publisher
 from sentinel.catalog.versions import refuse_other_version
 from sentinel.domain.rule import Rule
 from sentinel.domain.rule_test import EXPECTED, MAX_EVENT_CHARACTERS, MAX_TESTS, Outcome, RuleTest, RuleTestKey
@@ -17,12 +17,20 @@ class RuleTestCatalog:
     """Tests beside the rules of one tenant."""
 
     def __init__(
-        self, pipelines: PipelineStore, schemas: SchemaStore, rules: RuleStore, tests: RuleTestStore, *, caller: str
+        self,
+        pipelines: PipelineStore,
+        schemas: SchemaStore,
+        rules: RuleStore,
+        tests: RuleTestStore,
+        *,
+        publisher: Publisher,
+        caller: str,
     ) -> None:
         self._pipelines = pipelines
         self._schemas = schemas
         self._rules = rules
         self._tests = tests
+        self._publisher = publisher
         self._caller = caller
 
     def list(self, rule_id: int) -> Sequence[RuleTest]:
@@ -116,7 +124,7 @@ class RuleTestCatalog:
         condition = self._condition(rule, rule_expression, version)
         if schema is None or condition is None:
             return None
-        checked = check_rule(condition, schema.schema, known_rules(self._rules.list(pipeline.id), rule.name))
+        checked = check_rule(condition, schema.schema, self._publisher.known_names(pipeline.id, condition, rule.name))
         if not checked.result.valid:
             return None
         key = RuleTestKey.of(rule_id, checked.rule_expression, pipeline.schema_version, tests)

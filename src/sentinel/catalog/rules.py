@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from sentinel.catalog.audit import Auditor
-from sentinel.catalog.publishing import Publisher, refuse_broken_dependents
+from sentinel.catalog.publishing import Publisher
 from sentinel.catalog.versions import refuse_other_version
 from sentinel.domain.event_schema import EventSchema
 from sentinel.domain.pipeline import Pipeline
@@ -23,7 +23,7 @@ from sentinel.domain.rule import (
 from sentinel.errors import ConflictError, ErrorDetail, InvalidError, InvalidRuleError, NotFoundError
 from sentinel.rules.checker import CheckResult
 from sentinel.rules.dsl.check import CheckedRule, check_rule
-from sentinel.rules.references import NO_RULES, may_refer
+from sentinel.rules.tables_read import tables_in
 from sentinel.stores.base import PipelineStore, RuleStore
 
 
@@ -74,7 +74,6 @@ class RuleCatalog:
         Raises:
             NotFoundError: There is no such pipeline.
         """
-        known = NO_RULES
         if schema is None:
             if pipeline_id is None:
                 raise ValueError("a check needs a pipeline or a schema")
@@ -82,9 +81,9 @@ class RuleCatalog:
             if pipeline is None:
                 raise no_pipeline(pipeline_id)
             schema = self._publisher.schema_of(pipeline)
-            if may_refer(rule_expression):
-                known = self._publisher.known_rules(pipeline_id, name)
-        return check_rule(rule_expression, schema, known)
+        else:
+            pipeline_id = None
+        return check_rule(rule_expression, schema, self._publisher.known_names(pipeline_id, rule_expression, name))
 
     def checked(self, rule: Rule) -> CheckedRule:
         """Check a draft as it is now: what is left to mend before it can be evaluated."""
@@ -220,9 +219,7 @@ class RuleCatalog:
             )
         if rule.current.content != content:
             if rule.state is not RuleState.DRAFT:
-                others = [other for other in self._rules.list(pipeline.id) if other.id != rule.id]
-                schema = self._publisher.schema_of(pipeline)
-                refuse_broken_dependents(rule, content.condition, others, schema, "/rule_expression")
+                self._publisher.refuse_broken_dependents(pipeline, rule, content.condition, "/rule_expression")
             version = self._rules.add_version(rule.id, content, created_by=self._caller, comment=comment, current=False)
             if rule.state in EVALUATED:
                 what = f"version {version} of {rule.name}"
@@ -287,12 +284,19 @@ class RuleCatalog:
             InvalidRuleError: The expression has errors; all issues are listed.
             InvalidError: No severity, or two different ones.
         """
-        known = self._publisher.known_rules(pipeline.id, name) if may_refer(rule_expression) else NO_RULES
+        known = self._publisher.known_names(pipeline.id, rule_expression, name)
         checked = check_rule(rule_expression, self._publisher.schema_of(pipeline), known)
         if not draft:
             refuse_errors(checked.result)
         chosen = _severity(checked, severity or (Severity.WARNING if draft and checked.short_form is None else None))
-        return RuleContent(checked.rule_expression, chosen, description, checked.short_form, checked.actions)
+        return RuleContent(
+            checked.rule_expression,
+            chosen,
+            description,
+            checked.short_form,
+            checked.actions,
+            tuple(sorted(tables_in(checked.rule_expression))),
+        )
 
     def _rename(self, pipeline: Pipeline, rule: Rule, name: str) -> None:
         self._refuse_name(rule.pipeline_id, name)

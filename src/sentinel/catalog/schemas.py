@@ -10,7 +10,7 @@ from typing import Any
 
 from sentinel.catalog.lifecycle import LifecycleCatalog
 from sentinel.catalog.pipelines import counted
-from sentinel.catalog.publishing import known_rules
+from sentinel.catalog.publishing import Publisher
 from sentinel.catalog.rules import errors_of, no_pipeline
 from sentinel.catalog.versions import refuse_other_version
 from sentinel.domain.event_schema import EventSchema
@@ -61,12 +61,15 @@ class SchemaCatalog:
         pipelines: PipelineStore,
         schemas: SchemaStore,
         rules: RuleStore,
+        publisher: Publisher,
         lifecycle: LifecycleCatalog,
+        *,
         caller: str,
     ) -> None:
         self._pipelines = pipelines
         self._schemas = schemas
         self._rules = rules
+        self._publisher = publisher
         self._lifecycle = lifecycle
         self._caller = caller
 
@@ -136,7 +139,7 @@ class SchemaCatalog:
         touched = {item.field: item for item in change.breaking}
         broken = []
         rules = self._rules.list(pipeline_id)
-        known = known_rules(rules)
+        known = self._publisher.known_names(pipeline_id)
         for rule in rules:
             if rule.state is RuleState.DRAFT:
                 continue
@@ -165,7 +168,7 @@ class SchemaCatalog:
 
     def _broken_candidates(self, pipeline_id: int, schema: EventSchema) -> list[Rule]:
         rules = self._rules.list(pipeline_id)
-        known = known_rules(rules)
+        known = self._publisher.known_names(pipeline_id)
         return [
             rule
             for rule in rules

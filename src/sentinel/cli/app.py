@@ -36,6 +36,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "db-shell": ("sentinel.cli.database", "db_shell", "Open psql (or a client of our own) on the database."),
     "kafka-consume": ("sentinel.cli.kafka", "kafka_consume", "Show the records of a topic."),
     "producer": ("sentinel.cli.producer", "producer", "Send card transactions, or replay a file, into a topic."),
+    "lists": ("sentinel.cli.lists", "app", "Upload, edit, show and compare lists that rules read."),
     "keys": ("sentinel.cli.keys", "app", "Make, list and revoke API keys."),
     "lake": ("sentinel.cli.lake", "lake_app", "Query the lake with SQL: `sentinel lake query`."),
     "demo": ("sentinel.cli.demo", "demo", "Show the whole system at work in about three minutes."),

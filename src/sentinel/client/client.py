@@ -12,13 +12,14 @@ import httpx
 
 from sentinel.client import models
 from sentinel.client.explain import ExplainCalls
+from sentinel.client.lists import ListCalls
 from sentinel.client.rule_outcomes import OutcomeCalls
 from sentinel.client.rule_tests import RuleTestCalls
 
 _BEFORE = re.compile(r"[?&]before=(\d+)")
 
 
-class Client(ExplainCalls, OutcomeCalls, RuleTestCalls):
+class Client(ExplainCalls, ListCalls, OutcomeCalls, RuleTestCalls):
     """Speaks to the configuration API. Safe to share between threads.
 
     A write carries an `Idempotency-Key` of its own, so it is repeated once when the connection breaks.

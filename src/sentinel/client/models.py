@@ -260,6 +260,7 @@ class Alert(Model):
     kafka_partition: int
     kafka_offset: int
     kafka_timestamp: datetime
+    list_versions: dict[str, int] = {}
 
 
 class AlertPage(Model):

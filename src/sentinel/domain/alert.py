@@ -18,6 +18,7 @@ class Alert:
         evidence_json: Each condition that had to be true with the values that it looks at, as JSON text.
         entities_json: Entity field -> value, as JSON text.
         alert_timestamp: When it was written; `kafka_timestamp` is the record's.
+        list_versions: List -> the version of it that the rule read; empty for a rule without subqueries.
     """
 
     id: int
@@ -36,6 +37,7 @@ class Alert:
     kafka_offset: int
     kafka_timestamp: datetime
     alert_timestamp: datetime
+    list_versions: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)

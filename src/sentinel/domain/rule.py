@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from sentinel.domain.mute import Silence
+from sentinel.domain.reference_list import PinnedList
 from sentinel.domain.rule_action import RuleAction
 from sentinel.domain.scorecard import ScorecardMember
 
@@ -65,6 +66,7 @@ class RuleContent:
         condition: Spark SQL text that the gate accepted: as the user wrote it, or what the short form stands for.
         short_form: `when ... then ...` as the user wrote it; None for a rule in Spark SQL.
         actions: What the short form asks for.
+        lists: Names of the reference tables that the condition itself reads, sorted.
     """
 
     condition: str
@@ -72,6 +74,7 @@ class RuleContent:
     description: str
     short_form: str | None = None
     actions: tuple[RuleAction, ...] = ()
+    lists: tuple[str, ...] = ()
 
     @property
     def content_hash(self) -> str:
@@ -89,7 +92,7 @@ class RuleVersion:
     Attributes:
         rule_version_id: Unique among all versions of all rules.
         condition, severity, description: As in `RuleContent`.
-        short_form, actions: As in `RuleContent`; a job's snapshot, which does not need them, leaves them out.
+        short_form, actions, lists: As in `RuleContent`; a job's snapshot, which does not need them, leaves them out.
     """
 
     rule_id: int
@@ -100,11 +103,12 @@ class RuleVersion:
     description: str
     short_form: str | None = None
     actions: tuple[RuleAction, ...] = ()
+    lists: tuple[str, ...] = ()
 
     @property
     def content(self) -> RuleContent:
         """What the user said."""
-        return RuleContent(self.condition, self.severity, self.description, self.short_form, self.actions)
+        return RuleContent(self.condition, self.severity, self.description, self.short_form, self.actions, self.lists)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +221,9 @@ class RuleSetMembers:
         rules, shadow: Ids of versions.
         references: Rule name -> id of the version that it stands for.
         arms, mutes, scorecards: As in `RuleSet`.
+        lists: Name -> version of the reference tables that any of them reads.
+        reads: Id of a version among `rules` and `shadow` -> the names of the tables that it reads, itself or through
+            the rules it refers to; those that read none are left out.
     """
 
     rules: tuple[int, ...]
@@ -225,6 +232,8 @@ class RuleSetMembers:
     arms: tuple[Arms, ...] = ()
     mutes: tuple[Silence, ...] = ()
     scorecards: tuple[ScorecardMember, ...] = ()
+    lists: Mapping[str, int] = field(default_factory=dict)
+    reads: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
     def without(self, version_ids: Collection[int]) -> RuleSetMembers:
         """Return it without versions, as they are in quarantine. Where one arm of a rollout goes, the other decides."""
@@ -238,6 +247,7 @@ class RuleSetMembers:
                 for arms in self.arms
                 if arms.candidate_id in left
             ),
+            reads={version_id: names for version_id, names in self.reads.items() if version_id in left},
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -248,6 +258,8 @@ class RuleSetMembers:
             "arms": [arms.as_json() for arms in self.arms],
             "mutes": [silence.as_json() for silence in self.mutes],
             "scorecards": [card.as_json() for card in self.scorecards],
+            "lists": dict(sorted(self.lists.items())),
+            "reads": {str(version_id): list(names) for version_id, names in sorted(self.reads.items())},
         }
         return {name: value for name, value in members.items() if value}
 
@@ -261,6 +273,8 @@ class RuleSetMembers:
             tuple(Arms.from_json(arms) for arms in stored.get("arms", ())),
             tuple(Silence.from_json(silence) for silence in stored.get("mutes", ())),
             tuple(ScorecardMember.from_json(card) for card in stored.get("scorecards", ())),
+            stored.get("lists", {}),
+            {int(version_id): tuple(names) for version_id, names in stored.get("reads", {}).items()},
         )
 
 
@@ -275,6 +289,7 @@ class RuleSet:
         arms: The rules in rollout.
         mutes: What is evaluated and not alerted.
         scorecards: What sums up matches to decisions.
+        lists: The versions of the reference tables that any of them reads.
     """
 
     version: int
@@ -284,8 +299,4 @@ class RuleSet:
     arms: tuple[Arms, ...] = ()
     mutes: tuple[Silence, ...] = ()
     scorecards: tuple[ScorecardMember, ...] = ()
-
-    @property
-    def conditions_by_name(self) -> dict[str, str]:
-        """Rule name -> the condition that `rule('name')` stands for."""
-        return {name: version.condition for name, version in self.references.items()}
+    lists: tuple[PinnedList, ...] = ()

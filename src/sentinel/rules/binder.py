@@ -34,7 +34,7 @@ from sentinel.rules.types import (
     is_moment,
 )
 
-_UNIT_FIRST = {"timestampdiff": UNITS, "date_trunc": TRUNCATIONS}
+UNIT_FIRST = {"timestampdiff": UNITS, "date_trunc": TRUNCATIONS}
 
 
 class TooLongError(Exception):
@@ -108,6 +108,8 @@ class Binder:
                 return self.cast(node)
             case syntax.Reference():
                 return self.reference(node)
+            case syntax.InQuery() | syntax.ScalarQuery() | syntax.ExistsQuery() | syntax.TableColumn():
+                return self.subquery(node)
             case _:
                 return unknown(node.start, node.end)
 
@@ -116,6 +118,11 @@ class Binder:
         bound = self.bind(node)
         operators.require_boolean(bound, where, self.report)
         return bound
+
+    def subquery(self, node: syntax.Node) -> Bound:
+        """Refuse a subquery; `subqueries.SubqueryBinder` knows them."""
+        self.report.error("subquery-form", node.start, node.end, "A subquery has no place here.")
+        return unknown(node.start, node.end)
 
     # Values
 
@@ -190,7 +197,7 @@ class Binder:
         """Bind a function call."""
         function = find_function(node.name, node.start, node.name_end, self.report)
         arguments = list(node.arguments)
-        if node.name.lower() in _UNIT_FIRST and arguments and isinstance(arguments[0], syntax.Name):
+        if node.name.lower() in UNIT_FIRST and arguments and isinstance(arguments[0], syntax.Name):
             unit = arguments[0]
             arguments[0] = syntax.Literal(unit.start, unit.end, 1, unit.name)
         bound = [self.bind(argument) for argument in arguments]

@@ -7,14 +7,17 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sentinel.domain.event_schema import EventSchema
-from sentinel.rules.binder import Binder, TooLongError
+from sentinel.rules.binder import TooLongError
 from sentinel.rules.bound import Bound
 from sentinel.rules.issue import Issue
-from sentinel.rules.limits import MAX_COMPILED_LENGTH, MAX_TEXT_LENGTH
+from sentinel.rules.known import NO_NAMES, KnownNames
+from sentinel.rules.limits import MAX_COMPILED_LENGTH, MAX_LOOKUPS, MAX_TEXT_LENGTH
+from sentinel.rules.lookups import LookupColumn
 from sentinel.rules.operators import require_boolean
 from sentinel.rules.parser import parse
-from sentinel.rules.references import NO_RULES, KnownRules, expand
+from sentinel.rules.references import expand
 from sentinel.rules.requirements import Requirement, requirements
+from sentinel.rules.subqueries import SubqueryBinder
 from sentinel.rules.syntax import Node
 
 
@@ -25,14 +28,17 @@ class CheckResult:
     Attributes:
         issues: In the order of their places.
         columns: Top-level fields of the event that the rule uses; of a rule with issues, those that were recognized.
-        compiled: The total Spark SQL expression over a struct column named `event`; None for a refused rule.
+        compiled: The total Spark SQL expression over a struct column named `event` and the columns of `lookups`; None
+            for a refused rule.
         requirements: What every match fulfils; empty for a refused rule.
+        lookups: What its subqueries look up in reference tables, ordered by column name; empty for a refused rule.
     """
 
     issues: tuple[Issue, ...]
     columns: frozenset[str]
     compiled: str | None
     requirements: tuple[Requirement, ...] = ()
+    lookups: tuple[LookupColumn, ...] = ()
 
     @property
     def valid(self) -> bool:
@@ -53,11 +59,11 @@ class CheckResult:
         }
 
 
-def check(expression: str, schema: EventSchema, known: KnownRules = NO_RULES) -> CheckResult:
+def check(expression: str, schema: EventSchema, known: KnownNames = NO_NAMES) -> CheckResult:
     """Check a rule expression. Never raises for any text; takes milliseconds.
 
     Args:
-        known: The rules that it may refer to.
+        known: What it may name beside the fields of the schema.
     """
     if len(expression) > MAX_TEXT_LENGTH:
         message = f"The rule has {len(expression)} characters; at most {MAX_TEXT_LENGTH} are allowed."
@@ -70,15 +76,15 @@ def check(expression: str, schema: EventSchema, known: KnownRules = NO_RULES) ->
 
 
 def check_tree(
-    tree: Node, schema: EventSchema, issues: Sequence[Issue] = (), known: KnownRules = NO_RULES
+    tree: Node, schema: EventSchema, issues: Sequence[Issue] = (), known: KnownNames = NO_NAMES
 ) -> CheckResult:
     """Check a parsed rule.
 
     Args:
         issues: What was found while it was parsed.
-        known: The rules that it may refer to.
+        known: What it may name beside the fields of the schema.
     """
-    binder = Binder(schema)
+    binder = SubqueryBinder(schema, known.tables)
     bound: Bound | None = None
     try:
         tree = expand(tree, known, binder.report)
@@ -94,9 +100,18 @@ def check_tree(
         if bound.constant:
             message = "No field of the event is used, so the rule gives the same for every event."
             binder.report.warning("constant-rule", tree.start, tree.end, message)
+    needed = len({column.lookup.name for column in binder.lookups.values()})
+    if needed > MAX_LOOKUPS:
+        message = (
+            f"With the rules it refers to it needs {needed} different look-ups; at most {MAX_LOOKUPS} are possible."
+        )
+        binder.report.error("too-many-subqueries", tree.start, tree.end, message, "Refer to fewer rules.")
     sql = f"({bound.sql})" if bound is not None else None
     result = _result([*issues, *binder.report.issues], frozenset(binder.columns), sql)
-    return replace(result, requirements=requirements(tree, schema)) if result.valid else result
+    if not result.valid:
+        return result
+    lookups = tuple(column for _, column in sorted(binder.lookups.items()))
+    return replace(result, requirements=requirements(tree, schema), lookups=lookups)
 
 
 def _result(issues: Sequence[Issue], columns: frozenset[str], sql: str | None) -> CheckResult:

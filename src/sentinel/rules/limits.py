@@ -11,6 +11,12 @@ MAX_DEPTH = 50
 MAX_IN_ITEMS = 10_000
 """Items of one IN list."""
 
+MAX_SUBQUERIES = 8
+"""Subqueries of one rule."""
+
+MAX_LOOKUPS = 32
+"""Different look-ups in reference tables that the active rules of a pipeline need; each costs every event something."""
+
 MAX_COMPILED_LENGTH = 200_000
 """Characters of a compiled condition."""
 

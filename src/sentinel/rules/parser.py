@@ -9,10 +9,11 @@ rewritten on the way. sqlglot, which was tried for this, replaces functions by c
 from __future__ import annotations
 
 from sentinel.rules import syntax
-from sentinel.rules.cursor import ParseStopped, TokenCursor
+from sentinel.rules.cursor import ParseStopped
 from sentinel.rules.issue import Issue
 from sentinel.rules.lexer import Token, TokenKind, tokenize
 from sentinel.rules.limits import MAX_IN_ITEMS
+from sentinel.rules.query_grammar import QUERY_WORDS, QueryGrammar
 from sentinel.rules.syntax import Node
 
 # fmt: off
@@ -37,7 +38,6 @@ _PRECEDENCE = {
     "%": 7,
     "DIV": 7,
 }
-QUERY_WORDS = ("SELECT", "WITH", "TABLE", "VALUES")
 INTERVAL_UNITS = ("SECOND", "MINUTE", "HOUR", "DAY", "WEEK", "MONTH", "YEAR")
 
 
@@ -54,7 +54,7 @@ def parse(text: str) -> tuple[Node | None, list[Issue]]:
     return tree, [*issues, *parser.issues]
 
 
-class _Parser(TokenCursor):
+class _Parser(QueryGrammar):
     # Grammar, weakest binding first
 
     def whole(self) -> Node:
@@ -123,9 +123,11 @@ class _Parser(TokenCursor):
 
     def in_list(self, operand: Node, negated: bool) -> Node:
         opening = self.expect("(", "after IN")
-        if self.token.word in QUERY_WORDS:
-            refused = self.skip_query(opening)
-            return syntax.Refused(operand.start, refused.end, 1)
+        if self.at_query:
+            query = self.query(opening)
+            if not isinstance(query, syntax.Query):
+                return syntax.Refused(operand.start, query.end, 1)
+            return syntax.InQuery(operand.start, query.end, self.depth_of(operand, query), operand, query, negated)
         items = [self.item()]
         while self.take(","):
             items.append(self.item())
@@ -226,30 +228,16 @@ class _Parser(TokenCursor):
         return syntax.Literal(token.start, token.end, 1, token.value)
 
     def parenthesised(self, opening: Token) -> Node:
-        if self.token.word in QUERY_WORDS:
-            return self.skip_query(opening)
+        if self.at_query:
+            query = self.query(opening)
+            if not isinstance(query, syntax.Query):
+                return query
+            return syntax.ScalarQuery(opening.start, query.end, self.depth_of(query), query)
         inner = self.expression()
         if self.token.word == ",":
             self.stop("Expected ) here: a rule has no tuples.", "syntax", "Compare the fields one by one.")
         self.expect(")", f"for the ( at character {opening.start}")
         return inner
-
-    def skip_query(self, opening: Token) -> Node:
-        """Report the subquery whose opening parenthesis was taken, and go on behind it."""
-        open_parentheses = 1
-        end = opening.end
-        while open_parentheses and not self.at_end:
-            token = self.advance()
-            open_parentheses += {"(": 1, ")": -1}.get(token.word, 0)
-            end = token.end
-        self.refuse(
-            "subquery-not-available",
-            opening.start,
-            end,
-            "Subqueries and reference tables are not available in rules yet.",
-            "List the values: user_id IN ('a', 'b').",
-        )
-        return syntax.Refused(opening.start, end, 1)
 
     def worded(self) -> Node:  # noqa: PLR0911 - one per kind of word
         token = self.advance()
@@ -267,8 +255,10 @@ class _Parser(TokenCursor):
         if word == "INTERVAL" and (self.token.kind in (TokenKind.NUMBER, TokenKind.TEXT) or self.token.word == "-"):
             return self.interval(token)
         if word == "EXISTS" and self.token.word == "(" and self.following.word in QUERY_WORDS:
-            self.advance()
-            return self.skip_query(token)
+            query = self.query(self.advance(), exists=True)
+            if not isinstance(query, syntax.Query):
+                return query
+            return syntax.ExistsQuery(token.start, query.end, self.depth_of(query), query)
         if word == "EXTRACT" and self.take("("):
             return self.extract(token)
         if self.token.word == "(" and (word not in KEYWORDS or word in ("LIKE", "EXISTS", "FILTER")):
@@ -287,10 +277,16 @@ class _Parser(TokenCursor):
     def call(self, name: Token) -> Node:
         self.expect("(", "after the name of the function")
         arguments: list[Node] = []
+        if self.in_query and self.token.word == "DISTINCT":
+            self.refuse_query(f"{name.text}(DISTINCT ...) is not part of the language.", "Leave DISTINCT out.")
+        if self.in_query and self.token.word == "*" and name.word == "COUNT":
+            self.advance()
+            closing = self.expect(")", "after COUNT(*")
+            return syntax.Call(name.start, closing.end, 1, name.text, name.end, ())
         if self.token.word in ("DISTINCT", "*"):
             message = "A rule sees one event, so it has no aggregates."
             self.refuse("function-not-allowed", name.start, self.token.end, message, None)
-            return self.skip_query_silently(name)
+            return self.skip_to_end(name)
         if self.token.word != ")":
             arguments.append(self.expression())
             while self.take(","):
@@ -302,12 +298,6 @@ class _Parser(TokenCursor):
             self.stop("A rule sees one event, so it has no windows and no aggregates.", "function-not-allowed")
         depth = self.depth_of(*arguments)
         return syntax.Call(name.start, closing.end, depth, name.text, name.end, tuple(arguments))
-
-    def skip_query_silently(self, opening: Token) -> Node:
-        before = len(self.issues)
-        refused = self.skip_query(opening)
-        del self.issues[before:]
-        return refused
 
     def extract(self, opening: Token) -> Node:
         unit = self.advance()

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, replace
 from functools import lru_cache
 from typing import Any
 
 from sentinel.rules import syntax
+from sentinel.rules.known import KnownNames
 from sentinel.rules.limits import MAX_DEPTH, MAX_REFERENCE_LEVELS, MAX_REFERENCES
 from sentinel.rules.parser import parse
 from sentinel.rules.report import Report
@@ -21,24 +22,6 @@ from sentinel.rules.syntax import Node
 
 REFERENCE = "rule"
 _MAY_REFER = re.compile(r"\brule\b", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class KnownRules:
-    """The rules that another one may refer to.
-
-    Attributes:
-        conditions: Name -> condition in Spark SQL of the published version.
-        unpublished: Names of drafts.
-        own_name: Of the rule that is checked, which must not come back to itself; None: it has none yet.
-    """
-
-    conditions: Mapping[str, str] = field(default_factory=dict)
-    unpublished: frozenset[str] = frozenset()
-    own_name: str | None = None
-
-
-NO_RULES = KnownRules()
 
 
 def may_refer(text: str) -> bool:
@@ -55,7 +38,7 @@ def references_in(condition: str) -> frozenset[str]:
 
 @lru_cache(maxsize=10_000)
 def _references_in(condition: str) -> frozenset[str]:
-    tree = _parsed(condition)
+    tree = parsed(condition)
     return frozenset() if tree is None else frozenset(_names(tree))
 
 
@@ -71,21 +54,29 @@ def closure(condition: str, conditions: Mapping[str, str]) -> frozenset[str]:
     return frozenset(found)
 
 
-def expand(tree: Node, known: KnownRules, report: Report) -> Node:
+def expand(tree: Node, known: KnownNames, report: Report) -> Node:
     """Return the tree with each `rule('name')` replaced by what it stands for; what cannot be is reported."""
     path = () if known.own_name is None else (known.own_name,)
     return _Expansion(known, report).expand(tree, path)
 
 
 class _Expansion:
-    def __init__(self, known: KnownRules, report: Report) -> None:
+    def __init__(self, known: KnownNames, report: Report) -> None:
         self._known = known
         self._report = report
         self._count = 0
+        self._in_subquery = False
 
     def expand(self, node: Node, path: tuple[str, ...]) -> Node:
         if _is_reference(node):
-            return self._resolved(node, path)
+            return self._misplaced(node) if self._in_subquery else self._resolved(node, path)
+        outside, self._in_subquery = self._in_subquery, self._in_subquery or isinstance(node, syntax.Query)
+        try:
+            return self._with_parts(node, path)
+        finally:
+            self._in_subquery = outside
+
+    def _with_parts(self, node: Node, path: tuple[str, ...]) -> Node:
         changed: dict[str, Any] = {}
         for name, value in _parts(node):
             new = self._expanded(value, path)
@@ -107,6 +98,13 @@ class _Expansion:
             new = tuple(self._expanded(item, path) for item in value)
             return value if all(a is b for a, b in zip(new, value, strict=True)) else new
         return value
+
+    def _misplaced(self, node: Node) -> Node:
+        """Refuse a reference in a subquery, where the names of its condition would become columns of the table."""
+        message = "A subquery cannot refer to a rule, which is about the event."
+        way_out = f"Combine them outside of the subquery: {REFERENCE}('new_wallet') AND ..."
+        self._report.error("rule-reference", node.start, node.end, message, way_out)
+        return syntax.Refused(node.start, node.end, 1)
 
     def _resolved(self, node: Node, path: tuple[str, ...]) -> Node:
         assert isinstance(node, syntax.Call)  # noqa: S101 - what _is_reference found
@@ -135,7 +133,7 @@ class _Expansion:
             )
             self._report.error("too-complex", node.start, node.end, message, "Write some of them out.")
             return refused
-        tree = _parsed(condition)
+        tree = parsed(condition)
         if tree is None:
             message = f"The rule {name} is not a condition any more."
             self._report.error("rule-reference", node.start, node.end, message)
@@ -175,8 +173,18 @@ def _name_of(node: syntax.Call) -> str | None:
 
 
 @lru_cache(maxsize=10_000)
-def _parsed(condition: str) -> Node | None:
+def parsed(condition: str) -> Node | None:
+    """Return the tree of a condition; None for a text that is none."""
     return parse(condition)[0]
+
+
+def nodes_of(tree: Node) -> Iterator[Node]:
+    """Return a tree's nodes, each before what it holds."""
+    left = [tree]
+    while left:
+        node = left.pop()
+        yield node
+        left += _children(node)
 
 
 def _parts(node: Node) -> list[tuple[str, Any]]:
@@ -196,12 +204,5 @@ def _children(node: Node) -> list[Node]:
 
 
 def _names(tree: Node) -> set[str]:
-    found: set[str] = set()
-    left = [tree]
-    while left:
-        node = left.pop()
-        if _is_reference(node):
-            assert isinstance(node, syntax.Call)  # noqa: S101 - what _is_reference found
-            found |= {name for name in [_name_of(node)] if name is not None}
-        left += _children(node)
-    return found
+    calls = (node for node in nodes_of(tree) if isinstance(node, syntax.Call) and _is_reference(node))
+    return {name for name in map(_name_of, calls) if name is not None}

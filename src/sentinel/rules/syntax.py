@@ -177,5 +177,47 @@ class Reference(Node):
 
 
 @dataclass(frozen=True, slots=True)
+class Query(Node):
+    """`(SELECT select FROM table [alias] [WHERE where])`; `select` None is `*`."""
+
+    select: Node | None
+    table: str
+    table_start: int
+    table_end: int
+    alias: str | None
+    where: Node | None
+
+
+@dataclass(frozen=True, slots=True)
+class InQuery(Node):
+    """`x [NOT] IN (SELECT ...)`."""
+
+    operand: Node
+    query: Query
+    negated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ScalarQuery(Node):
+    """A subquery that stands for a value."""
+
+    query: Query
+
+
+@dataclass(frozen=True, slots=True)
+class ExistsQuery(Node):
+    """EXISTS (SELECT ...)."""
+
+    query: Query
+
+
+@dataclass(frozen=True, slots=True)
+class TableColumn(Node):
+    """A column of the reference table that the subquery around it reads; no parser makes it, names become it."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Refused(Node):
     """Something that was already reported as an issue and is skipped."""

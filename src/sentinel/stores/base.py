@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -24,6 +24,7 @@ from sentinel.domain.mute import Mute, SuppressedCount
 from sentinel.domain.outcome import HourOutcomes, RuleCost
 from sentinel.domain.pipeline import Pipeline, PipelineConfig, PipelineStatus
 from sentinel.domain.quarantine import Quarantine
+from sentinel.domain.reference_list import ListDefinition, ListRow, ListVersion, ReferenceList, RowChange, RowCounts
 from sentinel.domain.rollout import ArmCount
 from sentinel.domain.rule import RolloutPlan, Rule, RuleContent, RuleHistoryEntry, RuleSetMembers, RuleState
 from sentinel.domain.rule_test import Outcome, RuleTest, RuleTestKey, RuleTestOutcome
@@ -260,6 +261,70 @@ class OutcomeReader(Protocol):
 
     def cost_of(self, rule_id: int) -> RuleCost | None:
         """Return what the current version of a rule costs; None while it is not measured."""
+
+
+class ListReader(Protocol):
+    """Reads lists."""
+
+    def definitions(self) -> Sequence[ListDefinition]:
+        """Return the shape of every list, by name."""
+
+    def list(self) -> list[ReferenceList]:
+        """Return all lists, by name."""
+
+    def get(self, name: str) -> ReferenceList | None:
+        """Return the list."""
+
+    def versions(self, list_id: int) -> Sequence[ListVersion]:
+        """Return all versions, newest first."""
+
+    def rows(self, list_id: int, version: int, *, after: str | None, key: str | None, limit: int) -> Sequence[ListRow]:
+        """Return rows of a version in the order of their keys, from after a key on."""
+
+    def diff(self, list_id: int, before: int, after: int, *, from_key: str | None, limit: int) -> Sequence[RowChange]:
+        """Return what became of each key between two versions, in the order of the keys, from after a key on."""
+
+    def readers(self, name: str) -> Sequence[tuple[int, int]]:
+        """Return (pipeline, rule) of every rule in force that reads a list, itself or through rules it refers to."""
+
+    def pin(self, names: Iterable[str]) -> dict[str, int]:
+        """Keep lists at their versions until the unit of work ends, and return name -> version."""
+
+    def is_named_by_rules(self, name: str) -> bool:
+        """Tell whether any version of any rule reads a list."""
+
+
+class ListStore(ListReader, Protocol):
+    """Keeps lists and their rows."""
+
+    def add(self, definition: ListDefinition, description: str) -> int | None:
+        """Create a list without a version and return its id; None when the name is taken."""
+
+    def delete(self, list_id: int) -> None:
+        """Delete a list that no rule ever read, with its rows and versions."""
+
+    def stage(self, rows: Iterable[ListRow]) -> None:
+        """Put rows where the changes below take them from."""
+
+    def lock(self, list_id: int) -> int:
+        """Keep others from changing a list, or rules, until the unit of work ends; return the list's version."""
+
+    def replace_rows(self, list_id: int, version: int) -> RowCounts:
+        """Make what is staged all rows of a version."""
+
+    def edit_rows(self, list_id: int, version: int, deleted: Sequence[str], now: datetime) -> RowCounts:
+        """Add what is staged to a version, in place of the same keys; drop keys, and rows whose time is over."""
+
+    def totals(self, list_id: int) -> tuple[int, int, str]:
+        """Return the number of rows of now, their bytes and their hash."""
+
+    def add_version(
+        self, list_id: int, version: int, counts: RowCounts, *, cause: str, comment: str, created_by: str
+    ) -> None:
+        """Record a version whose rows were written, and make it the current one."""
+
+    def pipelines(self, name: str) -> Sequence[int]:
+        """Return the pipelines whose rule set in force reads a list."""
 
 
 class AlertReader(Protocol):

@@ -38,7 +38,7 @@ def references(database: Database, tenant: str, pipeline_id: int, version: int |
     with database.transaction(tenant) as connection:
         current = reader.snapshot(connection, tenant, pipeline_id).rule_set
         rule_set = current if version is None else reader.rule_set(connection, pipeline_id, version)
-    return rule_set.conditions_by_name
+    return {name: version.condition for name, version in rule_set.references.items()}
 
 
 def test_in_both_forms(client: Client, pipeline: dict[str, Any], base: dict[str, Any]) -> None:

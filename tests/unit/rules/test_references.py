@@ -8,7 +8,8 @@ from sentinel.domain.event_schema import EventSchema
 from sentinel.rules.checker import check
 from sentinel.rules.compiler import compile_condition
 from sentinel.rules.dsl.check import check_rule
-from sentinel.rules.references import KnownRules, closure, may_refer, references_in
+from sentinel.rules.known import KnownNames
+from sentinel.rules.references import closure, may_refer, references_in
 
 SCHEMA = EventSchema.from_json(
     [{"name": "amount", "type": "float"}, {"name": "country", "type": "string"}, {"name": "rule", "type": "string"}]
@@ -18,7 +19,7 @@ RULES = {"german": "country = 'DE'", "large": "rule('german') AND amount > 3", "
 
 def compiled(text: str) -> str | None:
     """Return what a rule compiles to."""
-    return check(text, SCHEMA, KnownRules(RULES)).compiled
+    return check(text, SCHEMA, KnownNames(RULES)).compiled
 
 
 @pytest.mark.parametrize(
@@ -46,12 +47,12 @@ def test_means_what_it_stands_for(composite: str, written_out: str | None) -> No
 
 
 def test_it_is_met_by_the_values_that_its_references_require() -> None:
-    requirements = compile_condition("rule('large') AND amount > 9", SCHEMA, RULES).requirements
+    requirements = compile_condition("rule('large') AND amount > 9", SCHEMA, KnownNames(RULES)).requirements
     assert [(required.field, required.values) for required in requirements] == [("country", {"'DE'"})]
 
 
 def test_its_fields_are_those_of_all() -> None:
-    assert check("rule('large')", SCHEMA, KnownRules(RULES)).columns == {"country", "amount"}
+    assert check("rule('large')", SCHEMA, KnownNames(RULES)).columns == {"country", "amount"}
 
 
 def test_a_field_named_rule_is_a_field() -> None:
@@ -59,34 +60,34 @@ def test_a_field_named_rule_is_a_field() -> None:
 
 
 def test_an_issue_of_the_other_rule_stands_at_the_reference() -> None:
-    (issue,) = check("amount > 1 AND rule('odd')", SCHEMA, KnownRules(RULES)).issues
+    (issue,) = check("amount > 1 AND rule('odd')", SCHEMA, KnownNames(RULES)).issues
     assert (issue.code, issue.start, issue.end) == ("rule-reference", 15, 26)
     assert "The rule odd does not fit the schema: There is no field nothing" in issue.message
-    (issue,) = check("rule('broken')", SCHEMA, KnownRules(RULES)).issues
+    (issue,) = check("rule('broken')", SCHEMA, KnownNames(RULES)).issues
     assert issue.code == "rule-reference"
 
 
 def test_a_warning_about_the_other_rule_is_not_repeated() -> None:
-    known = KnownRules({"always": "amount = NULL OR amount > 1"})
+    known = KnownNames({"always": "amount = NULL OR amount > 1"})
     assert check("amount = NULL", SCHEMA).issues
     assert check("rule('always')", SCHEMA, known).issues == ()
 
 
 def test_the_short_form_marks_the_place_as_written() -> None:
     text = 'when amount > 1 and rule("germn") then tag("x")'
-    (issue,) = check_rule(text, SCHEMA, KnownRules(RULES)).result.issues
+    (issue,) = check_rule(text, SCHEMA, KnownNames(RULES)).result.issues
     assert text[issue.start : issue.end] == 'rule("germn")'
     assert issue.suggestion == "Did you mean german?"
 
 
 @pytest.mark.parametrize("text", ["rule()", "rule(1)", "rule(null)", "rule('a' || 'b')", "rule(lower('german'))"])
 def test_a_name_is_written_out(text: str) -> None:
-    assert [issue.code for issue in check(text, SCHEMA, KnownRules(RULES)).issues] == ["rule-reference"]
+    assert [issue.code for issue in check(text, SCHEMA, KnownNames(RULES)).issues] == ["rule-reference"]
 
 
 @pytest.mark.parametrize("name", ["", "x" * 9000, "german ", "GERMAN", "ɡerman", "a''b", "`x`", "\\u0000"])
 def test_hostile_names_are_names_of_no_rule(name: str) -> None:
-    issues = check(f"rule('{name}')", SCHEMA, KnownRules(RULES)).issues
+    issues = check(f"rule('{name}')", SCHEMA, KnownNames(RULES)).issues
     assert issues
     assert all(issue.severity == "error" and len(issue.message) < 300 for issue in issues)
 
@@ -107,5 +108,5 @@ def test_a_long_list_beside_a_reference_is_looked_through_quickly() -> None:
 def test_a_circle_among_the_others_ends() -> None:
     rules = {"a": "rule('b')", "b": "rule('a')"}
     assert closure("rule('a')", rules) == {"a", "b"}
-    (issue,) = check("rule('a')", SCHEMA, KnownRules(rules)).issues
+    (issue,) = check("rule('a')", SCHEMA, KnownNames(rules)).issues
     assert "a -> b -> a" in issue.message

@@ -11,7 +11,7 @@ from sentinel.rules.dsl.parser import is_short_form, parse_short
 from sentinel.rules.dsl.short_rule import ShortRuleError
 from sentinel.rules.dsl.writer import as_sql
 from sentinel.rules.issue import Issue
-from sentinel.rules.references import NO_RULES, KnownRules
+from sentinel.rules.known import NO_NAMES, KnownNames
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +31,11 @@ class CheckedRule:
     actions: tuple[RuleAction, ...] = ()
 
 
-def check_rule(text: str, schema: EventSchema, known: KnownRules = NO_RULES) -> CheckedRule:
+def check_rule(text: str, schema: EventSchema, known: KnownNames = NO_NAMES) -> CheckedRule:
     """Check a rule in Spark SQL or in the short form. Never raises for any text; takes milliseconds.
 
     Args:
-        known: The rules that it may refer to.
+        known: What it may name beside the fields of the schema.
     """
     if not is_short_form(text):
         return CheckedRule(check(text, schema, known), text)
@@ -48,7 +48,7 @@ def check_rule(text: str, schema: EventSchema, known: KnownRules = NO_RULES) -> 
     if result.valid:
         # What the job will compile is this text, so it must pass as well.
         written = check(sql, schema, known)
-        result = replace(result, compiled=written.compiled, requirements=written.requirements)
+        result = replace(result, compiled=written.compiled, requirements=written.requirements, lookups=written.lookups)
         if not written.valid:
             node = rule.condition
             errors = [Issue("error", each.code, node.start, node.end, each.message) for each in written.errors]

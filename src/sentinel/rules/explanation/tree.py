@@ -9,11 +9,13 @@ from dataclasses import dataclass, field, fields
 from sentinel.domain.event_schema import EventSchema
 from sentinel.errors import InvalidRuleError
 from sentinel.rules import syntax
-from sentinel.rules.binder import Binder
 from sentinel.rules.checker import check
+from sentinel.rules.known import NO_NAMES, KnownNames
 from sentinel.rules.lexer import tokenize
+from sentinel.rules.lookups import LookupColumn
 from sentinel.rules.parser import COMPARISONS, parse
-from sentinel.rules.references import NO_RULES, KnownRules, expand
+from sentinel.rules.references import expand
+from sentinel.rules.subqueries import SubqueryBinder
 from sentinel.rules.types import BOOLEAN, Kind, is_lenient
 
 # A rule may have thousands of parts. Those nearest to its root are computed; the rest are shown as text.
@@ -33,6 +35,9 @@ _KINDS: dict[type[syntax.Node], str] = {
     syntax.IsTest: "is",
     syntax.Between: "between",
     syntax.InList: "in",
+    syntax.InQuery: "in",
+    syntax.ScalarQuery: "lookup",
+    syntax.ExistsQuery: "lookup",
     syntax.PatternMatch: "pattern",
     syntax.Case: "case",
     syntax.Cast: "cast",
@@ -53,6 +58,7 @@ class Part:
         start: Character offset of the first character, an opening parenthesis that belongs to it included.
         end: Character offset behind the last one.
         left_out: How many items of a long list are not among the children.
+        lookups: Of the root: the columns of lists that the whole rule needs beside `event`.
     """
 
     number: int
@@ -64,6 +70,7 @@ class Part:
     sql: str | None
     children: list[Part] = field(default_factory=list)
     left_out: int = 0
+    lookups: tuple[LookupColumn, ...] = ()
 
     @property
     def is_condition(self) -> bool:
@@ -77,14 +84,14 @@ class Part:
             yield from child.walk()
 
 
-def rule_tree(text: str, schema: EventSchema, known: KnownRules = NO_RULES) -> Part:
+def rule_tree(text: str, schema: EventSchema, known: KnownNames = NO_NAMES) -> Part:
     """Return the tree of a rule that the gate accepts.
 
     The SQL of a part is what the same compiler makes of that part; the root's is the compiled rule. A reference to
     another rule is one part, with the verdict of the condition that it stands for.
 
     Args:
-        known: The rules that it may refer to.
+        known: What it may name beside the fields of the schema.
 
     Raises:
         InvalidRuleError: The gate refuses the rule for this schema.
@@ -96,6 +103,7 @@ def rule_tree(text: str, schema: EventSchema, known: KnownRules = NO_RULES) -> P
         raise InvalidRuleError(f"the rule does not fit this schema: {issues[0]['message']}", issues=issues)
     spans = Spans(text)
     root = Part(0, _kind(parsed), parsed, *spans.of(parsed), BOOLEAN, checked.compiled)
+    root.lookups = checked.lookups
     waiting = deque([root])
     computed, length, number = 1, len(checked.compiled), 0
     while waiting:
@@ -140,7 +148,7 @@ class Spans:
 
 
 def _bound(
-    node: syntax.Node, schema: EventSchema, known: KnownRules, *, as_condition: bool
+    node: syntax.Node, schema: EventSchema, known: KnownNames, *, as_condition: bool
 ) -> tuple[Kind | None, str | None]:
     """Return type and SQL of a part by itself; nothing where it means something in its context only.
 
@@ -151,7 +159,7 @@ def _bound(
         return BOOLEAN, f"CAST({'NULL' if node.value is None else str(node.value).upper()} AS BOOLEAN)"
     if isinstance(node, syntax.Literal | syntax.TypedLiteral | syntax.IntervalLiteral):
         return None, None
-    binder = Binder(schema)
+    binder = SubqueryBinder(schema, known.tables)
     bound = binder.bind(expand(node, known, binder.report))
     refused = any(issue.severity == "error" for issue in binder.report.issues)
     return (None, None) if refused or is_lenient(bound.kind) else (bound.kind, bound.sql)
@@ -177,7 +185,14 @@ def is_field(node: syntax.Node) -> bool:
 
 
 def children_of(node: syntax.Node) -> list[syntax.Node]:
-    """Return the parts of a node in the order of the text, whatever kind of node it is."""
+    """Return the parts of a node in the order of the text, whatever kind of node it is.
+
+    A subquery is one part: what it says of its table means nothing for the event.
+    """
+    if isinstance(node, syntax.InQuery):
+        return [node.operand]
+    if isinstance(node, syntax.ScalarQuery | syntax.ExistsQuery):
+        return []
     found: list[syntax.Node] = []
     for each in fields(node):
         found += _nodes_in(getattr(node, each.name))

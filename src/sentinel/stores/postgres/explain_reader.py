@@ -7,8 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from sentinel.domain.event_schema import EventSchema
+from sentinel.domain.reference_list import PinnedList
 from sentinel.errors import NotFoundError
 from sentinel.stores.postgres.database import Database, Row
+from sentinel.stores.postgres.lists import PostgresLists
 from sentinel.stores.postgres.statements import load_statements
 
 _SQL = load_statements("explain_reader")
@@ -73,6 +75,12 @@ class ExplainReader:
         with self._database.transaction(self._tenant_id) as tx:
             rows = tx.execute(_SQL["published"], {"pipeline_id": self._pipeline_id}).fetchall()
         return {row["name"]: row["rule_expression"] for row in rows}
+
+    def lists(self) -> dict[str, PinnedList]:
+        """Return, by name, the newest versions of all lists."""
+        with self._database.transaction(self._tenant_id) as tx:
+            known = PostgresLists(tx).list()
+        return {each.definition.name: PinnedList(each.id, each.definition, each.version) for each in known}
 
     def version_in_force(self, rule_id: int, rule_set_version: int) -> int | None:
         """Return the version of a rule in a rule set; None: it was not in force."""

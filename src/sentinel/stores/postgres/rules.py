@@ -149,6 +149,7 @@ class PostgresRules:
                 "content_hash": content.content_hash,
                 "created_by": created_by,
                 "comment": comment,
+                "list_names": [*content.lists],
             },
         ).fetchone()
         return int(required(row)["version"])
@@ -193,4 +194,5 @@ def _version(row: Row) -> RuleVersion:
         description=row["description"],
         short_form=row["short_form"],
         actions=tuple(RuleAction.from_json(action) for action in row["actions"]),
+        lists=tuple(row["list_names"]),
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 from sentinel.domain.event_schema import EventSchema
 from sentinel.domain.pipeline import PipelineConfig, PipelineSnapshot, PipelineStatus
+from sentinel.domain.reference_list import ListDefinition, PinnedList
 from sentinel.domain.rule import RuleSet, RuleSetMembers, RuleVersion, Severity
 from sentinel.errors import NotFoundError
 from sentinel.stores.postgres.database import Connection, Database, Row
@@ -135,6 +136,10 @@ def _rule_set(version: int, row: Row) -> RuleSet:
         arms=members.arms,
         mutes=members.mutes,
         scorecards=members.scorecards,
+        lists=tuple(
+            PinnedList(item["list_id"], ListDefinition.of(item["name"], item["columns"], item["key"]), item["version"])
+            for item in row["lists"]
+        ),
     )
 
 

@@ -17,13 +17,14 @@ from sentinel.rules.checker import check
 from sentinel.rules.dsl.check import check_rule
 from sentinel.rules.explanation.report import explain_parts
 from sentinel.rules.explanation.tree import rule_tree
-from sentinel.rules.references import KnownRules
+from sentinel.rules.known import KnownNames
 from sentinel.stores.postgres.archive_ledger import ArchiveLedger, GenerationForm
 from sentinel.stores.postgres.explain_reader import ExplainReader
 from sentinel.stores.postgres.snapshots import SnapshotStore
 from sentinel.streaming.engine_task import TaskContext
 from sentinel.streaming.explain.event import ParsingForm, RawRecord, archived_event, parsed_records
 from sentinel.streaming.explain.find import EventFinder, FoundEvent
+from sentinel.streaming.explain.surroundings import surroundings_of
 from sentinel.streaming.explain.values import part_values
 from sentinel.streaming.query.parse import event_id
 from sentinel.streaming.sink.lake_table import column_names
@@ -73,7 +74,8 @@ def explain(context: TaskContext) -> dict[str, Any]:
     context.check()
     ledger = ArchiveLedger(context.database, context.tenant_id, context.pipeline_id)
     form = None if found.generation_id is None else ledger.form(found.generation_id)
-    known = _known_rules(context, reader, form)
+    surroundings = surroundings_of(context, reader, form)
+    known = surroundings.known
     rule, notes = _choose_rule(reader, request, form, snapshot, known)
     schema_version, schema = _fitting_schema(rule, form, snapshot, known)
     if form is not None and schema_version != form.schema_version:
@@ -91,7 +93,10 @@ def explain(context: TaskContext) -> dict[str, Any]:
     event = _event(context, found, parsing, columns)
     root = rule_tree(rule.condition, schema, known)
     computed = part_values(
-        context.spark, event, root, (_SHOWN_EVENT, "event_id AS _id", "cause AS _c", "field AS _f", "detail AS _d")
+        context.spark,
+        surroundings.looked_up(event, root),
+        root,
+        (_SHOWN_EVENT, "event_id AS _id", "cause AS _c", "field AS _f", "detail AS _d"),
     )
     row = computed.row
     dead = dead_letter_of(found.record, row, parsing)
@@ -123,22 +128,12 @@ def explain(context: TaskContext) -> dict[str, Any]:
     }
 
 
-def _known_rules(context: TaskContext, reader: ExplainReader, form: GenerationForm | None) -> KnownRules:
-    """Return what the rule may refer to: as its generation had it pinned, else as it is published now."""
-    conditions = reader.published()
-    if form is not None:
-        snapshots = SnapshotStore(context.database, context.tenant_id)
-        at = snapshots.at(context.pipeline_id, form.schema_version, form.rule_set_version)
-        conditions |= at.rule_set.conditions_by_name
-    return KnownRules(conditions)
-
-
 def _choose_rule(
     reader: ExplainReader,
     request: Any,
     form: GenerationForm | None,
     snapshot: PipelineSnapshot,
-    known: KnownRules,
+    known: KnownNames,
 ) -> tuple[ChosenRule, list[str]]:
     if request.get("rule") is None:
         checked = check_rule(request["rule_expression"], snapshot.schema, known)
@@ -162,7 +157,7 @@ def _choose_rule(
 
 
 def _fitting_schema(
-    rule: ChosenRule, form: GenerationForm | None, snapshot: PipelineSnapshot, known: KnownRules
+    rule: ChosenRule, form: GenerationForm | None, snapshot: PipelineSnapshot, known: KnownNames
 ) -> tuple[int, EventSchema]:
     if form is not None and check(rule.condition, form.schema, known).valid:
         return form.schema_version, form.schema

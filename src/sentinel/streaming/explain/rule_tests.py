@@ -14,13 +14,13 @@ from sentinel.rules.compiler import compile_condition
 from sentinel.rules.dsl.check import check_rule
 from sentinel.rules.explanation.report import explain_parts, outcome_of
 from sentinel.rules.explanation.tree import rule_tree
-from sentinel.rules.references import NO_RULES, KnownRules
 from sentinel.stores.postgres.explain_reader import ExplainReader
 from sentinel.stores.postgres.rule_tests import PostgresRuleTests
 from sentinel.stores.postgres.snapshots import SnapshotStore
 from sentinel.streaming.engine_task import TaskContext
 from sentinel.streaming.explain.event import ParsingForm, RawRecord, parsed_records
 from sentinel.streaming.explain.handler import dead_letter_of
+from sentinel.streaming.explain.surroundings import Surroundings, surroundings_of
 from sentinel.streaming.explain.values import part_values
 from sentinel.streaming.query.gate import refused_conditions
 
@@ -43,14 +43,14 @@ def run_rule_tests(context: TaskContext) -> dict[str, Any]:
     rule_id: int = request["rule"]
     reader = ExplainReader(context.database, context.tenant_id, context.pipeline_id)
     rule = reader.rule(rule_id, None)
-    known = KnownRules(reader.published())
-    checked = check_rule(request.get("rule_expression") or rule.rule_expression, snapshot.schema, known)
+    surroundings = surroundings_of(context, reader, None)
+    checked = check_rule(request.get("rule_expression") or rule.rule_expression, snapshot.schema, surroundings.known)
     if not checked.result.valid:
         raise InvalidError(f"the expression does not fit the schema: {checked.result.errors[0].message}")
     condition = checked.rule_expression
     with context.database.transaction(context.tenant_id) as tx:
         tests = PostgresRuleTests(tx).list(rule_id)
-    outcomes = outcomes_of(context.spark, condition, snapshot, tests, known) if tests else []
+    outcomes = outcomes_of(context.spark, condition, snapshot, tests, surroundings) if tests else []
     with context.database.transaction(context.tenant_id) as tx:
         key = RuleTestKey.of(rule_id, condition, snapshot.schema_version, tests)
         PostgresRuleTests(tx).keep_run(key, outcomes)
@@ -68,24 +68,25 @@ def outcomes_of(
     condition: str,
     snapshot: PipelineSnapshot,
     tests: Sequence[RuleTest],
-    known: KnownRules = NO_RULES,
+    surroundings: Surroundings,
 ) -> list[RuleTestOutcome]:
     """Evaluate a condition over the events of tests, all in one pass.
 
     Args:
-        known: The rules that it may refer to.
+        surroundings: What it may name.
 
     Raises:
         ConfigurationError: The job's own gate refuses the condition.
     """
-    sql = compile_condition(condition, snapshot.schema, known.conditions).sql
+    compiled = compile_condition(condition, snapshot.schema, surroundings.known)
+    sql = compiled.sql
     refused = refused_conditions(spark, [sql])
     if refused:
         raise ConfigurationError(f"the rule is refused by the job: {'; '.join(refused[0])}")
     form = ParsingForm(snapshot.schema, snapshot.config, snapshot.kafka_topic, snapshot.source_epoch)
     records = [RawRecord(test.event.encode(), 0, place, test.created_at) for place, test in enumerate(tests)]
     rows = (
-        parsed_records(spark, records, form)
+        surroundings.looked_up(parsed_records(spark, records, form), compiled.lookups)
         .selectExpr("offset", f"{sql} AS _v", "cause AS _c", "field AS _f", "detail AS _d")
         .collect()
     )
@@ -101,16 +102,18 @@ def outcomes_of(
             detail = f"it is no event: {dead['cause']}{where}: {dead['detail']}"
         elif outcome is not test.expected:
             detail = (
-                _why(spark, condition, record, form, known) if explained < MOST_EXPLAINED else "explain it to see why"
+                _why(spark, condition, record, form, surroundings)
+                if explained < MOST_EXPLAINED
+                else "explain it to see why"
             )
             explained += 1
         found.append(RuleTestOutcome(test.id, test.name, test.expected, outcome, detail[:1000]))
     return found
 
 
-def _why(spark: SparkSession, condition: str, record: RawRecord, form: ParsingForm, known: KnownRules) -> str:
-    root = rule_tree(condition, form.schema, known)
-    computed = part_values(spark, parsed_records(spark, [record], form), root)
+def _why(spark: SparkSession, condition: str, record: RawRecord, form: ParsingForm, surroundings: Surroundings) -> str:
+    root = rule_tree(condition, form.schema, surroundings.known)
+    computed = part_values(spark, surroundings.looked_up(parsed_records(spark, [record], form), root), root)
     explained = explain_parts(condition, root, computed.values, computed.shown)
     reasons = [
         f"{each['text']} is {each['verdict']}"

@@ -23,6 +23,7 @@ from sentinel.domain.rule import RuleVersion
 from sentinel.errors import SentinelError
 from sentinel.streaming.job.context import PipelineContext
 from sentinel.streaming.query.evaluate import compile_rule_set
+from sentinel.streaming.query.lookups import LookupTables
 from sentinel.streaming.query.parse import parse
 from sentinel.streaming.sink.archive import cause_of
 
@@ -81,7 +82,7 @@ def find_culprits(
     """
     ranges = context.topics.ranges(snapshot.kafka_topic)
     highs = {partition: place.high for partition, place in ranges.items() if partition in decided}
-    probe = RuleProbe(spark, context.kafka.bootstrap_servers, snapshot)
+    probe = RuleProbe(spark, context.kafka.bootstrap_servers, snapshot, context.tables)
     rules = snapshot.rule_set.rules
     for spans in windows(decided, highs):
         if probe.failure(rules, spans) is None:
@@ -108,10 +109,13 @@ def windows(decided: Mapping[int, int], highs: Mapping[int, int]) -> Iterator[Sp
 class RuleProbe:
     """Evaluates rules over records outside of any streaming query."""
 
-    def __init__(self, spark: SparkSession, bootstrap_servers: str, snapshot: PipelineSnapshot) -> None:
+    def __init__(
+        self, spark: SparkSession, bootstrap_servers: str, snapshot: PipelineSnapshot, tables: LookupTables
+    ) -> None:
         self._spark = spark
         self._bootstrap_servers = bootstrap_servers
         self._snapshot = snapshot
+        self._tables = tables
 
     def failure(self, rules: Sequence[RuleVersion], spans: Spans) -> str | None:
         """Evaluate rules over the records of these spans; return what was thrown, None where nothing was."""
@@ -130,7 +134,7 @@ class RuleProbe:
         )
         parsed = parse(records, snapshot.schema, snapshot.config, topic=topic, source_epoch=snapshot.source_epoch)
         some = replace(snapshot.rule_set, rules=tuple(rules), arms=())
-        compiled = compile_rule_set(some, snapshot.schema)
+        compiled = compile_rule_set(some, snapshot.schema, self._tables)
         try:
             compiled.evaluate(parsed).write.format("noop").mode("overwrite").save()
         except (PySparkException, Py4JError) as error:

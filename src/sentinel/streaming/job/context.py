@@ -13,6 +13,7 @@ from sentinel.settings import JobSettings, KafkaSettings
 from sentinel.stores.postgres.ledger import LedgerStore
 from sentinel.stores.postgres.quarantines import QuarantineStore
 from sentinel.stores.postgres.snapshots import SnapshotStore
+from sentinel.streaming.query.lookups import LookupTables
 from sentinel.streaming.topics import Topics
 
 
@@ -21,6 +22,7 @@ class PipelineContext:
     """One pipeline under one lease.
 
     Attributes:
+        tables: Where the rows of lists come from.
         topic_id: Kafka's id of the topic that is read; empty where it is not known.
     """
 
@@ -32,6 +34,7 @@ class PipelineContext:
     ledger: LedgerStore
     snapshots: SnapshotStore
     quarantines: QuarantineStore
+    tables: LookupTables
     topics: Topics
     findings_topic: str
     checkpoint_dir: Path

@@ -24,17 +24,20 @@ from sentinel.stores.postgres.alert_scores import AlertScoreReader
 from sentinel.stores.postgres.database import Database
 from sentinel.stores.postgres.findings import FindingStore
 from sentinel.stores.postgres.ledger import LedgerStore
+from sentinel.stores.postgres.lists import ListSnapshotStore
 from sentinel.stores.postgres.quarantines import QuarantineStore
 from sentinel.stores.postgres.snapshots import SnapshotStore
 from sentinel.stores.redis.scores import ScoreStore, connect
 from sentinel.streaming.job.config_watch import ConfigWatcher
 from sentinel.streaming.job.context import PipelineContext
+from sentinel.streaming.job.list_expiry import ListExpiry
 from sentinel.streaming.job.microbatch import MicroBatchDetector
 from sentinel.streaming.job.realtime import RealtimeDetector
 from sentinel.streaming.job.runner import Companion, Detector, PipelineRunner
 from sentinel.streaming.job.slots import SLOTS_PER_PARTITION, check_slots, slots_for
 from sentinel.streaming.query.evaluate import CompiledRuleSet, compile_rule_set
 from sentinel.streaming.query.gate import refused_conditions
+from sentinel.streaming.query.lookups import LookupTables
 from sentinel.streaming.query.session import build_session, evaluation_session
 from sentinel.streaming.sink.alert_writer import Committer
 from sentinel.streaming.sink.archive import Archive
@@ -59,8 +62,9 @@ class Driver:
         self._pipeline_ids = list(pipeline_ids)
         self._master = master or settings.job.master
         self._holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
-        # Per pipeline: its own thread and those of writer, scores, archive and observer use a connection at a time.
-        self._database = Database(settings.postgres, pool_size=5 * max(1, len(self._pipeline_ids)))
+        # Per pipeline: its own thread and those of writer, scores, archive and observer use a connection at a time; the
+        # expiry of lists is one more.
+        self._database = Database(settings.postgres, pool_size=5 * max(1, len(self._pipeline_ids)) + 1)
         self._stopping = threading.Event()
 
     def run(self) -> None:
@@ -98,7 +102,12 @@ class Driver:
     def _serve(self, spark: SparkSession) -> None:
         watcher = ConfigWatcher(self._settings.postgres, poll_seconds=self._settings.job.config_poll_seconds)
         runners = [self._make_runner(spark, pipeline_id, watcher) for pipeline_id in self._pipeline_ids]
+        expiry = ListExpiry(
+            ListSnapshotStore(self._database, self._tenant_id),
+            interval_seconds=self._settings.job.list_expiry_seconds,
+        )
         watcher.start()
+        expiry.start()
         for runner in runners:
             runner.start()
         lost = False
@@ -107,6 +116,7 @@ class Driver:
         for runner in runners:
             runner.stop()
         watcher.stop()
+        expiry.stop()
         for runner in runners:
             runner.join(STOP_SECONDS)
         if lost:
@@ -118,6 +128,7 @@ class Driver:
         snapshots = SnapshotStore(self._database, tenant_id)
         redis = connect(settings.redis)
         session = evaluation_session(spark)
+        tables = LookupTables(ListSnapshotStore(self._database, tenant_id))
         ttl = settings.redis.score_ttl_seconds
         archives_alone, observers_alone = threading.Lock(), threading.Lock()
 
@@ -134,6 +145,7 @@ class Driver:
                 ledger=ledger,
                 snapshots=snapshots,
                 quarantines=QuarantineStore(self._database, tenant_id),
+                tables=tables,
                 topics=Topics(settings.kafka, group_id=group_id_of(tenant_id, pipeline_id)),
                 findings_topic=settings.kafka.findings_topic_template.format(
                     tenant_id=tenant_id, pipeline_id=pipeline_id
@@ -154,8 +166,8 @@ class Driver:
                 return Committer(store, context.lease, scores, stopped)
 
             kind = RealtimeDetector if mode is DetectMode.REALTIME else MicroBatchDetector
-            detector = kind(context, session, lambda snapshot: compile_gated(session, snapshot), make_committer)
-            observer = Observer(spark, self._database, settings, tenant_id, context.lease)
+            detector = kind(context, session, lambda snapshot: compile_gated(session, snapshot, tables), make_committer)
+            observer = Observer(spark, self._database, settings, tenant_id, context.lease, tables=tables)
             return detector, [
                 scores,
                 LoopThread(f"archive-{pipeline_id}", archive.run, archives_alone),
@@ -232,18 +244,26 @@ class LoopThread(threading.Thread):
         self.join(timeout_seconds)
 
 
-def compile_gated(spark: SparkSession, snapshot: PipelineSnapshot) -> CompiledRuleSet:
+def compile_gated(
+    spark: SparkSession, snapshot: PipelineSnapshot, tables: LookupTables | None = None
+) -> CompiledRuleSet:
     """Compile a snapshot's rules after the job's own gate has passed them.
+
+    Args:
+        tables: Where the rows of lists come from.
 
     Raises:
         ConfigurationError: A rule that the gate refuses, named with the reasons.
         InvalidRuleError: A rule that does not compile against this schema version.
     """
-    compiled = compile_rule_set(snapshot.rule_set, snapshot.schema)
+    compiled = compile_rule_set(snapshot.rule_set, snapshot.schema, tables)
     for index, reasons in refused_conditions(spark, compiled.conditions).items():
         rule = snapshot.rule_set.rules[index]
         raise ConfigurationError(f"rule {rule.rule_id} is refused by the job: {'; '.join(reasons)}")
     gates = [mask.gate for mask in compiled.masks if mask.gate is not None]
     for index, reasons in refused_conditions(spark, gates).items():
         raise ConfigurationError(f"what rules require is refused by the job: {gates[index]:.200}: {'; '.join(reasons)}")
+    texts = compiled.lookups.texts
+    for index, reasons in refused_conditions(spark, texts).items():
+        raise ConfigurationError(f"a subquery is refused by the job: {texts[index]:.200}: {'; '.join(reasons)}")
     return compiled

@@ -10,9 +10,8 @@ with one projection each, copying the row from one to the next would cost more t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -21,10 +20,11 @@ from sentinel.domain.event_schema import EventSchema
 from sentinel.domain.rule import RuleSet, RuleVersion
 from sentinel.errors import InvalidRuleError
 from sentinel.rules.compiler import CompiledCondition, compile_condition
-from sentinel.rules.references import closure
+from sentinel.rules.known import NO_NAMES, KnownNames
 from sentinel.rules.rollout import armed_conditions
 from sentinel.streaming.faults import faulty
 from sentinel.streaming.query.layout import Mask, arrange
+from sentinel.streaming.query.lookups import Lookups, LookupTables
 
 MASKS_PER_PROJECTION = 8
 
@@ -36,6 +36,7 @@ class CompiledRuleSet:
     Attributes:
         conditions: Spark SQL, one per rule, in the order of the rule set; what users wrote, for the gate to look at.
             For a rule in rollout the masks hold more: whose events it decides.
+        lookups: What their subqueries look up, in the versions of lists that the rule set names.
         masks: Which rules each mask column stands for.
         columns: The mask columns' expressions.
     """
@@ -44,6 +45,7 @@ class CompiledRuleSet:
     conditions: tuple[str, ...]
     masks: tuple[Mask, ...]
     columns: tuple[Column, ...]
+    lookups: Lookups
 
     @property
     def mask_names(self) -> list[str]:
@@ -51,12 +53,12 @@ class CompiledRuleSet:
         return mask_names(len(self.masks))
 
     def evaluate(self, parsed: DataFrame) -> DataFrame:
-        """Add the masks.
+        """Add the masks, and before them what subqueries look up.
 
         Columns in: those of `parse` (event struct, cause string). Columns added: `_mask_0.._mask_n` bigint, 0 where
         no rule is true or the record is not an event; bit i of mask k stands for rule `masks[k].rules[i]`.
         """
-        evaluated = parsed
+        evaluated = self.lookups.add_to(parsed)
         named = [column.alias(name) for name, column in zip(self.mask_names, self.columns, strict=True)]
         for start in range(0, len(named), MASKS_PER_PROJECTION):
             evaluated = evaluated.select("*", *named[start : start + MASKS_PER_PROJECTION])
@@ -79,17 +81,23 @@ def any_mask(names: list[str]) -> Column:
     return F.expr(balanced_or(names)) != F.lit(0)
 
 
-def compile_rule_set(rule_set: RuleSet, schema: EventSchema) -> CompiledRuleSet:
+def compile_rule_set(rule_set: RuleSet, schema: EventSchema, tables: LookupTables | None = None) -> CompiledRuleSet:
     """Compile every rule of the set to a total expression and build the mask columns.
+
+    Args:
+        tables: Where the rows of lists come from; only needed by rules with subqueries.
 
     Raises:
         InvalidRuleError: A condition does not pass the gate for this schema; names the rule.
+        ConfigurationError: Subqueries need rows, and there is nowhere to have them from; or there are too many.
     """
     compiled = _compile_all(rule_set, schema)
     conditions = tuple(condition.sql for condition in compiled)
     masks = arrange(compiled)
     decisive = armed_conditions(rule_set, conditions)
-    return CompiledRuleSet(rule_set, conditions, masks, tuple(_mask_column(mask, decisive) for mask in masks))
+    columns = tuple(_mask_column(mask, decisive) for mask in masks)
+    lookups = Lookups([column for condition in compiled for column in condition.lookups], rule_set.lists, tables)
+    return CompiledRuleSet(rule_set, conditions, masks, columns, lookups)
 
 
 def masks_of(rule_set: RuleSet, schema: EventSchema) -> tuple[Mask, ...]:
@@ -98,8 +106,8 @@ def masks_of(rule_set: RuleSet, schema: EventSchema) -> tuple[Mask, ...]:
 
 
 def _compile_all(rule_set: RuleSet, schema: EventSchema) -> list[CompiledCondition]:
-    references = rule_set.conditions_by_name
-    return [compile_rule(rule, schema, references) for rule in rule_set.rules]
+    known = KnownNames.of(rule_set)
+    return [compile_rule(rule, schema, known) for rule in rule_set.rules]
 
 
 def _mask_column(mask: Mask, conditions: Sequence[str]) -> Column:
@@ -108,29 +116,19 @@ def _mask_column(mask: Mask, conditions: Sequence[str]) -> Column:
     return F.expr(f"CASE WHEN {gate} THEN {balanced_or(bits)} ELSE 0L END")
 
 
-def compile_rule(
-    rule: RuleVersion, schema: EventSchema, references: Mapping[str, str] | None = None
-) -> CompiledCondition:
+def compile_rule(rule: RuleVersion, schema: EventSchema, known: KnownNames = NO_NAMES) -> CompiledCondition:
     """Compile one rule to a total expression.
 
     Args:
-        references: Rule name -> the condition that `rule('name')` stands for; `RuleSet.conditions_by_name`.
+        known: What it may name beside the fields of the schema; `KnownNames.of` its rule set.
 
     Raises:
         InvalidRuleError: Its condition does not pass the gate for this schema; the message names the rule.
     """
     try:
-        known = references or {}
-        # Of all names only those that count: the others' changes must not have it compiled again.
-        used = sorted(closure(rule.condition, known) & known.keys())
-        return _compiled(rule.condition, schema, tuple((name, known[name]) for name in used))
+        return compile_condition(rule.condition, schema, known)
     except InvalidRuleError as error:
         raise InvalidRuleError(f"rule {rule.rule_id}: {error.message}", issues=error.issues) from error
-
-
-@lru_cache(maxsize=50_000)
-def _compiled(condition: str, schema: EventSchema, references: tuple[tuple[str, str], ...]) -> CompiledCondition:
-    return compile_condition(condition, schema, dict(references))
 
 
 def balanced_or(terms: list[str]) -> str:

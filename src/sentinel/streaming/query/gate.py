@@ -46,6 +46,7 @@ _CAST_TYPES = re.compile(
     r"string|boolean|integer|int|long|bigint|double|date|timestamp|decimal\(\d+,\d+\)|interval day to second"
     r"|interval year to month"
 )
+_LOOKUP = re.compile(r"\[lookup_[0-9a-f]{16}\]")
 _TEXT_LITERAL = re.compile(r"'(?:[^'\\]|\\.)*'", re.DOTALL)
 _QUOTED_NAME = re.compile(r"`[^`]*`")
 _HIDING = re.compile(r"--|/\*|[\"`]")
@@ -172,7 +173,8 @@ def _reason(node: dict[str, Any]) -> str | None:
         return _function_reason(node)
     if name == f"{_CATALYST}analysis.UnresolvedAttribute":
         parts = str(node.get("nameParts"))
-        return None if parts.startswith("[event, ") else f"column {parts[:100]} does not belong to the event"
+        known = parts.startswith("[event, ") or _LOOKUP.fullmatch(parts)
+        return None if known else f"column {parts[:100]} does not belong to the event"
     if name == f"{_CATALYST}expressions.Literal":
         kind = _type_name(node.get("dataType"))
         return None if _LITERAL_TYPES.fullmatch(kind) else f"literal of type {kind[:100]}"

@@ -19,7 +19,10 @@ from sentinel.domain.outcome import NOT_COMPUTABLE, OutcomeCount
 from sentinel.domain.rule import RuleSet
 from sentinel.domain.storm import HOUR_MS
 from sentinel.rules.compiler import CompiledCondition
+from sentinel.rules.known import KnownNames
+from sentinel.rules.lookups import LookupColumn
 from sentinel.streaming.query.evaluate import balanced_or, compile_rule
+from sentinel.streaming.query.lookups import Lookups, LookupTables
 
 BITS = 62
 _TEXT_LITERAL = re.compile(r"'(?:[^'\\]|\\.)*'", re.DOTALL)
@@ -36,15 +39,17 @@ class UnknownMasks:
 
     Attributes:
         rules: Rule set indexes by mask; bit i of mask k stands for `rules[k][i]`.
-        columns: Spark SQL of each mask over a struct column `event`.
+        columns: Spark SQL of each mask over a struct column `event` and the columns of `lookups`.
         fields: Fields that the rules use; bit i of missing mask k stands for `fields[BITS * k + i]`.
         used: Rule set index -> the fields it uses.
+        lookups: The columns that subqueries became.
     """
 
     rules: tuple[tuple[int, ...], ...]
     columns: tuple[str, ...]
     fields: tuple[str, ...]
     used: tuple[frozenset[str], ...]
+    lookups: tuple[LookupColumn, ...] = ()
 
 
 def unknown_masks(rule_set: RuleSet, schema: EventSchema) -> UnknownMasks:
@@ -53,7 +58,8 @@ def unknown_masks(rule_set: RuleSet, schema: EventSchema) -> UnknownMasks:
     Raises:
         InvalidRuleError: A condition does not pass the gate for this schema; names the rule.
     """
-    compiled = [compile_rule(rule, schema, rule_set.conditions_by_name) for rule in rule_set.rules]
+    known = KnownNames.of(rule_set)
+    compiled = [compile_rule(rule, schema, known) for rule in rule_set.rules]
     strict = [index for index, condition in enumerate(compiled) if _only_compares(condition, schema)]
     others = sorted(set(range(len(compiled))) - set(strict))
     rules, columns = [], []
@@ -71,31 +77,51 @@ def unknown_masks(rule_set: RuleSet, schema: EventSchema) -> UnknownMasks:
             rules.append(chunk)
             columns.append(mask)
     fields = sorted(frozenset().union(*(condition.columns for condition in compiled)))
-    return UnknownMasks(tuple(rules), tuple(columns), tuple(fields), tuple(condition.columns for condition in compiled))
+    return UnknownMasks(
+        tuple(rules),
+        tuple(columns),
+        tuple(fields),
+        tuple(condition.columns for condition in compiled),
+        tuple(column for condition in compiled for column in condition.lookups),
+    )
 
 
 def _only_compares(condition: CompiledCondition, schema: EventSchema) -> bool:
-    """Whether a condition is surely known where none of its fields is null."""
+    """Whether a condition is surely known where none of its fields is null: what is looked up may be null as well."""
     bare = _TEXT_LITERAL.sub("''", condition.sql)
     calls = {word.upper() for word in _CALL.findall(bare)} - _NO_CALLS
     fields = [schema.field(name) for name in condition.columns]
     return (
         not calls
+        and not condition.lookups
         and "NULL" not in bare.upper()
         and all(found is not None and isinstance(found.type, ScalarType) for found in fields)
     )
 
 
-def count_outcomes(events: DataFrame, rule_set: RuleSet, schema: EventSchema) -> dict[RuleVersionHour, OutcomeCount]:
+def count_outcomes(
+    events: DataFrame, rule_set: RuleSet, schema: EventSchema, tables: LookupTables | None = None
+) -> dict[RuleVersionHour, OutcomeCount]:
     """Evaluate a rule set over events and count, per rule version and hour.
 
     Columns in: event struct (at least the fields that the rules use), timestamp. Runs one Spark job.
+
+    Args:
+        tables: Where the rows of lists come from; only needed by rules with subqueries.
+
+    Raises:
+        InvalidRuleError: A condition does not pass the gate for this schema; names the rule.
+        ConfigurationError: Subqueries need rows, and there is nowhere to have them from; or there are too many.
+        StoreUnavailableError: The rows cannot be read now.
     """
     masks = unknown_masks(rule_set, schema)
     unknown = [f"_u{number}" for number in range(len(masks.columns))]
     missing = [f"_m{number}" for number in range((len(masks.fields) + BITS - 1) // BITS)]
     hour = (F.unix_millis("timestamp") / HOUR_MS).cast("bigint").alias("hour")
-    evaluated = events.select("*", *[F.expr(sql).alias(name) for sql, name in zip(masks.columns, unknown, strict=True)])
+    looked_up = Lookups(masks.lookups, rule_set.lists, tables).add_to(events)
+    evaluated = looked_up.select(
+        "*", *[F.expr(sql).alias(name) for sql, name in zip(masks.columns, unknown, strict=True)]
+    )
     lacking = [_missing_mask(masks.fields[BITS * n : BITS * (n + 1)], unknown).alias(m) for n, m in enumerate(missing)]
     groups = evaluated.select(hour, *unknown, *lacking).groupBy("hour", *unknown, *missing).count()
 

@@ -16,6 +16,7 @@ from sentinel.domain.storm import HOUR_MS
 from sentinel.domain.trial import MAX_SAMPLES, Disagreement, Trial, TrialCount, TrialSample
 from sentinel.streaming.query.evaluate import CompiledRuleSet, compile_rule_set
 from sentinel.streaming.query.layout import rules_of_masks
+from sentinel.streaming.query.lookups import LookupTables
 
 MAX_SAMPLED_ROWS = 500
 
@@ -24,14 +25,21 @@ TrialHour = tuple[int, int, int]
 
 
 def compare_trials(
-    events: DataFrame, trials: Sequence[Trial], rule_set: RuleSet, schema: EventSchema
+    events: DataFrame,
+    trials: Sequence[Trial],
+    rule_set: RuleSet,
+    schema: EventSchema,
+    tables: LookupTables | None = None,
 ) -> tuple[dict[TrialHour, TrialCount], list[TrialSample]]:
     """Evaluate versions on trial and their controls over events; count where they agree, and sample where not.
 
     Columns in: those of `lake_events`. Runs two Spark jobs.
+
+    Args:
+        tables: Where the rows of lists come from; only needed by rules with subqueries.
     """
     versions = {each.rule_version_id: each for trial in trials for each in (trial.version, trial.control) if each}
-    compiled = compile_rule_set(replace(rule_set, rules=tuple(versions.values()), arms=()), schema)
+    compiled = compile_rule_set(replace(rule_set, rules=tuple(versions.values()), arms=()), schema, tables)
     place = {version_id: index for index, version_id in enumerate(versions)}
     evaluated = compiled.evaluate(events)
     hour = (F.unix_millis("timestamp") / HOUR_MS).cast("bigint").alias("hour")

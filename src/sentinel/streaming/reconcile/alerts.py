@@ -18,6 +18,7 @@ from sentinel.stores.postgres.verdicts import judge
 from sentinel.streaming.query.evaluate import compile_rule_set
 from sentinel.streaming.query.findings import entity_columns
 from sentinel.streaming.query.layout import rules_of_masks
+from sentinel.streaming.query.lookups import LookupTables
 from sentinel.streaming.reconcile.report import Difference
 from sentinel.streaming.sink.lake_events import lake_events
 from sentinel.streaming.sink.lake_table import column_names
@@ -37,6 +38,8 @@ def expected_alerts(
     generation_id: int,
     snapshot: PipelineSnapshot,
     history: tuple[tuple[int, EventSchema], ...],
+    *,
+    tables: LookupTables | None = None,
 ) -> list[Expected]:
     """Evaluate a generation's rules over its rows in the lake; return what should alert, which may repeat.
 
@@ -44,11 +47,12 @@ def expected_alerts(
         spark: A session of `evaluation_session`.
         uri: The pipeline's Delta table, as Spark names it.
         history: Every schema version up to the generation's, oldest first.
+        tables: Where the rows of lists come from.
     """
     if not snapshot.rule_set.rules:
         return []
     table = spark.read.format("delta").load(uri).where(F.col("_generation_id") == generation_id)
-    compiled = compile_rule_set(snapshot.rule_set, snapshot.schema)
+    compiled = compile_rule_set(snapshot.rule_set, snapshot.schema, tables)
     events = lake_events(table, snapshot, column_names(history))
     matched = compiled.evaluate(events).where(compiled.matched())
     entities = entity_columns(snapshot.schema)

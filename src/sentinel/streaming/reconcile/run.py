@@ -14,9 +14,11 @@ from sentinel.stores.lake.location import events_uri, spark_uri, storage_options
 from sentinel.stores.postgres.archive_ledger import ArchiveLedger
 from sentinel.stores.postgres.database import Database, first_line
 from sentinel.stores.postgres.ledger import LedgerStore
+from sentinel.stores.postgres.lists import ListSnapshotStore
 from sentinel.stores.postgres.reconcile_reader import ReconcileReader
 from sentinel.stores.postgres.snapshots import SnapshotStore
 from sentinel.stores.redis.scores import ScoreStore, connect
+from sentinel.streaming.query.lookups import LookupTables
 from sentinel.streaming.query.session import evaluation_session
 from sentinel.streaming.reconcile.alerts import Expected, Pair, compare_alerts, expected_alerts
 from sentinel.streaming.reconcile.records import PLACE, compare_records, places, topic_places
@@ -76,12 +78,18 @@ def reconcile(
 
     expected: list[Expected] = []
     session = evaluation_session(spark)
+    tables = LookupTables(ListSnapshotStore(database, tenant_id))
     if lake.num_rows:
         for generation in generations:
             form = archive.form(generation.generation_id)
             at = snapshots.at(pipeline_id, generation.schema_version, generation.rule_set_version)
             expected += expected_alerts(
-                session, spark_uri(uri), generation.generation_id, at.in_epoch(generation.source_epoch), form.history
+                session,
+                spark_uri(uri),
+                generation.generation_id,
+                at.in_epoch(generation.source_epoch),
+                form.history,
+                tables=tables,
             )
     epochs = {generation.source_epoch for generation in generations}
     found, elsewhere = alerts_by_place(reader, {epoch: archive.archived_ends(epoch) for epoch in epochs})

@@ -20,6 +20,7 @@ from sentinel.domain.quarantine import Culprit, culprits_among
 from sentinel.domain.rule import RuleSet, RuleVersion
 from sentinel.domain.trial import TrialCount, TrialSample, trials_of
 from sentinel.errors import LeaseLostError, SentinelError, StoreUnavailableError
+from sentinel.rules.known import KnownNames
 from sentinel.settings import Settings
 from sentinel.stores.lake.location import events_uri, spark_uri
 from sentinel.stores.postgres.archive_ledger import ArchiveLedger, GenerationForm
@@ -29,6 +30,7 @@ from sentinel.stores.postgres.quarantines import QuarantineStore
 from sentinel.stores.postgres.snapshots import SnapshotStore
 from sentinel.streaming.query.cost import CostMeter
 from sentinel.streaming.query.evaluate import compile_rule, compile_rule_set
+from sentinel.streaming.query.lookups import Lookups, LookupTables
 from sentinel.streaming.query.outcomes import count_outcomes, unknown_masks
 from sentinel.streaming.query.session import evaluation_session
 from sentinel.streaming.query.trials import compare_trials
@@ -50,12 +52,20 @@ class Observer:
     """
 
     def __init__(
-        self, spark: SparkSession, database: Database, settings: Settings, tenant_id: str, lease: Lease
+        self,
+        spark: SparkSession,
+        database: Database,
+        settings: Settings,
+        tenant_id: str,
+        lease: Lease,
+        *,
+        tables: LookupTables,
     ) -> None:
         self._spark = evaluation_session(spark)
         self._spark.conf.set("spark.sql.shuffle.partitions", "1")
         self._settings = settings
         self._lease = lease
+        self._tables = tables
         self._pipeline_id = lease.pipeline_id
         self._ledger = ArchiveLedger(database, tenant_id, lease.pipeline_id)
         self._snapshots = SnapshotStore(database, tenant_id)
@@ -113,12 +123,12 @@ class Observer:
             self._sampled_generation = form.generation_id
             used = unknown_masks(everything, form.schema).fields
             fields = [field for field in form.schema if field.name in used] or list(form.schema)[:1]
-            counts = count_outcomes(some_fields(rows, fields, columns), everything, form.schema)
+            counts = count_outcomes(some_fields(rows, fields, columns), everything, form.schema, self._tables)
             compared: dict[tuple[int, int, int], TrialCount] = {}
             samples: list[TrialSample] = []
             if trials:
                 events = lake_events(rows, snapshot, columns)
-                compared, samples = compare_trials(events, trials, rule_set, form.schema)
+                compared, samples = compare_trials(events, trials, rule_set, form.schema, self._tables)
         except (PySparkException, Py4JError) as error:
             self._take_out_culprits(everything, lake_events(rows, snapshot, columns), form)
             raise StoreUnavailableError("the lake", cause_of(error)) from error
@@ -134,7 +144,7 @@ class Observer:
         """Quarantine versions that throw, be it in shadow; where the lake is away, none does by itself."""
 
         def fails(rules: Sequence[RuleVersion]) -> bool:
-            compiled = compile_rule_set(replace(rule_set, rules=tuple(rules)), form.schema)
+            compiled = compile_rule_set(replace(rule_set, rules=tuple(rules)), form.schema, self._tables)
             try:
                 compiled.evaluate(events).write.format("noop").mode("overwrite").save()
             except (PySparkException, Py4JError):
@@ -187,7 +197,8 @@ class Observer:
 
     def _measure_one(self, meter: CostMeter, rule: RuleVersion, snapshot: PipelineSnapshot) -> None:
         budget = self._settings.job.rule_budget_microseconds
-        found = meter.microseconds(compile_rule(rule, snapshot.schema, snapshot.rule_set.conditions_by_name).sql)
+        compiled = compile_rule(rule, snapshot.schema, KnownNames.of(snapshot.rule_set))
+        found = meter.microseconds(compiled.sql, Lookups(compiled.lookups, snapshot.rule_set.lists, self._tables))
         self._outcomes.keep_cost(self._lease, rule, microseconds=found, sampled_events=meter.rows)
         if found <= budget:
             return

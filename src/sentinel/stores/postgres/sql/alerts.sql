@@ -19,8 +19,15 @@ SELECT (%(severity)s::text IS NULL OR EXISTS (
 -- Alerts, newest first. A filter that is NULL folds away when the statement is planned with its values.
 SELECT a.id, a.pipeline_id, a.rule_id, a.rule_version_id, a.generation_id, a.event_id, a.severity, a.score,
        COALESCE(v.description, '') AS rule_description, a.entities::text AS entities_json,
-       a.transaction_data::text AS transaction_json, a.evidence::text AS evidence_json, a.kafka_partition, a.kafka_offset, a.kafka_timestamp,
-       a.alert_timestamp
+       a.transaction_data::text AS transaction_json, a.evidence::text AS evidence_json, a.kafka_partition, a.kafka_offset,
+       a.kafka_timestamp, a.alert_timestamp,
+       -- Most rules read no list, nor refer to one that does, which their text tells.
+       CASE WHEN COALESCE(v.list_names, '{}') = '{}' AND COALESCE(v.rule_expression, '') !~* '\mrule\M' THEN '{}'::jsonb ELSE COALESCE((
+           SELECT jsonb_object_agg(used.name, s.members -> 'lists' -> used.name)
+           FROM sentinel.generations g
+           JOIN sentinel.rule_sets s ON s.pipeline_id = g.pipeline_id AND s.version = g.rule_set_version
+           CROSS JOIN jsonb_array_elements_text(s.members -> 'reads' -> a.rule_version_id::text) AS used (name)
+           WHERE g.id = a.generation_id), '{}') END AS list_versions
 FROM sentinel.alerts a
 LEFT JOIN sentinel.rule_versions v ON v.id = a.rule_version_id
 WHERE (%(pipeline_id)s::bigint IS NULL OR a.pipeline_id = %(pipeline_id)s)

@@ -2,7 +2,7 @@
 -- One rule with its current version, and the candidate beside it.
 SELECT r.id, r.pipeline_id, r.name, r.state, r.version, r.created_at, r.updated_at, r.candidate_state, r.rollout,
        v.id AS rule_version_id, v.version AS content_version, v.rule_expression, v.severity, v.description, v.short_form,
-       v.actions, to_jsonb(c) AS candidate
+       v.actions, v.list_names, to_jsonb(c) AS candidate
 FROM sentinel.rules r
 JOIN sentinel.rule_versions v ON v.rule_id = r.id AND v.version = r.current_version
 LEFT JOIN sentinel.rule_versions c ON c.rule_id = r.id AND c.version = r.candidate_version
@@ -12,7 +12,7 @@ WHERE r.id = %(rule_id)s
 -- The rules of a pipeline, or of all pipelines, oldest first.
 SELECT r.id, r.pipeline_id, r.name, r.state, r.version, r.created_at, r.updated_at, r.candidate_state, r.rollout,
        v.id AS rule_version_id, v.version AS content_version, v.rule_expression, v.severity, v.description, v.short_form,
-       v.actions, to_jsonb(c) AS candidate
+       v.actions, v.list_names, to_jsonb(c) AS candidate
 FROM sentinel.rules r
 JOIN sentinel.rule_versions v ON v.rule_id = r.id AND v.version = r.current_version
 LEFT JOIN sentinel.rule_versions c ON c.rule_id = r.id AND c.version = r.candidate_version
@@ -23,7 +23,7 @@ ORDER BY r.id
 -- name: history
 -- All versions of a rule, oldest first.
 SELECT v.rule_id AS id, v.id AS rule_version_id, v.version AS content_version, v.rule_expression, v.severity,
-       v.description, v.short_form, v.actions, v.content_hash, v.comment, v.created_by, v.created_at AS version_created_at
+       v.description, v.short_form, v.actions, v.list_names, v.content_hash, v.comment, v.created_by, v.created_at AS version_created_at
 FROM sentinel.rule_versions v
 WHERE v.rule_id = %(rule_id)s
 ORDER BY v.version
@@ -48,9 +48,10 @@ WHERE r.id = %(rule_id)s
 -- Write the next immutable version of a rule.
 INSERT INTO sentinel.rule_versions
     (tenant_id, rule_id, version, rule_expression, severity, description, short_form, actions, content_hash, created_by,
-     comment)
+     comment, list_names)
 SELECT sentinel.current_tenant(), %(rule_id)s, COALESCE(max(version), 0) + 1, %(rule_expression)s, %(severity)s,
-       %(description)s, %(short_form)s, %(actions)s, %(content_hash)s, %(created_by)s, %(comment)s
+       %(description)s, %(short_form)s, %(actions)s, %(content_hash)s, %(created_by)s, %(comment)s,
+       %(list_names)s
 FROM sentinel.rule_versions WHERE rule_id = %(rule_id)s
 RETURNING version
 

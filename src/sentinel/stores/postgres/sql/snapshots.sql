@@ -10,7 +10,12 @@ SELECT p.name, p.kafka_topic, p.status, p.config, p.start_at, p.source_epoch, p.
            FROM (SELECT unnest(rs.rule_version_ids)
                  UNION SELECT value::bigint FROM jsonb_array_elements_text(rs.members -> 'shadow')
                  UNION SELECT value::bigint FROM jsonb_each_text(rs.members -> 'references')) AS members (id)
-           JOIN sentinel.rule_versions v ON v.id = members.id), '[]') AS versions
+           JOIN sentinel.rule_versions v ON v.id = members.id), '[]') AS versions,
+       COALESCE((
+           SELECT jsonb_agg(jsonb_build_object(
+                      'list_id', l.id, 'name', l.name, 'columns', l.columns, 'key', l.key_column, 'version', used.value::integer)
+                  ORDER BY l.id)
+           FROM jsonb_each_text(rs.members -> 'lists') AS used JOIN sentinel.lists l ON l.name = used.key), '[]') AS lists
 FROM sentinel.pipelines p
 JOIN sentinel.schema_versions s ON s.pipeline_id = p.id AND s.version = p.schema_version
 JOIN sentinel.rule_sets rs ON rs.pipeline_id = p.id AND rs.version = p.rule_set_version
@@ -26,7 +31,12 @@ SELECT rs.rule_version_ids, rs.members, COALESCE((
            FROM (SELECT unnest(rs.rule_version_ids)
                  UNION SELECT value::bigint FROM jsonb_array_elements_text(rs.members -> 'shadow')
                  UNION SELECT value::bigint FROM jsonb_each_text(rs.members -> 'references')) AS members (id)
-           JOIN sentinel.rule_versions v ON v.id = members.id), '[]') AS versions
+           JOIN sentinel.rule_versions v ON v.id = members.id), '[]') AS versions,
+       COALESCE((
+           SELECT jsonb_agg(jsonb_build_object(
+                      'list_id', l.id, 'name', l.name, 'columns', l.columns, 'key', l.key_column, 'version', used.value::integer)
+                  ORDER BY l.id)
+           FROM jsonb_each_text(rs.members -> 'lists') AS used JOIN sentinel.lists l ON l.name = used.key), '[]') AS lists
 FROM sentinel.rule_sets rs
 WHERE rs.pipeline_id = %(pipeline_id)s AND rs.version = %(version)s
 

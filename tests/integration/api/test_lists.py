@@ -1,0 +1,464 @@
+"""The lists resource."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+from httpx import Client as Http
+
+from sentinel.client import Client
+from sentinel.domain.api_key import Scope
+from sentinel.errors import ConflictError, InvalidError, NotFoundError, VersionMismatchError
+from sentinel.settings import Settings
+from sentinel.stores.postgres.database import Database
+from sentinel.stores.postgres.lists import ListSnapshotStore
+from sentinel.stores.postgres.snapshots import CatalogReader
+from tests.integration.api.conftest import add_rule, create_pipeline, pointers
+
+pytestmark = pytest.mark.integration
+
+COLUMNS = [
+    {"name": "user_id", "type": "string"},
+    {"name": "level", "type": "integer"},
+    {"name": "ratio", "type": "float"},
+    {"name": "limit_amount", "type": "decimal(10,2)"},
+    {"name": "since", "type": "date"},
+    {"name": "seen_at", "type": "timestamp"},
+    {"name": "vip", "type": "boolean"},
+]
+LIST = {"name": "users", "columns": COLUMNS, "key": "user_id"}
+HEADING = "user_id,level,ratio,limit_amount,since,seen_at,vip"
+WHITELISTED = "user_id IN (SELECT user_id FROM users WHERE level > 1)"
+
+CALLS = [
+    ("POST", "/api/lists", LIST),
+    ("GET", "/api/lists", None),
+    ("GET", "/api/lists/users", None),
+    ("DELETE", "/api/lists/users", None),
+    ("GET", "/api/lists/users/versions", None),
+    ("GET", "/api/lists/users/rows", None),
+    ("PUT", "/api/lists/users/rows", {"rows": []}),
+    ("POST", "/api/lists/users/rows", {"upsert": []}),
+    ("GET", "/api/lists/users/diff?from=1", None),
+]
+
+
+@pytest.fixture
+def api(client: Http, base_url: str) -> Client:
+    """The typed client of the same caller."""
+    return Client(base_url, api_key=client.headers["Authorization"].removeprefix("Bearer "))
+
+
+@pytest.fixture
+def users(client: Http) -> dict[str, Any]:
+    """A list of the tenant, with two rows."""
+    rows = [{"user_id": "u1", "level": 1}, {"user_id": "u2", "level": 2, "limit_amount": "12.50"}]
+    answer = client.post("/api/lists", json={**LIST, "rows": rows})
+    assert answer.status_code == 201, answer.text
+    return dict(answer.json())
+
+
+def upload(client: Http, text: str | bytes, **headers: str) -> Any:
+    """Upload a CSV text as all rows of `users`."""
+    content = text.encode() if isinstance(text, str) else text
+    return client.put("/api/lists/users/rows", content=content, headers={"Content-Type": "text/csv", **headers})
+
+
+def keys(client: Http, **parameters: Any) -> list[str]:
+    """Return the keys of a version."""
+    answer = client.get("/api/lists/users/rows", params=parameters)
+    assert answer.status_code == 200, answer.text
+    return [row["key"] for row in answer.json()]
+
+
+class TestAccess:
+    @pytest.mark.parametrize(("method", "path", "body"), CALLS)
+    def test_anonymous_gets_401(self, anonymous: Http, method: str, path: str, body: Any) -> None:
+        assert anonymous.request(method, path, json=body).status_code == 401
+
+    @pytest.mark.usefixtures("users")
+    @pytest.mark.parametrize(("method", "path", "body"), CALLS[2:])
+    def test_another_tenant_gets_404(self, stranger: Http, method: str, path: str, body: Any) -> None:
+        assert stranger.request(method, path, json=body).status_code == 404
+
+    def test_a_reader_may_not_write(self, client_of: Callable[..., Http], tenant: str) -> None:
+        reader = client_of(tenant, Scope.READ)
+        assert reader.post("/api/lists", json=LIST).status_code == 403
+        assert reader.get("/api/lists").json() == []
+
+    @pytest.mark.usefixtures("users")
+    def test_two_tenants_have_lists_of_one_name_and_rules_see_their_own(self, client: Http, stranger: Http) -> None:
+        pipeline = create_pipeline(stranger)
+        check = {"rule_expression": WHITELISTED, "pipeline_id": pipeline["id"]}
+        answer = stranger.post("/api/rules/check", json=check).json()
+        assert [issue["code"] for issue in answer["issues"]] == ["unknown-table"]
+        assert keys(client) == ["u1", "u2"]
+
+    @pytest.mark.usefixtures("users")
+    def test_row_level_security_hides_rows_from_others(self, settings: Settings, tenant: str) -> None:
+        with psycopg.connect(settings.postgres.conninfo("app")) as connection:
+            for table in ("lists", "list_versions", "list_rows"):
+                counts = []
+                for name in (tenant, settings.tenant, ""):
+                    connection.execute("SELECT set_config('app.tenant_id', %s, true)", (name,))
+                    row = connection.execute(f"SELECT count(*) FROM sentinel.{table} WHERE tenant_id = %s", (tenant,))  # type: ignore[arg-type]
+                    counts.append(row.fetchone()[0])  # type: ignore[index]
+                assert counts[0] > 0
+                assert counts[1:] == [0, 0]
+
+
+class TestDefinition:
+    def test_a_list_is_answered_with_its_first_version(self, client: Http, users: dict[str, Any]) -> None:
+        assert users.items() >= {"version": 1, "row_count": 2, "added_count": 2, "changed": True}.items()
+        answer = client.get("/api/lists/users")
+        assert answer.headers["etag"] == '"1"'
+        assert answer.json()["columns"][0] == {"name": "user_id", "type": "string", "nullable": False}
+        assert [found["name"] for found in client.get("/api/lists").json()] == ["users"]
+
+    def test_everything_wrong_is_told_at_once(self, client: Http) -> None:
+        columns = [
+            {"name": "a b", "type": "string"},
+            {"name": "tags", "type": "array<string>"},
+            {"name": "x", "type": "number"},
+            {"name": "expires_at", "type": "timestamp"},
+            {"name": "ratio", "type": "float", "nullable": True},
+        ]
+        answer = client.post("/api/lists", json={"name": "Users!", "columns": columns, "key": "ratio"})
+        assert answer.status_code == 422
+        assert pointers(answer) == {
+            "/name",
+            "/columns/0/name",
+            "/columns/1/type",
+            "/columns/2/type",
+            "/columns/3/name",
+            "/columns/4/nullable",
+            "/columns/4/type",
+        }
+
+    def test_a_key_that_is_no_column(self, client: Http) -> None:
+        answer = client.post("/api/lists", json={**LIST, "key": "nobody"})
+        assert (answer.status_code, pointers(answer)) == (422, {"/key"})
+
+    @pytest.mark.usefixtures("users")
+    def test_a_name_is_given_once(self, client: Http) -> None:
+        assert client.post("/api/lists", json=LIST).status_code == 409
+
+    def test_a_broken_first_row_leaves_no_list(self, client: Http) -> None:
+        rows = [{"user_id": "u1", "level": "many"}]
+        assert client.post("/api/lists", json={**LIST, "rows": rows}).status_code == 422
+        assert client.get("/api/lists").json() == []
+
+
+class TestUpload:
+    @pytest.mark.usefixtures("users")
+    def test_all_types_arrive_as_they_were_sent(self, client: Http) -> None:
+        full = '"é,\'\n",-9223372036854775808,-1e-3,0.5,0001-01-01,2026-01-31 12:00,TRUE'
+        text = f"\ufeff{HEADING}\r\n{full}\r\nu9,,,,,,\r\n"
+        answer = upload(client, text)
+        assert answer.status_code == 200, answer.text
+        assert answer.json().items() >= {"version": 2, "added_count": 2, "removed_count": 2, "row_count": 2}.items()
+        rows = {row["key"]: row["values"] for row in client.get("/api/lists/users/rows").json()}
+        assert rows["é,'\n"] == {
+            "user_id": "é,'\n",
+            "level": -(2**63),
+            "ratio": -0.001,
+            "limit_amount": "0.50",
+            "since": "0001-01-01",
+            "seen_at": "2026-01-31 12:00:00Z",
+            "vip": True,
+        }
+        assert set(rows["u9"].values()) == {"u9", None}
+
+    @pytest.mark.parametrize(
+        ("line", "told"),
+        [
+            ("u3,many,,,,,", "line 3, column level: 'many' is not a whole number"),
+            ("u3,9223372036854775808,,,,,", "column level"),
+            ("u3,,NaN,,,,", "line 3, column ratio: 'NaN' is not a finite number"),
+            ("u3,,1e999,,,,", "column ratio"),
+            ("u3,,,1.005,,,", "line 3, column limit_amount: '1.005' is not a decimal(10,2)"),
+            ("u3,,,123456789.00,,,", "column limit_amount"),
+            ("u3,,,,2026-02-30,,", "line 3, column since: '2026-02-30' is not a date"),
+            ("u3,,,,,yesterday,", "line 3, column seen_at: 'yesterday' is not a timestamp"),
+            ("u3,,,,,,yes", "line 3, column vip: 'yes' is not true or false"),
+            (",1,,,,,", "line 3, column user_id: there is no value, and the key cannot be null"),
+            ("u1,1,,,,,", "line 3, column user_id: 'u1' is there already in line 2"),
+            ("u3,1", "line 3: 2 cells, but the heading has 7 columns"),
+            ('u3,"1,,,,,', "this is not CSV"),
+            ("a\x00b,1,,,,,", "column user_id"),
+            ("=" * 600 + ",1,,,,,", "600 characters; at most 512"),
+            (f"u3,{'9' * 200_000},,,,,", "this is not CSV"),
+        ],
+    )
+    @pytest.mark.usefixtures("users")
+    def test_a_broken_row_changes_nothing_and_is_named(self, client: Http, line: str, told: str) -> None:
+        answer = upload(client, f"{HEADING}\nu1,1,,,,,\n{line}\nu4,1,,,,,\n")
+        assert answer.status_code == 422, answer.text
+        assert any(told in item["detail"] for item in answer.json()["errors"]), answer.text
+        assert keys(client) == ["u1", "u2"]
+        assert client.get("/api/lists/users").json()["version"] == 1
+
+    @pytest.mark.parametrize(
+        ("text", "told"),
+        [
+            ("", "the upload is empty"),
+            ("user_id,user_id\n", "appears twice"),
+            ("user_id,nobody\nu1,1\n", "has no column 'nobody'"),
+            ("level\n1\n", "'user_id' is missing"),
+            (b"user_id\nu1\n\xff\n", "line 3: the upload is not UTF-8"),
+        ],
+    )
+    @pytest.mark.usefixtures("users")
+    def test_a_broken_heading_or_encoding(self, client: Http, text: str | bytes, told: str) -> None:
+        answer = upload(client, text)
+        assert answer.status_code == 422
+        assert told in answer.text
+        assert keys(client) == ["u1", "u2"]
+
+    @pytest.mark.usefixtures("users")
+    def test_a_hundred_mistakes_are_told_and_no_more(self, client: Http) -> None:
+        answer = upload(client, "user_id,level\n" + "".join(f"u{n},x\n" for n in range(5000)))
+        assert len(answer.json()["errors"]) == 100
+
+    @pytest.mark.parametrize(
+        "rows",
+        [
+            [{"user_id": "u1", "nobody": 1}],
+            [{"user_id": 5}],
+            [{"user_id": "u1", "level": 1.5}],
+            [{"user_id": "u1", "level": True}],
+            [{"user_id": "u1", "vip": 1}],
+            [{"user_id": "u1", "level": {"$gt": 1}}],
+            [{"user_id": "\ud800"}],
+            [{"user_id": "a\u0000b"}],
+            [{"level": 1}],
+            [{"user_id": "u1"}, {"user_id": "u1"}],
+            ["u1"],
+            {"user_id": "u1"},
+        ],
+    )
+    @pytest.mark.usefixtures("users")
+    def test_hostile_json_changes_nothing(self, client: Http, rows: Any) -> None:
+        headers = {"Content-Type": "application/json"}
+        content = json.dumps({"rows": rows}).encode()
+        assert client.put("/api/lists/users/rows", content=content, headers=headers).status_code == 422
+        assert keys(client) == ["u1", "u2"]
+
+    @pytest.mark.usefixtures("users")
+    def test_other_content_types_and_texts_that_are_no_json(self, client: Http) -> None:
+        for kind, content in (("text/plain", b"x"), ("application/json", b"{oops"), ("application/json", b"[" * 5000)):
+            answer = client.put("/api/lists/users/rows", content=content, headers={"Content-Type": kind})
+            assert answer.status_code == 422
+
+    @pytest.mark.usefixtures("users")
+    def test_the_same_rows_again_make_no_version(self, client: Http) -> None:
+        text = "user_id,level,limit_amount\nu2,2,12.5\nu1,1,\n"
+        assert upload(client, text).json().items() >= {"changed": False, "version": 1, "pipelines": []}.items()
+
+    def test_equal_rows_have_equal_hashes_whatever_their_way(self, client: Http, users: dict[str, Any]) -> None:
+        other = upload(client, "user_id\nu7\n").json()
+        again = upload(client, "user_id,level,limit_amount\nu1,1,\nu2,2,12.5\n").json()
+        assert other["content_hash"] != users["content_hash"] == again["content_hash"]
+        assert again["version"] == 3
+
+    @pytest.mark.usefixtures("users")
+    def test_an_upload_may_be_larger_than_other_bodies(self, client: Http) -> None:
+        text = "user_id,level\n" + "".join(f"user-number-{n},{n}\n" for n in range(60_000))
+        assert len(text) > 1_000_000
+        answer = upload(client, text)
+        assert (answer.status_code, answer.json()["row_count"]) == (200, 60_000)
+        assert client.post("/api/lists/users/rows", json={"upsert": [{"user_id": "x" * 1_100_000}]}).status_code == 413
+
+    @pytest.mark.usefixtures("users")
+    def test_an_expired_row_is_left_out_and_counted(self, client: Http) -> None:
+        answer = upload(client, "user_id,expires_at\nold,2020-01-01\nnew,2999-01-01T00:00:00Z\nstays,\n").json()
+        assert (answer["expired_count"], keys(client)) == (1, ["new", "stays"])
+
+
+class TestEdit:
+    @pytest.mark.usefixtures("users")
+    def test_rows_are_added_changed_and_deleted_in_one_version(self, api: Client) -> None:
+        change = api.edit_list(
+            "users", upsert=[{"user_id": "u1", "level": 9}, {"user_id": "u3"}], delete=["u2"], comment="clean up"
+        )
+        assert (change.version, change.added_count, change.changed_count, change.removed_count) == (2, 1, 1, 1)
+        assert {row.key: row.values["level"] for row in api.iterate_list_rows("users")} == {"u1": 9, "u3": None}
+        assert {row.key: row.values["level"] for row in api.iterate_list_rows("users", version=1)} == {"u1": 1, "u2": 2}
+        assert [(v.version, v.cause, v.comment) for v in api.list_list_versions("users")] == [
+            (2, "edit", "clean up"),
+            (1, "created", ""),
+        ]
+
+    @pytest.mark.usefixtures("users")
+    def test_what_cannot_be_is_refused(self, api: Client) -> None:
+        with pytest.raises(NotFoundError, match="no row of key 'u9'"):
+            api.edit_list("users", delete=["u9"])
+        with pytest.raises(InvalidError, match="to be written and to be deleted"):
+            api.edit_list("users", upsert=[{"user_id": "u1"}], delete=["u1"])
+        with pytest.raises(InvalidError, match="row 0, column level"):
+            api.edit_list("users", upsert=[{"user_id": "u1", "level": "x"}], delete=["u2"])
+        assert api.get_list("users").version == 1
+
+    @pytest.mark.usefixtures("users")
+    def test_another_version_than_expected_gives_412(self, api: Client, client: Http) -> None:
+        api.edit_list("users", delete=["u1"], if_version=1)
+        with pytest.raises(VersionMismatchError, match="at version 2, not 1"):
+            api.edit_list("users", delete=["u2"], if_version=1)
+        assert upload(client, "user_id\nu5\n", **{"If-Match": '"1"'}).status_code == 412
+        assert client.delete("/api/lists/users", headers={"If-Match": '"1"'}).status_code == 412
+        assert keys(client) == ["u2"]
+
+    @pytest.mark.usefixtures("users")
+    def test_concurrent_edits_all_count_and_make_a_version_each(self, api: Client) -> None:
+        def edit(number: int) -> None:
+            api.edit_list("users", upsert=[{"user_id": f"c{number}", "level": number}])
+
+        threads = [threading.Thread(target=edit, args=(number,)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        found = api.get_list("users")
+        assert (found.version, found.row_count) == (9, 10)
+
+    @pytest.mark.usefixtures("users")
+    def test_an_idempotency_key_edits_once(self, client: Http) -> None:
+        body = {"upsert": [{"user_id": "u3"}]}
+        answers = [client.post("/api/lists/users/rows", json=body, headers={"Idempotency-Key": "k1"}) for _ in range(2)]
+        assert [answer.json()["version"] for answer in answers] == [2, 2]
+
+
+class TestReading:
+    @pytest.mark.usefixtures("users")
+    def test_rows_and_differences_are_paged(self, api: Client, client: Http) -> None:
+        upload(client, "user_id,level\n" + "".join(f"k{n:04},{n}\n" for n in range(250)))
+        first = client.get("/api/lists/users/rows", params={"limit": 100})
+        assert len(first.json()) == 100
+        assert "after=k0099" in first.links["next"]["url"]
+        assert [row.key for row in api.iterate_list_rows("users")] == [f"k{n:04}" for n in range(250)]
+        changes = list(api.iterate_list_diff("users", 1))
+        assert sorted({change.change for change in changes}) == ["added", "removed"]
+        assert len(changes) == 252
+        assert keys(client, key="k0007") == ["k0007"]
+
+    @pytest.mark.usefixtures("users")
+    def test_what_was_changed_back_is_no_difference(self, api: Client) -> None:
+        api.edit_list("users", upsert=[{"user_id": "u1", "level": 5}, {"user_id": "u3"}])
+        api.edit_list("users", upsert=[{"user_id": "u1", "level": 1}])
+        assert [(c.key, c.change) for c in api.iterate_list_diff("users", 1, 3)] == [("u3", "added")]
+        (changed, added) = api.iterate_list_diff("users", 1, 2)
+        assert changed.before is not None
+        assert changed.after is not None
+        assert (changed.before.values["level"], changed.after.values["level"], added.key) == (1, 5, "u3")
+        assert list(api.iterate_list_diff("users", 2, 2)) == []
+
+    @pytest.mark.usefixtures("users")
+    def test_versions_that_are_not_there(self, client: Http) -> None:
+        assert client.get("/api/lists/users/rows", params={"version": 2}).status_code == 404
+        assert client.get("/api/lists/users/diff", params={"from": 1, "to": 9}).status_code == 404
+        assert client.get("/api/lists/users/diff").status_code == 422
+        assert client.get("/api/lists/users/rows", params={"version": 0}).status_code == 422
+        assert client.get("/api/lists/nobody/rows").status_code == 404
+
+
+class TestRules:
+    @pytest.mark.usefixtures("users")
+    def test_a_new_version_is_in_the_next_rule_set_of_its_readers_only(
+        self, api: Client, client: Http, pipeline: dict[str, Any], database: Database, tenant: str
+    ) -> None:
+        other = create_pipeline(client)
+        add_rule(client, other["id"])
+        rule = add_rule(client, pipeline["id"], WHITELISTED)
+        before = snapshot(database, tenant, pipeline["id"])
+        assert [(pinned.definition.name, pinned.version) for pinned in before.lists] == [("users", 1)]
+        assert [(r.pipeline_id, r.rule_id) for r in api.get_list("users").read_by] == [(pipeline["id"], rule["id"])]
+        change = api.edit_list("users", delete=["u1"])
+        assert change.pipelines == [pipeline["id"]]
+        after = snapshot(database, tenant, pipeline["id"])
+        assert (after.version, after.rules, after.lists[0].version) == (before.version + 1, before.rules, 2)
+        assert snapshot(database, tenant, other["id"]).version == 1
+        client.patch(f"/api/rules/{rule['id']}/status", json={"is_active": False})
+        assert api.edit_list("users", delete=["u2"]).pipelines == []
+        assert snapshot(database, tenant, pipeline["id"]).lists == ()
+
+    @pytest.mark.usefixtures("users")
+    def test_a_rule_that_is_added_while_a_list_changes_gets_the_newest_version(
+        self, api: Client, client: Http, database: Database, tenant: str
+    ) -> None:
+        pipelines = [create_pipeline(client)["id"] for _ in range(4)]
+        edits = threading.Thread(
+            target=lambda: [api.edit_list("users", upsert=[{"user_id": f"e{n}"}]) for n in range(20)]
+        )
+        edits.start()
+        for pipeline_id in pipelines:
+            add_rule(client, pipeline_id, WHITELISTED)
+        edits.join()
+        newest = api.get_list("users").version
+        assert newest == 21
+        assert [snapshot(database, tenant, pipeline_id).lists[0].version for pipeline_id in pipelines] == [newest] * 4
+
+    def test_a_rule_on_a_list_that_is_not_there_is_refused(self, client: Http, pipeline: dict[str, Any]) -> None:
+        body = {"rule_expression": WHITELISTED, "severity": "info", "description": ""}
+        answer = client.post(f"/api/pipelines/{pipeline['id']}/rules", json=body)
+        assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, "unknown-table")
+
+    @pytest.mark.usefixtures("users")
+    def test_a_list_that_a_rule_ever_read_stays(self, api: Client, client: Http, pipeline: dict[str, Any]) -> None:
+        rule = add_rule(client, pipeline["id"], WHITELISTED)
+        client.patch(f"/api/rules/{rule['id']}/status", json={"is_active": False})
+        with pytest.raises(ConflictError, match="rules read users"):
+            api.delete_list("users")
+        api.create_list("unread", [{"name": "id", "type": "integer"}], "id", rows=[{"id": 1}])
+        api.delete_list("unread")
+        assert [found.name for found in api.list_lists()] == ["users"]
+
+    @pytest.mark.usefixtures("users")
+    def test_the_number_of_different_look_ups_of_a_pipeline_is_bounded(
+        self, client: Http, pipeline: dict[str, Any]
+    ) -> None:
+        for start in range(0, 32, 8):
+            terms = [f"user_id IN (SELECT user_id FROM users WHERE level > {n})" for n in range(start, start + 8)]
+            add_rule(client, pipeline["id"], " OR ".join(terms))
+        add_rule(client, pipeline["id"], "user_id NOT IN (SELECT user_id FROM users WHERE level > 31)")
+        one_more = {"rule_expression": "user_id IN (SELECT user_id FROM users)", "severity": "info", "description": ""}
+        answer = client.post(f"/api/pipelines/{pipeline['id']}/rules", json=one_more)
+        assert (answer.status_code, "at most 32" in answer.text) == (409, True)
+
+
+class TestExpiry:
+    def test_rows_whose_time_is_over_make_the_next_version(
+        self, api: Client, client: Http, pipeline: dict[str, Any], database: Database, tenant: str
+    ) -> None:
+        soon = datetime.now(UTC) + timedelta(hours=1)
+        rows = [{"user_id": "a", "expires_at": soon.isoformat()}, {"user_id": "b", "expires_at": soon.isoformat()}]
+        api.create_list("users", COLUMNS, "user_id", rows=[*rows, {"user_id": "c"}])
+        add_rule(client, pipeline["id"], "user_id IN (SELECT user_id FROM users)")
+        store = ListSnapshotStore(database, tenant)
+        assert store.expire(soon - timedelta(seconds=1)) == []
+        (expired,) = store.expire(soon)
+        assert (expired.name, expired.version, expired.rows) == ("users", 2, 2)
+        assert store.expire(soon) == []
+        assert keys(client) == ["c"]
+        assert keys(client, version=1) == ["a", "b", "c"]
+        assert snapshot(database, tenant, pipeline["id"]).lists[0].version == 2
+        assert api.list_list_versions("users")[0].cause == "expiry"
+
+    @pytest.mark.usefixtures("users")
+    def test_the_expiry_of_a_row_can_be_taken_back(self, api: Client, database: Database, tenant: str) -> None:
+        soon = datetime.now(UTC) + timedelta(hours=1)
+        api.edit_list("users", upsert=[{"user_id": "u1", "level": 1, "expires_at": soon.isoformat()}])
+        change = api.edit_list("users", upsert=[{"user_id": "u1", "level": 1}])
+        assert (change.changed, change.changed_count) == (True, 1)
+        assert ListSnapshotStore(database, tenant).expire(soon) == []
+
+
+def snapshot(database: Database, tenant: str, pipeline_id: int) -> Any:
+    """Return the rule set that the job would run now."""
+    with database.transaction(tenant) as connection:
+        return CatalogReader().snapshot(connection, tenant, pipeline_id).rule_set
