@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import duckdb
 import pyarrow as pa
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from sentinel.domain.event_schema import EventSchema
 from sentinel.domain.pipeline import PipelineSnapshot
+from sentinel.streaming.history.lake import LakeForm, lake_events
 from sentinel.streaming.query.evaluate import compile_rule_set
 from sentinel.streaming.query.layout import rules_of_masks
-from sentinel.streaming.query.parse import event_id
 from sentinel.streaming.reconcile.report import Difference
-from sentinel.streaming.sink.lake_table import column_names
 
 Pair = tuple[int, str]
 PAIR = pa.schema([("rule_id", pa.int64()), ("event_id", pa.string())])
@@ -38,7 +37,7 @@ def expected_alerts(
         return []
     table = spark.read.format("delta").load(uri).where(F.col("_generation_id") == generation_id)
     compiled = compile_rule_set(snapshot.rule_set, snapshot.schema)
-    events = lake_events(table, snapshot, column_names(history))
+    events = lake_events(table, LakeForm(snapshot.kafka_topic, history, {generation_id: snapshot.source_epoch}))
     matched = compiled.evaluate(events).where(compiled.matched()).select("event_id", *compiled.mask_names)
     pairs = []
     for row in matched.toLocalIterator():
@@ -46,28 +45,6 @@ def expected_alerts(
             # As the writer stores it.
             pairs.append((snapshot.rule_set.rules[index].rule_id, row["event_id"].replace("\x00", "\ufffd")))
     return pairs
-
-
-def lake_events(table: DataFrame, snapshot: PipelineSnapshot, columns: dict[str, str]) -> DataFrame:
-    """Turn rows of the lake back into parsed events.
-
-    Columns out: event struct, event_id string, cause string (null), partition int, offset bigint.
-    """
-    names = set(table.columns)
-
-    def value(field_name: str, kind: str) -> Column:
-        column = columns[field_name]
-        return F.col(f"`{column}`") if column in names else F.lit(None).cast(kind)
-
-    fields = [value(field.name, field.type.spark()).alias(field.name) for field in snapshot.schema]
-    events = table.select(
-        F.struct(*fields).alias("event"),
-        F.col("_partition").alias("partition"),
-        F.col("_offset").alias("offset"),
-        F.lit(None).cast("string").alias("cause"),
-    )
-    identity = event_id(F.col("event"), snapshot.schema, snapshot.kafka_topic, snapshot.source_epoch)
-    return events.select("*", identity.alias("event_id"))
 
 
 def compare_alerts(expected: list[Pair], found: list[Pair], elsewhere: list[Pair]) -> Difference:
