@@ -13,7 +13,8 @@
     ├── RateLimitedError      too many requests
     ├── ConfigurationError    settings or environment that cannot work; the message says what to change
     ├── TransientError        the same call may succeed later: wait and retry
-    │   └── StoreUnavailableError  PostgreSQL, Redis, Kafka or the lake does not answer
+    │   ├── StoreUnavailableError  PostgreSQL, Redis, Kafka or the lake does not answer
+    │   └── EngineUnavailableError no rule worker answers in time
     └── TerminalError         retrying is pointless: dead letter, or stop with an alarm
         ├── LeaseLostError         another driver holds the pipeline
         └── SourceGapError         the topic no longer holds offsets that were not processed
@@ -157,6 +158,13 @@ class StoreUnavailableError(TransientError):
     def __init__(self, store: str, reason: str) -> None:
         super().__init__(f"{store} does not answer: {reason}")
         self.store = store
+
+
+class EngineUnavailableError(TransientError):
+    """No rule worker takes the task, or it has not answered yet."""
+
+    slug = "engine-unavailable"
+    title = "The rule worker does not answer"
 
 
 class TerminalError(SentinelError):

@@ -139,6 +139,17 @@ class JobSettings(Group):
     archive_max_records: int = 1_000_000
 
 
+class WorkerSettings(Group):
+    """The rule worker."""
+
+    driver_memory: str = "640m"
+    slots: int = Field(default=2, description="Task slots of its local Spark session.")
+    lease_seconds: float = Field(default=15.0, description="A task of a silent worker is taken up after this.")
+    poll_seconds: float = 2.0
+    max_attempts: int = Field(default=3, description="How many workers may begin with a task.")
+    answer_seconds: float = Field(default=10.0, description="How long a request waits for a short task's result.")
+
+
 class Settings(BaseSettings):
     """All settings."""
 
@@ -155,6 +166,7 @@ class Settings(BaseSettings):
     api: ApiSettings = ApiSettings()
     dashboard: DashboardSettings = DashboardSettings()
     job: JobSettings = JobSettings()
+    worker: WorkerSettings = WorkerSettings()
 
     @classmethod
     def load(cls, home: Path | None = None) -> Settings:

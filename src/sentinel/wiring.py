@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from redis.exceptions import RedisError
 
 from sentinel.catalog.access import KeyCatalog
+from sentinel.catalog.engine_tasks import EngineDesk, EngineTaskCatalog
 from sentinel.catalog.pipelines import PipelineCatalog
 from sentinel.catalog.rules import RuleCatalog
 from sentinel.catalog.schemas import SchemaCatalog
@@ -22,6 +24,7 @@ from sentinel.stores.postgres.alerts import PostgresAlerts
 from sentinel.stores.postgres.answers import PostgresAnswers
 from sentinel.stores.postgres.api_keys import PostgresApiKeys, find_presented
 from sentinel.stores.postgres.database import Connection, Database, first_line
+from sentinel.stores.postgres.engine_tasks import PostgresEngineTasks
 from sentinel.stores.postgres.ledger_reader import PostgresLedgerReader
 from sentinel.stores.postgres.migrate import schema_problem
 from sentinel.stores.postgres.pipelines import PostgresPipelines
@@ -29,6 +32,9 @@ from sentinel.stores.postgres.rules import PostgresRules
 from sentinel.stores.postgres.schemas import PostgresSchemas
 from sentinel.stores.redis.scores import connect
 from sentinel.stores.redis.scores_reader import RedisScoreReader
+
+# Requests of one process that wait for a rule worker at the same time. Each holds one of the API's 40 threads.
+DESK_PLACES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +49,7 @@ class Unit:
     alerts: AlertReader
     ledger: LedgerReader
     answers: AnswerStore
+    tasks: EngineTaskCatalog
 
 
 class Backend:
@@ -53,6 +60,8 @@ class Backend:
         self._redis = connect(settings.redis)
         self._scores = RedisScoreReader(self._redis, settings.redis)
         self._role_is_checked = False
+        self._answer_seconds = settings.worker.answer_seconds
+        self._desk_places = threading.BoundedSemaphore(DESK_PLACES)
 
     def open(self) -> None:
         """Start connecting. Does not wait."""
@@ -89,6 +98,16 @@ class Backend:
         self.check_role()
         with self._database.transaction(tenant_id) as connection:
             yield self._bind(connection, tenant_id, caller)
+
+    def desk(self, tenant_id: str, caller: str) -> EngineDesk:
+        """Return where a tenant's questions to the engine are asked. To be used outside of any unit of work."""
+
+        @contextmanager
+        def tasks() -> Iterator[EngineTaskCatalog]:
+            with self.unit(tenant_id, caller) as unit:
+                yield unit.tasks
+
+        return EngineDesk(tasks, self._desk_places, timeout_seconds=self._answer_seconds)
 
     def authenticate(self, secret: str) -> ApiKey:
         """Return the key that a caller presents.
@@ -146,4 +165,5 @@ class Backend:
             alerts=alerts,
             ledger=ledger,
             answers=PostgresAnswers(connection),
+            tasks=EngineTaskCatalog(pipelines, PostgresEngineTasks(connection), caller),
         )

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from sentinel.domain.alert import AlertFilter, AlertPage
 from sentinel.domain.api_key import ApiKey, Scope
+from sentinel.domain.engine_task import EngineTask, Lane, TaskKind
 from sentinel.domain.event_schema import EventSchema
 from sentinel.domain.ledger import (
     DeadLetterEntry,
@@ -176,3 +177,27 @@ class AnswerStore(Protocol):
 
     def keep(self, key: str, answer: StoredAnswer) -> None:
         """Keep an answer."""
+
+
+class EngineTaskStore(Protocol):
+    """Keeps engine tasks."""
+
+    def add(self, pipeline_id: int, kind: TaskKind, request: dict[str, Any], *, created_by: str) -> EngineTask:
+        """Keep a task for a worker to take."""
+
+    def get(self, task_id: int) -> EngineTask | None:
+        """Return the task."""
+
+    def list(
+        self, *, pipeline_id: int | None, kind: TaskKind | None, before: int | None, limit: int
+    ) -> Sequence[EngineTask]:
+        """Return tasks, newest first."""
+
+    def waiting_count(self, lane: Lane) -> int:
+        """Return how many tasks of a lane are not finished."""
+
+    def cancel(self, task_id: int) -> EngineTask | None:
+        """End a task that waits, ask one that runs to end; None where there is none that is not finished."""
+
+    def forget(self, task_id: int) -> None:
+        """Delete a finished task."""

@@ -1,0 +1,11 @@
+"""Engine tasks: what is asked of a rule worker."""
+
+from sentinel.stores.postgres.migrations.plain_sql import run_sql_beside
+
+revision = "0006"
+down_revision = "0003"
+
+
+def upgrade() -> None:
+    """Run the SQL file beside this one. Safe before the new code runs."""
+    run_sql_beside(__file__)

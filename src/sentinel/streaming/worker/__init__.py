@@ -1,0 +1,1 @@
+"""The rule worker: does engine tasks with one warm local Spark session."""
