@@ -228,6 +228,8 @@ CREATE TABLE sentinel.alerts (
     kafka_offset     bigint NOT NULL,
     kafka_timestamp  timestamptz NOT NULL,
     alert_timestamp  timestamptz NOT NULL DEFAULT now(),
+    -- The refill that made it; NULL: live detection did.
+    refill_id        bigint,
     PRIMARY KEY (id),
     UNIQUE (pipeline_id, event_id, rule_id)
 );
@@ -352,6 +354,45 @@ CREATE FUNCTION sentinel.notify_engine_task() RETURNS trigger
 CREATE TRIGGER engine_tasks_notify AFTER INSERT ON sentinel.engine_tasks
     FOR EACH ROW EXECUTE FUNCTION sentinel.notify_engine_task();
 
+-- ---------------------------------------------------------------- the past
+
+-- What is known to be true of events: uploaded, and held against the matches of backtests. content is compressed JSON,
+-- {"true": [event id, ...], "false": [event id, ...]}.
+CREATE TABLE sentinel.label_sets (
+    id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    tenant_id    text NOT NULL REFERENCES sentinel.tenants,
+    pipeline_id  bigint NOT NULL REFERENCES sentinel.pipelines ON DELETE CASCADE,
+    name         text NOT NULL,
+    label_count  integer NOT NULL,
+    true_count   integer NOT NULL,
+    content_hash text NOT NULL,
+    content      bytea NOT NULL,
+    created_by   text NOT NULL DEFAULT '',
+    created_at   timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX label_sets_pipeline_id ON sentinel.label_sets (pipeline_id, id DESC);
+
+-- Rules that were evaluated over the lake afterwards: which versions, under which schema, over which records (a range of
+-- time, and per source epoch and partition the end of what the lake held). Reconciliation evaluates the same again.
+CREATE TABLE sentinel.refills (
+    id               bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    tenant_id        text NOT NULL REFERENCES sentinel.tenants,
+    pipeline_id      bigint NOT NULL REFERENCES sentinel.pipelines ON DELETE CASCADE,
+    task_id          bigint NOT NULL UNIQUE,
+    rule_version_ids bigint[] NOT NULL,
+    schema_version   integer NOT NULL,
+    clock            text NOT NULL CHECK (clock IN ('event_time', 'record_time')),
+    range_start      timestamptz NOT NULL,
+    range_end        timestamptz NOT NULL CHECK (range_end > range_start),
+    ends             jsonb NOT NULL,
+    is_complete      boolean NOT NULL DEFAULT false,
+    match_count      bigint NOT NULL DEFAULT 0,
+    alert_count      bigint NOT NULL DEFAULT 0,
+    started_at       timestamptz NOT NULL DEFAULT now(),
+    completed_at     timestamptz
+);
+CREATE INDEX refills_pipeline_id ON sentinel.refills (pipeline_id, id DESC);
+
 -- ---------------------------------------------------------------- row-level security and grants
 
 DO $$
@@ -394,7 +435,7 @@ CREATE VIEW public.fraud_alerts WITH (security_invoker = true) AS
            (SELECT v.description FROM sentinel.rule_versions v WHERE v.id = a.rule_version_id) AS rule_description,
            (SELECT v.rule_expression FROM sentinel.rule_versions v WHERE v.id = a.rule_version_id) AS rule_expression,
            a.alert_timestamp, a.transaction_data, a.event_id, a.score, a.rule_version_id, a.generation_id,
-           a.kafka_partition, a.kafka_offset, a.kafka_timestamp
+           a.kafka_partition, a.kafka_offset, a.kafka_timestamp, a.refill_id
     FROM sentinel.alerts a;
 
 GRANT USAGE ON SCHEMA sentinel TO sentinel_app;
@@ -406,5 +447,5 @@ CREATE TABLE public.alembic_version (
     version_num varchar(32) NOT NULL,
     CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO public.alembic_version VALUES ('0006');
+INSERT INTO public.alembic_version VALUES ('0007');
 GRANT SELECT ON public.alembic_version TO sentinel_app;

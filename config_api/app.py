@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
@@ -12,11 +13,13 @@ from fastapi import FastAPI
 from config_api import problems
 from config_api.access import refuse_open_to_others
 from config_api.middleware import BodyLimitMiddleware, RequestIdMiddleware
-from config_api.routers import alerts, health, ledger, pipelines, rules, schemas
+from config_api.routers import alerts, backtests, health, ledger, pipelines, rules, schemas
+from sentinel.domain.labels import MAX_LABEL_BYTES
 from sentinel.errors import StoreUnavailableError
 from sentinel.settings import Settings
 from sentinel.wiring import Backend
 
+LABELS_PATH = re.compile(r"/api/pipelines/\d+/labels")
 _LOG = logging.getLogger(__name__)
 
 _DESCRIPTION = """
@@ -57,9 +60,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.backend = backend
     app.state.settings = chosen
     problems.install(app)
-    app.add_middleware(BodyLimitMiddleware, max_bytes=chosen.api.max_body_bytes)
+    app.add_middleware(BodyLimitMiddleware, max_bytes=chosen.api.max_body_bytes, larger={LABELS_PATH: MAX_LABEL_BYTES})
     app.add_middleware(RequestIdMiddleware)
-    for module in (pipelines, schemas, rules, alerts, ledger, health):
+    for module in (pipelines, schemas, rules, backtests, alerts, ledger, health):
         app.include_router(module.router)
     return app
 

@@ -81,7 +81,8 @@ def _expected_version(
 ExpectedVersion = Annotated[int | None, Depends(_expected_version)]
 
 
-async def _raw_body(request: Request) -> bytes:
+async def raw_body(request: Request) -> bytes:
+    """Return the body as it came."""
     return await request.body()
 
 
@@ -122,7 +123,7 @@ class Once:
 def _once(
     request: Request,
     unit: Writing,
-    body: Annotated[bytes, Depends(_raw_body)],
+    body: Annotated[bytes, Depends(raw_body)],
     idempotency_key: Annotated[
         str | None, Header(description="Any text that is new for each write; makes repeating it harmless.")
     ] = None,

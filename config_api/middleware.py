@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Mapping
 
 from fastapi import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -43,18 +44,25 @@ class BodyLimitMiddleware:
     The body is read before the application runs: a caller that sends slowly holds no database connection.
     """
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, max_bytes: int, larger: Mapping[re.Pattern[str], int] | None = None) -> None:
+        """Build it.
+
+        Args:
+            larger: Paths, as a whole, whose bodies may have more bytes.
+        """
         self._app = app
         self._max_bytes = max_bytes
+        self._larger = dict(larger or {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        most = next((size for path, size in self._larger.items() if path.fullmatch(scope["path"])), self._max_bytes)
         announced = Request(scope).headers.get("content-length", "0")
-        if announced.isdigit() and int(announced) > self._max_bytes:
-            await self._refuse(scope, receive, send)
+        if announced.isdigit() and int(announced) > most:
+            await self._refuse(scope, receive, send, most)
             return
         body = bytearray()
         more = True
@@ -64,8 +72,8 @@ class BodyLimitMiddleware:
                 return
             body += message.get("body", b"")
             more = message.get("more_body", False)
-            if len(body) > self._max_bytes:
-                await self._refuse(scope, receive, send)
+            if len(body) > most:
+                await self._refuse(scope, receive, send, most)
                 return
         is_given = False
 
@@ -78,13 +86,14 @@ class BodyLimitMiddleware:
 
         await self._app(scope, replay, send)
 
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send, most: int) -> None:
+        how = " (SENTINEL_API__MAX_BODY_BYTES)" if most == self._max_bytes else ""
         answer = problem(
             Request(scope),
             413,
             slug="too-large",
             title="The body is too large",
-            detail=f"a body may have {self._max_bytes} bytes at most (SENTINEL_API__MAX_BODY_BYTES)",
+            detail=f"a body may have {most} bytes at most{how}",
             headers={"Connection": "close"},
         )
         await answer(scope, receive, send)

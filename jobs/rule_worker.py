@@ -12,12 +12,16 @@ from sentinel.errors import SentinelError
 from sentinel.localstack.java import find_java
 from sentinel.settings import Settings
 from sentinel.streaming.engine_task import Handler
+from sentinel.streaming.history.tasks import backtest_task, refill_task
 from sentinel.streaming.worker.worker import RuleWorker
 
 log = logging.getLogger("sentinel.worker")
 
 # What the worker can do: one line per kind of task.
-HANDLERS: dict[TaskKind, Handler] = {}
+HANDLERS: dict[TaskKind, Handler] = {
+    TaskKind.BACKTEST: backtest_task,
+    TaskKind.REFILL: refill_task,
+}
 
 
 def parse_arguments(arguments: list[str]) -> argparse.Namespace:

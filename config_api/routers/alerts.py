@@ -69,4 +69,5 @@ def _answer(alert: Alert) -> dict[str, object]:
         "kafka_partition": alert.kafka_partition,
         "kafka_offset": alert.kafka_offset,
         "kafka_timestamp": alert.kafka_timestamp,
+        "refill_id": alert.refill_id,
     }

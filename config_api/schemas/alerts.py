@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from config_api.schemas.base import AnswerModel, Timestamp
 from sentinel.domain.rule import Severity
@@ -32,6 +32,7 @@ class AlertAnswer(AnswerModel):
                     "kafka_partition": 0,
                     "kafka_offset": 4711,
                     "kafka_timestamp": "2026-01-31T12:00:00Z",
+                    "refill_id": None,
                 }
             ]
         }
@@ -52,3 +53,4 @@ class AlertAnswer(AnswerModel):
     kafka_partition: int
     kafka_offset: int
     kafka_timestamp: Timestamp
+    refill_id: int | None = Field(description="The refill that made it; null: live detection did.")

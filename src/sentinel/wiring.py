@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from redis.exceptions import RedisError
 
 from sentinel.catalog.access import KeyCatalog
+from sentinel.catalog.backtests import BacktestCatalog
 from sentinel.catalog.engine_tasks import EngineDesk, EngineTaskCatalog
 from sentinel.catalog.pipelines import PipelineCatalog
 from sentinel.catalog.rules import RuleCatalog
@@ -25,6 +26,7 @@ from sentinel.stores.postgres.answers import PostgresAnswers
 from sentinel.stores.postgres.api_keys import PostgresApiKeys, find_presented
 from sentinel.stores.postgres.database import Connection, Database, first_line
 from sentinel.stores.postgres.engine_tasks import PostgresEngineTasks
+from sentinel.stores.postgres.labels import PostgresLabels
 from sentinel.stores.postgres.ledger_reader import PostgresLedgerReader
 from sentinel.stores.postgres.migrate import schema_problem
 from sentinel.stores.postgres.pipelines import PostgresPipelines
@@ -50,6 +52,7 @@ class Unit:
     ledger: LedgerReader
     answers: AnswerStore
     tasks: EngineTaskCatalog
+    backtests: BacktestCatalog
 
 
 class Backend:
@@ -148,6 +151,7 @@ class Backend:
         rules = PostgresRules(connection)
         alerts = PostgresAlerts(connection, monotonic_seconds)
         ledger = PostgresLedgerReader(connection)
+        tasks = EngineTaskCatalog(pipelines, PostgresEngineTasks(connection), caller)
         rule_catalog = RuleCatalog(pipelines, schemas, rules, caller)
         return Unit(
             pipelines=PipelineCatalog(pipelines, schemas, caller),
@@ -165,5 +169,13 @@ class Backend:
             alerts=alerts,
             ledger=ledger,
             answers=PostgresAnswers(connection),
-            tasks=EngineTaskCatalog(pipelines, PostgresEngineTasks(connection), caller),
+            tasks=tasks,
+            backtests=BacktestCatalog(
+                pipelines=pipelines,
+                schemas=schemas,
+                rules=rule_catalog,
+                labels=PostgresLabels(connection),
+                tasks=tasks,
+                caller=caller,
+            ),
         )

@@ -17,6 +17,7 @@ class Alert:
         transaction_json: The event as JSON text, so that no number loses digits on its way.
         entities_json: Entity field -> value, as JSON text.
         alert_timestamp: When it was written; `kafka_timestamp` is the record's.
+        refill_id: The refill that made it; None: live detection did.
     """
 
     id: int
@@ -34,6 +35,7 @@ class Alert:
     kafka_offset: int
     kafka_timestamp: datetime
     alert_timestamp: datetime
+    refill_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,13 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+from sentinel.domain.event_schema import EventSchema
 from sentinel.domain.history import TimeRange
+from sentinel.errors import ErrorDetail, InvalidError
 
 MAX_RULES = 50
-MAX_SAMPLES = 20
+MAX_SAMPLES = 10
+MAX_OVERLAPS = 100
 DEFAULT_SAMPLES = 5
 # Shorter ranges have a curve per hour, longer ones per day, the longest per week.
 HOURS_UP_TO = timedelta(days=4)
@@ -22,6 +25,23 @@ DAYS_UP_TO = timedelta(days=800)
 def condition_hash(condition: str) -> str:
     """Return the SHA-256 of a condition, hex: what a backtest says depends on nothing else of a rule."""
     return hashlib.sha256(condition.encode()).hexdigest()
+
+
+def check_label_column(schema: EventSchema, name: str) -> str:
+    """Return the type of a field that can say what is true of an event: boolean or integer.
+
+    Raises:
+        InvalidError: There is no such field, or it is of another type.
+    """
+    kinds = {field.name: str(field.type) for field in schema}
+    if kinds.get(name) in ("boolean", "integer"):
+        return kinds[name]
+    usable = (
+        ", ".join(repr(known) for known, kind in kinds.items() if kind in ("boolean", "integer")) or "there is none"
+    )
+    what = f"is of type {kinds[name]}" if name in kinds else "is no field of the schema"
+    message = f"the label column {name[:200]!r} {what}; it must be a boolean, or an integer that is 0 or 1: {usable}"
+    raise InvalidError(message, details=[ErrorDetail("/label_column", message)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +220,7 @@ class RuleOutcome:
         matches, unknown: Events; the others do not match.
         curve: Matches per bucket.
         unknown_curve: The unknown ones per bucket.
+        overlap: With the active rules that have most in common with it, at most 100.
     """
 
     rule: BacktestRule

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -82,18 +82,11 @@ class FindingStore:
             "tenant_id": self._tenant_id,
             "pipeline_id": generation.snapshot.pipeline_id,
             "generation_id": generation.generation_id,
+            "refill_id": None,
             "source_epoch": generation.snapshot.source_epoch,
             "score_ttl_seconds": self._score_ttl_seconds,
         }
-        tx.execute(_SQL["create_staging"])
-        tx.execute(_SQL["clear_staging"])
-        staged = 0
-        with tx.cursor().copy(_SQL["copy_staging"]) as copy:
-            for row in rows:
-                copy.write_row((staged, *row))
-                staged += 1
-        counted = tx.execute(_SQL["insert_alerts"], params).fetchone()
-        inserted = int(counted["inserted"]) if counted else 0
+        inserted, staged = stage_alerts(tx, rows, params)
         if inserted < staged:
             tx.execute(_SQL["note_duplicates"], params)
         return inserted
@@ -134,6 +127,19 @@ class FindingStore:
                     for letter in letters
                 ],
             )
+
+
+def stage_alerts(tx: Connection, rows: Iterable[tuple[Any, ...]], params: dict[str, Any]) -> tuple[int, int]:
+    """Insert alerts, rows as `alert_rows` yields them; return how many were new, and how many there were."""
+    tx.execute(_SQL["create_staging"])
+    tx.execute(_SQL["clear_staging"])
+    staged = 0
+    with tx.cursor().copy(_SQL["copy_staging"]) as copy:
+        for row in rows:
+            copy.write_row((staged, *row))
+            staged += 1
+    counted = tx.execute(_SQL["insert_alerts"], params).fetchone()
+    return int(counted["inserted"]) if counted else 0, staged
 
 
 def alert_rows(

@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 
 from sentinel.clock import monotonic_seconds
 from sentinel.domain.backtest import (
+    MAX_OVERLAPS,
     BacktestRequest,
     BacktestResult,
     Overlap,
@@ -23,10 +24,11 @@ from sentinel.domain.backtest import (
     SampleEvent,
     SweepPoint,
     bucket_seconds,
+    check_label_column,
 )
 from sentinel.domain.event_schema import EventSchema
 from sentinel.domain.rule import RuleVersion, Severity
-from sentinel.errors import InvalidError, InvalidRuleError
+from sentinel.errors import InvalidRuleError
 from sentinel.streaming.history.lake import in_range, lake_events
 from sentinel.streaming.history.outcomes import CompiledOutcomes, compile_outcomes
 from sentinel.streaming.history.past import Check, Past, Report, spark_work
@@ -34,7 +36,7 @@ from sentinel.streaming.history.tally import Tally, TallyShape
 from sentinel.streaming.query.session import evaluation_session
 
 # Longer events are not shown: a result is kept as one row.
-MAX_SHOWN_CHARACTERS = 8_000
+MAX_SHOWN_CHARACTERS = 4_000
 LABELS = "event_id string, label boolean"
 
 Place = tuple[int, int, int]
@@ -127,14 +129,9 @@ def label_of_column(schema: EventSchema, name: str) -> Column:
     Raises:
         InvalidError: There is no such field, or it is neither a boolean nor an integer.
     """
-    field = schema.field(name)
-    kinds = {candidate.name: str(candidate.type) for candidate in schema}
-    if field is None or kinds[name] not in ("boolean", "integer"):
-        usable = ", ".join(repr(known) for known, kind in kinds.items() if kind in ("boolean", "integer")) or "none"
-        what = f"is of type {kinds[name]}" if field else "is no field of the schema"
-        raise InvalidError(f"the label column {name!r} {what}; it must be a boolean (or an integer 0 or 1): {usable}")
+    kind = check_label_column(schema, name)
     value = F.col(f"event.`{name}`")
-    return value if kinds[name] == "boolean" else F.when(value == 1, True).when(value == 0, False)
+    return value if kind == "boolean" else F.when(value == 1, True).when(value == 0, False)
 
 
 def read_samples(session: SparkSession, past: Past, places: Sequence[Place]) -> dict[Place, SampleEvent]:
@@ -240,10 +237,11 @@ def _result(
         matches = int(total.matches[rule].sum())
         active = past.snapshot.rule_set.rules if request.against_active else ()
         both = [int(count) for count in total.both[rule]]
-        return tuple(
+        found = [
             Overlap(other.rule_id, other.description, n, matches - n, int(total.other_matches[index]) - n)
             for index, (other, n) in enumerate(zip(active, both, strict=True))
-        )
+        ]
+        return tuple(sorted(found, key=lambda each: (-each.both, each.rule_id))[:MAX_OVERLAPS])
 
     rules = []
     for index, rule in enumerate(request.rules):

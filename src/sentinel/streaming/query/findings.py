@@ -81,10 +81,7 @@ def _projection(schema: EventSchema, mask_count: int, config: PipelineConfig) ->
         F.col("offset").alias("o"),
         F.unix_millis("timestamp").alias("t"),
     ]
-    entities = [
-        F.substring(F.col(f"event.`{entity.name}`").cast("string"), 1, MAX_ENTITY_CHARACTERS).alias(entity.name)
-        for entity in schema.entities
-    ]
+    entities = entity_columns(schema)
     about_event = [
         F.when(matched, F.array(*[F.col(name) for name in masks])).alias("m"),
         F.col("event_id").alias("i"),
@@ -104,6 +101,14 @@ def _projection(schema: EventSchema, mask_count: int, config: PipelineConfig) ->
     too_large = F.octet_length("value") > config.max_record_bytes
     value = F.when(too_large, F.substring("value", 1, MAX_DEAD_LETTER_BYTES)).when(dead | matched, F.col("value"))
     return [key.alias("key"), value.alias("value"), F.col("partition")]
+
+
+def entity_columns(schema: EventSchema) -> list[Column]:
+    """Return the entities of an event as text, each cut to the length that is kept."""
+    return [
+        F.substring(F.col(f"event.`{entity.name}`").cast("string"), 1, MAX_ENTITY_CHARACTERS).alias(entity.name)
+        for entity in schema.entities
+    ]
 
 
 @dataclass(slots=True)
