@@ -31,6 +31,13 @@ class ConfigRequest(RequestModel):
     max_record_bytes: StrictInt | None = Field(
         default=None, ge=1, le=_MAX_RECORD_BYTES, description="A larger record is a dead letter."
     )
+    fresh_backtest_hours: StrictInt | None = Field(
+        default=None,
+        ge=0,
+        le=8784,
+        description="A rule goes into force only with a finished backtest of its condition that is at most so old; 0: "
+        "without one, too.",
+    )
 
     def applied_to(self, config: PipelineConfig) -> PipelineConfig:
         """Return the settings with these changes."""
@@ -96,6 +103,7 @@ class ConfigAnswer(AnswerModel):
     score_every_event: bool
     future_tolerance_seconds: int
     max_record_bytes: int
+    fresh_backtest_hours: int
 
 
 class PipelineAnswer(AnswerModel):

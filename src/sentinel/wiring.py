@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from redis.exceptions import RedisError
 
 from sentinel.catalog.access import KeyCatalog
-from sentinel.catalog.backtests import BacktestCatalog
+from sentinel.catalog.backtests import BacktestCatalog, demand_backtest
 from sentinel.catalog.engine_tasks import EngineDesk, EngineTaskCatalog
 from sentinel.catalog.pipelines import PipelineCatalog
 from sentinel.catalog.rules import RuleCatalog
@@ -152,7 +152,13 @@ class Backend:
         alerts = PostgresAlerts(connection, monotonic_seconds)
         ledger = PostgresLedgerReader(connection)
         tasks = EngineTaskCatalog(pipelines, PostgresEngineTasks(connection), caller)
-        rule_catalog = RuleCatalog(pipelines, schemas, rules, caller)
+        rule_catalog = RuleCatalog(
+            pipelines,
+            schemas,
+            rules,
+            caller,
+            before_force=lambda pipeline, condition: demand_backtest(tasks, pipeline, condition, now=utc_now()),
+        )
         return Unit(
             pipelines=PipelineCatalog(pipelines, schemas, caller),
             schemas=SchemaCatalog(pipelines, schemas, rules, rule_catalog, caller),

@@ -21,7 +21,7 @@ from sentinel.stores.postgres.archive_ledger import ArchiveLedger
 from sentinel.stores.postgres.database import Database
 from sentinel.stores.postgres.findings import FindingStore, GenerationFindings
 from sentinel.stores.postgres.ledger import hold_lease
-from sentinel.stores.postgres.refills import RefillStore
+from sentinel.stores.postgres.refills import RefilledMatch, RefillStore
 from sentinel.stores.postgres.snapshots import SnapshotStore
 from sentinel.streaming.engine_task import TaskContext, TaskStoppedError
 from sentinel.streaming.history.tasks import backtest_task, refill_task
@@ -212,25 +212,24 @@ class TestRefill:
 
     def test_the_job_and_a_refill_do_not_write_at_the_same_time(self, pipeline: Pipeline) -> None:
         """The numbers of alerts become visible in their order: the scores rely on it."""
-        pipeline.add_rule("amount > 30")
-        context = pipeline.context(pipeline.submit_refill())
-        finished = threading.Event()
-
-        def run() -> None:
-            refill_task(context)
-            finished.set()
-
-        refilling = threading.Thread(target=run)
+        task = pipeline.submit_refill(rule_id=pipeline.add_rule("amount > 30"))
+        store = RefillStore(pipeline.database, pipeline.bench.tenant_id, pipeline.pipeline_id, score_ttl_seconds=TTL)
+        wanted = RefillRequest.from_json(task.request)
+        refill = store.begin(task.id, wanted, schema_version=1, ends={0: {0: 20, 1: 20}})
+        (generation,) = pipeline.bench.generations(pipeline.pipeline_id)
+        rules = store.rules(wanted.rule_version_ids)
+        match = RefilledMatch(generation["id"], 0, 19, 0, "e38", rules, '{"id": "e38"}', "{}")
+        added: list[int] = []
+        refilling = threading.Thread(target=lambda: added.append(store.write(refill, [match])))
         with pipeline.database.transaction(pipeline.bench.tenant_id) as writer:
             hold_lease(writer, pipeline.lease)
             refilling.start()
-            waiting = (
-                "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%%sentinel.leases%%'"
-            )
-            pipeline.bench.wait_until("the refill waits", lambda: bool(pipeline.bench.query(waiting)))
-            assert (pipeline.alerts(), finished.is_set()) == ([], False)
-        refilling.join(60)
-        assert (len(pipeline.alerts()), finished.is_set()) == (9, True)
+            waiting = "SELECT 1 FROM pg_locks WHERE NOT granted"
+            pipeline.bench.wait_until("it waits", lambda: bool(pipeline.bench.query(waiting)), timeout=8)
+            assert (pipeline.alerts(), added) == ([], [])
+        refilling.join(30)
+        assert (len(pipeline.alerts()), added) == (1, [1])
+        assert store.write(refill, [match]) == 0
 
     def test_a_task_that_is_repeated_evaluates_what_it_began_with(self, pipeline: Pipeline) -> None:
         task = pipeline.submit_refill(rule_id=pipeline.add_rule("amount > 30"))

@@ -139,7 +139,7 @@ def check(
 cut_points = st.lists(st.integers(1, 299), max_size=3)
 
 
-@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=2, deadline=None, suppress_health_check=list(HealthCheck))
 @given(seed=st.integers(0, 10**6), live_cuts=cut_points, lake_cuts=cut_points)
 def test_any_events_in_any_batches(
     spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, seed: int, live_cuts: list[int], lake_cuts: list[int]

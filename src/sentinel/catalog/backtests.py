@@ -22,6 +22,7 @@ from sentinel.domain.engine_task import EngineTask, TaskKind, TaskState
 from sentinel.domain.event_schema import EventSchema
 from sentinel.domain.history import Clock, read_range
 from sentinel.domain.labels import MAX_LABEL_BYTES, MAX_LABEL_SETS, LabelSet, read_labels
+from sentinel.domain.pipeline import Pipeline
 from sentinel.domain.refill import DEFAULT_MAX_ALERTS, RefillRequest
 from sentinel.domain.rule import Rule
 from sentinel.errors import ConflictError, ErrorDetail, InvalidError, InvalidRuleError, NotFoundError
@@ -279,19 +280,36 @@ class BacktestCatalog:
 
 
 def fresh_backtest(
-    tasks: EngineTaskCatalog, pipeline_id: int, condition: str, *, now: datetime, max_age: timedelta
+    tasks: EngineTaskCatalog, pipeline: Pipeline, condition: str, *, now: datetime, max_age: timedelta
 ) -> EngineTask | None:
-    """Return the newest finished backtest of exactly this condition that is young enough; None: there is none.
+    """Return the newest finished backtest of exactly this condition, under the schema of today, that is young enough.
 
-    Description and severity do not count: they change nothing of what matches. For use where a version is written.
+    Description and severity do not count: they change nothing of what matches.
     """
     wanted = condition_hash(condition)
-    for task in tasks.list(pipeline_id=pipeline_id, kind=TaskKind.BACKTEST, limit=_LOOK_BACK):
-        young = task.finished_at is not None and now - task.finished_at <= max_age
+    for task in tasks.list(pipeline_id=pipeline.id, kind=TaskKind.BACKTEST, limit=_LOOK_BACK):
+        if task.state is not TaskState.DONE or task.finished_at is None or task.result is None:
+            continue
+        same_schema = task.result["schema_version"] == pipeline.schema_version
         tested = {rule["condition_hash"] for rule in task.request["rules"]}
-        if task.state is TaskState.DONE and young and wanted in tested:
+        if same_schema and now - task.finished_at <= max_age and wanted in tested:
             return task
     return None
+
+
+def demand_backtest(tasks: EngineTaskCatalog, pipeline: Pipeline, condition: str, *, now: datetime) -> None:
+    """Refuse a condition that is about to go into force where its pipeline demands a backtest that there is not.
+
+    Raises:
+        ConflictError: The pipeline demands one, and there is none that is young enough.
+    """
+    hours = pipeline.config.fresh_backtest_hours
+    if hours and fresh_backtest(tasks, pipeline, condition, now=now, max_age=timedelta(hours=hours)) is None:
+        raise ConflictError(
+            f"pipeline {pipeline.id} demands a backtest of exactly this condition, at most {hours} h old and under "
+            f"schema version {pipeline.schema_version}; start one by POST /api/pipelines/{pipeline.id}/backtests, and "
+            "write the rule when it is done"
+        )
 
 
 def _invalid(name: str, index: int, result: CheckResult) -> InvalidRuleError:

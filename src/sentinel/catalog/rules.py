@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sentinel.catalog.versions import refuse_other_version
@@ -21,11 +21,25 @@ MAX_ACTIVE_RULES = 1000
 class RuleCatalog:
     """Rules of one tenant. Every change of what is active writes the next rule set, which a running job notices."""
 
-    def __init__(self, pipelines: PipelineStore, schemas: SchemaStore, rules: RuleStore, caller: str) -> None:
+    def __init__(
+        self,
+        pipelines: PipelineStore,
+        schemas: SchemaStore,
+        rules: RuleStore,
+        caller: str,
+        *,
+        before_force: Callable[[Pipeline, str], None] = lambda _pipeline, _condition: None,
+    ) -> None:
+        """Build it.
+
+        Args:
+            before_force: Called with a condition that is about to go into force; may raise to refuse it.
+        """
         self._pipelines = pipelines
         self._schemas = schemas
         self._rules = rules
         self._caller = caller
+        self._before_force = before_force
 
     def list(self, pipeline_id: int) -> list[Rule]:
         """Return the rules of a pipeline, oldest first.
@@ -89,6 +103,7 @@ class RuleCatalog:
         content = self._content(pipeline, rule_expression, severity, description)
         if is_active:
             self._refuse_too_many(pipeline_id)
+            self._before_force(pipeline, content.condition)
         rule = self._rules.add(pipeline_id, content, is_active=is_active, created_by=self._caller, comment=comment)
         if is_active:
             self.publish(pipeline)
@@ -147,6 +162,8 @@ class RuleCatalog:
     def _write(self, pipeline: Pipeline, rule: Rule, content: RuleContent, comment: str) -> Rule:
         if rule.current.content == content:
             return rule
+        if rule.is_active and content.condition != rule.current.condition:
+            self._before_force(pipeline, content.condition)
         changed = self._rules.add_version(rule.id, content, created_by=self._caller, comment=comment)
         if rule.is_active:
             self.publish(pipeline)
@@ -176,6 +193,7 @@ class RuleCatalog:
         if is_active:
             self._refuse_too_many(pipeline.id)
             self._refuse_unfit(pipeline, rule.current, f"rule {rule_id}", "/is_active")
+            self._before_force(pipeline, rule.current.condition)
         self._rules.set_active([rule_id], is_active)
         self.publish(pipeline)
         return self.get(rule_id)

@@ -101,7 +101,7 @@ class Client(PastMethods):
         self._send("PATCH", f"/api/pipelines/{pipeline_id}/status", {"status": status}, if_version=if_version)
 
     def set_pipeline_config(self, pipeline_id: int, *, if_version: int | None = None, **config: Any) -> models.Pipeline:
-        """Change settings: mode, score_every_event, future_tolerance_seconds, max_record_bytes."""
+        """Change settings: mode, score_every_event, future_tolerance_seconds, max_record_bytes, ..."""
         answer = self._send("PATCH", f"/api/pipelines/{pipeline_id}", config, if_version=if_version)
         return models.Pipeline.model_validate(answer.json())
 

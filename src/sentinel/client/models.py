@@ -24,6 +24,7 @@ class PipelineConfig(Model):
     score_every_event: bool
     future_tolerance_seconds: int
     max_record_bytes: int
+    fresh_backtest_hours: int = 0
 
 
 class Pipeline(Model):

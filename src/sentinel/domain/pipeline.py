@@ -35,12 +35,15 @@ class PipelineConfig:
         future_tolerance_seconds: An event whose event time lies further after its record's timestamp is a
             dead letter.
         max_record_bytes: A larger record is a dead letter.
+        fresh_backtest_hours: A rule goes into force only with a backtest of exactly its condition that is at most so
+            old; 0: without one, too.
     """
 
     mode: DetectMode = DetectMode.REALTIME
     score_every_event: bool = False
     future_tolerance_seconds: int = 3600
     max_record_bytes: int = 1_048_576
+    fresh_backtest_hours: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """Return the stored form: every setting, also those at their default."""
@@ -49,6 +52,7 @@ class PipelineConfig:
             "score_every_event": self.score_every_event,
             "future_tolerance_seconds": self.future_tolerance_seconds,
             "max_record_bytes": self.max_record_bytes,
+            "fresh_backtest_hours": self.fresh_backtest_hours,
         }
 
     @classmethod
@@ -60,6 +64,7 @@ class PipelineConfig:
             score_every_event=stored.get("score_every_event", default.score_every_event),
             future_tolerance_seconds=stored.get("future_tolerance_seconds", default.future_tolerance_seconds),
             max_record_bytes=stored.get("max_record_bytes", default.max_record_bytes),
+            fresh_backtest_hours=stored.get("fresh_backtest_hours", default.fresh_backtest_hours),
         )
 
 
@@ -115,4 +120,5 @@ class PipelineSnapshot:
     @property
     def fingerprint(self) -> tuple[object, ...]:
         """What makes another generation necessary when it changes."""
-        return (self.kafka_topic, self.config, self.schema_version, self.rule_set.version, self.source_epoch)
+        config = replace(self.config, fresh_backtest_hours=0)
+        return (self.kafka_topic, config, self.schema_version, self.rule_set.version, self.source_epoch)

@@ -16,6 +16,7 @@ from sentinel.domain.api_key import Scope
 from sentinel.domain.labels import MAX_LABEL_SETS
 from sentinel.errors import ConflictError, NotFoundError
 from sentinel.settings import PROJECT_ROOT
+from sentinel.stores.postgres.database import Database
 from sentinel.wiring import Backend
 from tests.integration.api.conftest import FIELDS, add_rule, create_pipeline, pointers
 
@@ -243,6 +244,65 @@ class TestLabels:
         path = f"/api/pipelines/{pipeline['id']}/labels?name=x"
         codes = [client.post(path, content=b"id,l\na,1").status_code for _ in range(MAX_LABEL_SETS + 1)]
         assert codes == [201] * MAX_LABEL_SETS + [409]
+
+
+class TestDemanded:
+    """A condition goes into force only with a fresh backtest, where the pipeline says so."""
+
+    @pytest.fixture
+    def demanding(self, client: Client, pipeline: dict[str, Any]) -> dict[str, Any]:
+        answer = client.patch(f"/api/pipelines/{pipeline['id']}", json={"fresh_backtest_hours": 2})
+        assert answer.json()["config"]["fresh_backtest_hours"] == 2
+        return pipeline
+
+    def finish(
+        self, database: Database, tenant: str, task_id: int, *, hours_ago: float, schema_version: int = 1
+    ) -> None:
+        with database.transaction(tenant) as tx:
+            tx.execute(
+                "UPDATE sentinel.engine_tasks SET state = 'done', "
+                "result = jsonb_build_object('schema_version', %s::int), "
+                "finished_at = now() - make_interval(secs => %s) WHERE id = %s",
+                (schema_version, hours_ago * 3600, task_id),
+            )
+
+    def write(self, client: Client, pipeline: dict[str, Any], expression: str, **more: Any) -> int:
+        body = {"rule_expression": expression, "severity": "info", **more}
+        return client.post(f"/api/pipelines/{pipeline['id']}/rules", json=body).status_code
+
+    def test_without_one_it_is_refused_and_a_draft_is_not(
+        self, client: Client, demanding: dict[str, Any], database: Database, tenant: str
+    ) -> None:
+        assert self.write(client, demanding, "amount > 500") == 409
+        task = start(client, demanding).json()
+        assert self.write(client, demanding, "amount > 500") == 409
+        self.finish(database, tenant, task["id"], hours_ago=1)
+        assert self.write(client, demanding, "amount > 500") == 201
+        assert self.write(client, demanding, "amount > 501") == 409
+        assert self.write(client, demanding, "amount > 501", is_active=False) == 201
+
+    @pytest.mark.parametrize("more", [{"hours_ago": 3}, {"hours_ago": 1, "schema_version": 2}])
+    def test_one_that_is_old_or_of_another_schema_does_not_count(
+        self, client: Client, demanding: dict[str, Any], database: Database, tenant: str, more: dict[str, Any]
+    ) -> None:
+        self.finish(database, tenant, start(client, demanding).json()["id"], **more)
+        assert self.write(client, demanding, "amount > 500") == 409
+
+    def test_a_new_version_a_switch_and_a_rollback_need_one_too(
+        self, client: Client, demanding: dict[str, Any], database: Database, tenant: str
+    ) -> None:
+        self.finish(database, tenant, start(client, demanding).json()["id"], hours_ago=1)
+        rule = add_rule(client, demanding["id"], "amount > 500")
+        path = f"/api/rules/{rule['id']}"
+        again = {"rule_expression": "amount > 500", "severity": "info", "description": "other words"}
+        assert client.put(path, json=again).status_code == 200
+        other = {"rule_expression": "amount > 7", "severity": "info"}
+        assert client.put(path, json=other).status_code == 409
+        assert client.patch(f"{path}/status", json={"is_active": False}).status_code == 200
+        assert client.put(path, json=other).status_code == 200
+        assert client.patch(f"{path}/status", json={"is_active": True}).status_code == 409
+        assert client.post(f"{path}/rollback", json={"version": 1}).status_code == 200
+        assert client.patch(f"{path}/status", json={"is_active": True}).status_code == 200
 
 
 def test_the_typed_client(base_url: str, key_of: Callable[..., str], tenant: str, backend: Backend) -> None:

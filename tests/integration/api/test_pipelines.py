@@ -232,6 +232,7 @@ class TestChange:
             "score_every_event": False,
             "future_tolerance_seconds": 3600,
             "max_record_bytes": 2000,
+            "fresh_backtest_hours": 0,
         }
 
     @pytest.mark.parametrize("config", [{"mode": "fast"}, {"max_record_bytes": 0}, {"future_tolerance_seconds": -1}])
