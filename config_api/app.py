@@ -16,6 +16,7 @@ from config_api.middleware import BodyLimitMiddleware, RequestIdMiddleware
 from config_api.routers import (
     alerts,
     audit,
+    backtests,
     explain,
     health,
     ledger,
@@ -29,10 +30,12 @@ from config_api.routers import (
     schemas,
     scorecards,
 )
+from sentinel.domain.labels import MAX_LABEL_BYTES
 from sentinel.errors import StoreUnavailableError
 from sentinel.settings import Settings
 from sentinel.wiring import Backend
 
+LABELS_PATH = re.compile(r"/api/pipelines/\d+/labels")
 _LOG = logging.getLogger(__name__)
 
 _DESCRIPTION = """
@@ -76,7 +79,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(
         BodyLimitMiddleware,
         max_bytes=chosen.api.max_body_bytes,
-        larger={("PUT", re.compile(r"/api/lists/[^/]+/rows")): chosen.api.max_upload_bytes},
+        larger={
+            ("PUT", re.compile(r"/api/lists/[^/]+/rows")): chosen.api.max_upload_bytes,
+            ("POST", LABELS_PATH): MAX_LABEL_BYTES,
+        },
     )
     app.add_middleware(RequestIdMiddleware)
     for module in (
@@ -86,6 +92,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifecycle,
         rule_tests,
         explain,
+        backtests,
         rule_outcomes,
         lists,
         mutes,

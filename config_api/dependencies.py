@@ -199,7 +199,7 @@ class Once:
 def _once(
     request: Request,
     unit: Writing,
-    body: Annotated[bytes, Depends(_raw_body)],
+    body: RawBody,
     idempotency_key: Annotated[
         str | None, Header(description="Any text that is new for each write; makes repeating it harmless.")
     ] = None,

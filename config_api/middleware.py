@@ -101,4 +101,4 @@ class BodyLimitMiddleware:
         await answer(scope, receive, send)
 
     def _setting(self, max_bytes: int) -> str:
-        return "SENTINEL_API__MAX_BODY_BYTES" if max_bytes == self._max_bytes else "SENTINEL_API__MAX_UPLOAD_BYTES"
+        return "SENTINEL_API__MAX_BODY_BYTES" if max_bytes == self._max_bytes else "of this upload"

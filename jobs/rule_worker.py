@@ -14,6 +14,7 @@ from sentinel.settings import Settings
 from sentinel.streaming.engine_task import Handler
 from sentinel.streaming.explain.handler import explain
 from sentinel.streaming.explain.rule_tests import run_rule_tests
+from sentinel.streaming.history.tasks import backtest_task, refill_task
 from sentinel.streaming.worker.worker import RuleWorker
 
 log = logging.getLogger("sentinel.worker")
@@ -22,6 +23,8 @@ log = logging.getLogger("sentinel.worker")
 HANDLERS: dict[TaskKind, Handler] = {
     TaskKind.EXPLAIN: explain,
     TaskKind.TEST: run_rule_tests,
+    TaskKind.BACKTEST: backtest_task,
+    TaskKind.REFILL: refill_task,
 }
 
 

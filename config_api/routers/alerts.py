@@ -71,4 +71,5 @@ def _answer(alert: Alert) -> dict[str, object]:
         "kafka_offset": alert.kafka_offset,
         "kafka_timestamp": alert.kafka_timestamp,
         "list_versions": alert.list_versions,
+        "refill_id": alert.refill_id,
     }

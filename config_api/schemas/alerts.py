@@ -41,6 +41,7 @@ class AlertAnswer(AnswerModel):
                     "kafka_offset": 4711,
                     "kafka_timestamp": "2026-01-31T12:00:00Z",
                     "list_versions": {"whitelist_table": 3},
+                    "refill_id": None,
                 }
             ]
         }
@@ -63,3 +64,4 @@ class AlertAnswer(AnswerModel):
     kafka_offset: int
     kafka_timestamp: Timestamp
     list_versions: dict[str, int] = Field(description="List -> the version of it that the rule read.")
+    refill_id: int | None = Field(description="The refill that made it; null: live detection did.")

@@ -37,6 +37,13 @@ class ConfigRequest(RequestModel):
         le=10_000_000,
         description="Alerts of one rule within an hour; further matches are counted as suppressed.",
     )
+    fresh_backtest_hours: StrictInt | None = Field(
+        default=None,
+        ge=0,
+        le=8784,
+        description="A rule goes into force only with a finished backtest of its condition that is at most so old; 0: "
+        "without one, too.",
+    )
 
     def applied_to(self, config: PipelineConfig) -> PipelineConfig:
         """Return the settings with these changes."""
@@ -103,6 +110,7 @@ class ConfigAnswer(AnswerModel):
     future_tolerance_seconds: int
     max_record_bytes: int
     storm_limit: int
+    fresh_backtest_hours: int
 
 
 class PipelineAnswer(AnswerModel):

@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 
 from sentinel.catalog.access import KeyCatalog
 from sentinel.catalog.audit import Auditor
+from sentinel.catalog.backtests import BacktestCatalog, demand_backtest
 from sentinel.catalog.engine_tasks import EngineDesk, EngineTaskCatalog
 from sentinel.catalog.lifecycle import LifecycleCatalog
 from sentinel.catalog.lists import ListCatalog
@@ -35,6 +36,7 @@ from sentinel.stores.postgres.api_keys import PostgresApiKeys, find_presented
 from sentinel.stores.postgres.audit import PostgresAudit
 from sentinel.stores.postgres.database import Connection, Database, first_line
 from sentinel.stores.postgres.engine_tasks import PostgresEngineTasks
+from sentinel.stores.postgres.labels import PostgresLabels
 from sentinel.stores.postgres.ledger_reader import PostgresLedgerReader
 from sentinel.stores.postgres.lists import PostgresLists
 from sentinel.stores.postgres.migrate import schema_problem
@@ -74,6 +76,7 @@ class Unit:
     answers: AnswerStore
     tests: RuleTestCatalog
     tasks: EngineTaskCatalog
+    backtests: BacktestCatalog
 
 
 class Backend:
@@ -178,6 +181,7 @@ class Backend:
         audit = PostgresAudit(connection)
         auditor = Auditor(audit, caller)
         tests = PostgresRuleTests(connection)
+        tasks = EngineTaskCatalog(pipelines, PostgresEngineTasks(connection), caller)
         publisher = Publisher(
             pipelines,
             schemas,
@@ -186,6 +190,7 @@ class Backend:
             mutes=mutes,
             scorecards=scorecards,
             tests=RuleTestGate(tests),
+            demand=lambda pipeline, condition: demand_backtest(tasks, pipeline, condition, now=utc_now()),
         )
         rule_catalog = RuleCatalog(pipelines, rules, publisher, auditor, caller)
         lifecycle = LifecycleCatalog(rules, rule_catalog, publisher, auditor, caller)
@@ -215,5 +220,14 @@ class Backend:
             ledger=ledger,
             answers=PostgresAnswers(connection),
             tests=RuleTestCatalog(pipelines, schemas, rules, tests, publisher=publisher, caller=caller),
-            tasks=EngineTaskCatalog(pipelines, PostgresEngineTasks(connection), caller),
+            tasks=tasks,
+            backtests=BacktestCatalog(
+                pipelines=pipelines,
+                schemas=schemas,
+                rules=rule_catalog,
+                publisher=publisher,
+                labels=PostgresLabels(connection),
+                tasks=tasks,
+                caller=caller,
+            ),
         )

@@ -17,6 +17,7 @@ from sentinel.catalog.list_upload import UploadReader
 from sentinel.domain.reference_list import row_values
 from sentinel.domain.rule import RuleSet, RuleVersion, Severity
 from sentinel.rules.checker import check
+from sentinel.rules.known import KnownNames
 from sentinel.settings import PROJECT_ROOT, Settings
 from sentinel.streaming.query.evaluate import compile_rule_set
 from sentinel.streaming.query.lookups import LookupTables
@@ -43,7 +44,7 @@ class TestRules:
 
     @pytest.mark.parametrize(("rule", "what"), RULES)
     def test_it_is_accepted_or_refused_as_told(self, rule: str, what: str) -> None:
-        result = check(rule, SCHEMA, list(TABLES.values()))
+        result = check(rule, SCHEMA, KnownNames(tables=tuple(TABLES.values())))
         assert result.valid == (what != "refused"), result.issues
         assert result.valid or all(issue.suggestion for issue in result.errors)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from sentinel.catalog.rule_test_gate import RuleTestGate
@@ -46,7 +46,13 @@ class Publisher:
         mutes: MuteStore,
         scorecards: ScorecardStore,
         tests: RuleTestGate,
+        demand: Callable[[Pipeline, str], None],
     ) -> None:
+        """Build it.
+
+        Args:
+            demand: Called with a condition that is about to alert; may raise to refuse it.
+        """
         self._pipelines = pipelines
         self._schemas = schemas
         self._rules = rules
@@ -54,6 +60,7 @@ class Publisher:
         self._mutes = mutes
         self._scorecards = scorecards
         self._tests = tests
+        self._demand = demand
 
     def schema_of(self, pipeline: Pipeline) -> EventSchema:
         """Return the schema in force.
@@ -106,6 +113,8 @@ class Publisher:
                 "to; change its expression first",
                 details=[ErrorDetail(pointer, issue.message) for issue in result.errors],
             )
+        if state in ALERTING and not (rule.state in ALERTING and version.condition == rule.current.condition):
+            self._demand(pipeline, version.condition)
         if state in ALERTING:
             self._tests.require_passed(rule.id, version.condition, pipeline.schema_version)
         if state is RuleState.ACTIVE:

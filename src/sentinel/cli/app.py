@@ -31,6 +31,8 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "submit": ("sentinel.cli.jobs", "submit", "Run the detection job of pipelines under supervision."),
     "stop": ("sentinel.cli.jobs", "stop", "Stop a job, or any other program by its name."),
     "resume-source": ("sentinel.cli.source", "resume_source", "Go on although the topic lacks records; recorded."),
+    "backtest": ("sentinel.cli.past", "backtest", "Test rules on the lake before they act."),
+    "refill": ("sentinel.cli.past", "refill", "Make the alerts that are missing of a range of time."),
     "reconcile": ("sentinel.cli.reconcile", "reconcile_command", "Prove that topic, lake, alerts and scores agree."),
     "spark-ui": ("sentinel.cli.jobs", "spark_ui", "Print the addresses of the running jobs' Spark UI."),
     "db-shell": ("sentinel.cli.database", "db_shell", "Open psql (or a client of our own) on the database."),

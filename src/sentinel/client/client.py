@@ -13,13 +13,14 @@ import httpx
 from sentinel.client import models
 from sentinel.client.explain import ExplainCalls
 from sentinel.client.lists import ListCalls
+from sentinel.client.past import PastCalls
 from sentinel.client.rule_outcomes import OutcomeCalls
 from sentinel.client.rule_tests import RuleTestCalls
 
 _BEFORE = re.compile(r"[?&]before=(\d+)")
 
 
-class Client(ExplainCalls, ListCalls, OutcomeCalls, RuleTestCalls):
+class Client(ExplainCalls, ListCalls, OutcomeCalls, PastCalls, RuleTestCalls):
     """Speaks to the configuration API. Safe to share between threads.
 
     A write carries an `Idempotency-Key` of its own, so it is repeated once when the connection breaks.
@@ -66,7 +67,7 @@ class Client(ExplainCalls, ListCalls, OutcomeCalls, RuleTestCalls):
         self._send("PATCH", f"/api/pipelines/{pipeline_id}/status", {"status": status}, if_version=if_version)
 
     def set_pipeline_config(self, pipeline_id: int, *, if_version: int | None = None, **config: Any) -> models.Pipeline:
-        """Change settings: mode, score_every_event, future_tolerance_seconds, max_record_bytes, storm_limit."""
+        """Change settings: mode, score_every_event, future_tolerance_seconds, max_record_bytes, ..."""
         answer = self._send("PATCH", f"/api/pipelines/{pipeline_id}", config, if_version=if_version)
         return models.Pipeline.model_validate(answer.json())
 

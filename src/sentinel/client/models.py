@@ -25,6 +25,7 @@ class PipelineConfig(Model):
     future_tolerance_seconds: int
     max_record_bytes: int
     storm_limit: int
+    fresh_backtest_hours: int = 0
 
 
 class Pipeline(Model):
@@ -261,6 +262,7 @@ class Alert(Model):
     kafka_offset: int
     kafka_timestamp: datetime
     list_versions: dict[str, int] = {}
+    refill_id: int | None = None
 
 
 class AlertPage(Model):
@@ -353,3 +355,37 @@ class Readiness(Model):
 
     status: str
     checks: dict[str, Any]
+
+
+class TaskFailure(Model):
+    """Why a backtest or a refill failed."""
+
+    slug: str
+    message: str
+
+
+class HistoryTask(Model):
+    """A backtest or a refill: how far it is, and its result once it is done."""
+
+    id: int
+    pipeline_id: int
+    state: Literal["queued", "running", "done", "failed", "cancelled"]
+    progress: dict[str, Any]
+    request: dict[str, Any]
+    result: dict[str, Any] | None = None
+    error: TaskFailure | None = None
+    created_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+
+class LabelSet(Model):
+    """Labels that were uploaded."""
+
+    id: int
+    pipeline_id: int
+    name: str
+    label_count: int
+    true_count: int
+    content_hash: str
+    created_at: datetime

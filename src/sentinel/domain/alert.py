@@ -19,6 +19,7 @@ class Alert:
         entities_json: Entity field -> value, as JSON text.
         alert_timestamp: When it was written; `kafka_timestamp` is the record's.
         list_versions: List -> the version of it that the rule read; empty for a rule without subqueries.
+        refill_id: The refill that made it; None: live detection did.
     """
 
     id: int
@@ -38,6 +39,7 @@ class Alert:
     kafka_timestamp: datetime
     alert_timestamp: datetime
     list_versions: dict[str, int]
+    refill_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

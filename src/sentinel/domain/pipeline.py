@@ -37,6 +37,8 @@ class PipelineConfig:
         max_record_bytes: A larger record is a dead letter.
         storm_limit: Alerts of one rule within one hour of its records' timestamps; further matches are counted as
             suppressed and stay in the lake.
+        fresh_backtest_hours: A rule goes into force only with a backtest of exactly its condition that is at most so
+            old; 0: without one, too.
     """
 
     mode: DetectMode = DetectMode.REALTIME
@@ -44,6 +46,7 @@ class PipelineConfig:
     future_tolerance_seconds: int = 3600
     max_record_bytes: int = 1_048_576
     storm_limit: int = 10_000
+    fresh_backtest_hours: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """Return the stored form: every setting, also those at their default."""
@@ -53,6 +56,7 @@ class PipelineConfig:
             "future_tolerance_seconds": self.future_tolerance_seconds,
             "max_record_bytes": self.max_record_bytes,
             "storm_limit": self.storm_limit,
+            "fresh_backtest_hours": self.fresh_backtest_hours,
         }
 
     @classmethod
@@ -65,6 +69,7 @@ class PipelineConfig:
             future_tolerance_seconds=stored.get("future_tolerance_seconds", default.future_tolerance_seconds),
             max_record_bytes=stored.get("max_record_bytes", default.max_record_bytes),
             storm_limit=stored.get("storm_limit", default.storm_limit),
+            fresh_backtest_hours=stored.get("fresh_backtest_hours", default.fresh_backtest_hours),
         )
 
 
@@ -120,4 +125,5 @@ class PipelineSnapshot:
     @property
     def fingerprint(self) -> tuple[object, ...]:
         """What makes another generation necessary when it changes."""
-        return (self.kafka_topic, self.config, self.schema_version, self.rule_set.version, self.source_epoch)
+        config = replace(self.config, fresh_backtest_hours=0)
+        return (self.kafka_topic, config, self.schema_version, self.rule_set.version, self.source_epoch)

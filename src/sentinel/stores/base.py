@@ -12,6 +12,7 @@ from sentinel.domain.api_key import ApiKey, Scope
 from sentinel.domain.audit import AuditEntry, AuditFilter
 from sentinel.domain.engine_task import EngineTask, Lane, TaskKind
 from sentinel.domain.event_schema import EventSchema
+from sentinel.domain.labels import Labels, LabelSet
 from sentinel.domain.ledger import (
     DeadLetterEntry,
     EventMatches,
@@ -388,6 +389,19 @@ class AnswerStore(Protocol):
 
     def keep(self, key: str, answer: StoredAnswer) -> None:
         """Keep an answer."""
+
+
+class LabelStore(Protocol):
+    """Keeps labels."""
+
+    def add(self, pipeline_id: int, name: str, labels: Labels, *, created_by: str) -> LabelSet:
+        """Keep labels."""
+
+    def list(self, pipeline_id: int) -> list[LabelSet]:
+        """Return the labels of a pipeline, newest first."""
+
+    def delete(self, label_set_id: int) -> bool:
+        """Forget labels; whether there were any."""
 
 
 class EngineTaskStore(Protocol):

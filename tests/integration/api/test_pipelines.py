@@ -233,6 +233,7 @@ class TestChange:
             "future_tolerance_seconds": 3600,
             "max_record_bytes": 2000,
             "storm_limit": 10_000,
+            "fresh_backtest_hours": 0,
         }
 
     @pytest.mark.parametrize("config", [{"mode": "fast"}, {"max_record_bytes": 0}, {"storm_limit": 0}])

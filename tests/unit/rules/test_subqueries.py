@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from sentinel.domain.event_schema import EventSchema
 from sentinel.rules.checker import CheckResult, check
 from sentinel.rules.dsl.check import check_rule
+from sentinel.rules.known import KnownNames
 from sentinel.rules.limits import MAX_SUBQUERIES
 from sentinel.rules.lookups import LookupColumn
 from tests.support.reference_lists import list_of
@@ -35,7 +36,7 @@ TABLES = (
 
 
 def checked(rule: str) -> CheckResult:
-    return check(rule, SCHEMA, TABLES)
+    return check(rule, SCHEMA, KnownNames(tables=TABLES))
 
 
 def only_lookup(rule: str) -> LookupColumn:
@@ -292,7 +293,7 @@ class TestWhatIsRefused:
 
     def test_the_short_form_has_no_subqueries(self) -> None:
         rule = "when user_id in (SELECT user_id FROM whitelist) then tag('x')"
-        assert not check_rule(rule, SCHEMA, TABLES).result.valid
+        assert not check_rule(rule, SCHEMA, KnownNames(tables=TABLES)).result.valid
 
     @given(st.lists(st.sampled_from(WORDS), max_size=40))
     def test_any_order_of_words_ends_with_an_answer(self, words: list[str]) -> None:

@@ -164,17 +164,25 @@ class ArchiveLedger:
             row = tx.execute(_SQL["generation"], {"generation_id": generation_id}).fetchone()
             if row is None:
                 raise NotFoundError(f"pipeline {self._pipeline_id} has no generation {generation_id}")
-            versions = tx.execute(
-                _SQL["schema_versions"], {"pipeline_id": self._pipeline_id, "version": row["schema_version"]}
-            ).fetchall()
+            history = self._history(tx, row["schema_version"])
         return GenerationForm(
             generation_id=generation_id,
             schema_version=row["schema_version"],
             rule_set_version=row["rule_set_version"],
             source_epoch=row["source_epoch"],
             config=PipelineConfig.from_json(row["config"]),
-            history=tuple((found["version"], EventSchema.from_json(found["fields"])) for found in versions),
+            history=history,
         )
+
+    def history(self, schema_version: int) -> tuple[tuple[int, EventSchema], ...]:
+        """Return (version, schema) of every schema version up to one, oldest first."""
+        with self._database.transaction(self._tenant_id) as tx:
+            return self._history(tx, schema_version)
+
+    def _history(self, tx: Connection, schema_version: int) -> tuple[tuple[int, EventSchema], ...]:
+        same = {"pipeline_id": self._pipeline_id, "version": schema_version}
+        rows = tx.execute(_SQL["schema_versions"], same).fetchall()
+        return tuple((row["version"], EventSchema.from_json(row["fields"])) for row in rows)
 
 
 def commit_of(row: Row) -> ArchiveCommit:

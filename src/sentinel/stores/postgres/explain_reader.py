@@ -8,6 +8,7 @@ from typing import Any
 
 from sentinel.domain.event_schema import EventSchema
 from sentinel.domain.reference_list import PinnedList
+from sentinel.domain.rule import RuleVersion, Severity
 from sentinel.errors import NotFoundError
 from sentinel.stores.postgres.database import Database, Row
 from sentinel.stores.postgres.lists import PostgresLists
@@ -70,11 +71,11 @@ class ExplainReader:
             raise NotFoundError(f"pipeline {self._pipeline_id} has no rule {rule_id}")
         raise NotFoundError(f"rule {rule_id} has no version {version}; its newest is {known['current_version']}")
 
-    def published(self) -> dict[str, str]:
-        """Return, by name, the conditions of the rules that others may refer to."""
+    def references(self) -> dict[str, RuleVersion]:
+        """Return, by name, the rules that others may refer to, as they are published now."""
         with self._database.transaction(self._tenant_id) as tx:
             rows = tx.execute(_SQL["published"], {"pipeline_id": self._pipeline_id}).fetchall()
-        return {row["name"]: row["rule_expression"] for row in rows}
+        return {row.pop("name"): RuleVersion(**{**row, "severity": Severity(row["severity"])}) for row in rows}
 
     def lists(self) -> dict[str, PinnedList]:
         """Return, by name, the newest versions of all lists."""

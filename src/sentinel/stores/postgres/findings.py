@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -140,18 +140,12 @@ class FindingStore:
             "tenant_id": self._tenant_id,
             "pipeline_id": generation.snapshot.pipeline_id,
             "generation_id": generation.generation_id,
+            "refill_id": None,
             "source_epoch": generation.snapshot.source_epoch,
             "score_ttl_seconds": self._score_ttl_seconds,
         }
-        tx.execute(_SQL["create_staging"])
-        tx.execute(_SQL["clear_staging"])
-        staged = 0
-        with tx.cursor().copy(_SQL["copy_staging"]) as copy:
-            for row in alert_rows(judged, text_of, self._plans_of(generation)):
-                copy.write_row((staged, *row))
-                staged += 1
-        counted = tx.execute(_SQL["insert_alerts"], params).fetchone()
-        inserted = int(counted["inserted"]) if counted else 0
+        rows = alert_rows(judged, text_of, self._plans_of(generation))
+        inserted, staged = stage_alerts(tx, rows, params)
         if inserted < staged:
             tx.execute(_SQL["note_duplicates"], params)
             # Some of what the guard counted was there already.
@@ -220,6 +214,19 @@ class FindingStore:
 def rule_hours(judged: list[Judged]) -> set[RuleHour]:
     """Return every rule hour in which there may be an alert."""
     return {(rule.rule_id, hour_of(each.match.timestamp_ms)) for each in judged for rule in each.alerted}
+
+
+def stage_alerts(tx: Connection, rows: Iterable[tuple[Any, ...]], params: dict[str, Any]) -> tuple[int, int]:
+    """Insert alerts, rows as `alert_rows` yields them; return how many were new, and how many there were."""
+    tx.execute(_SQL["create_staging"])
+    tx.execute(_SQL["clear_staging"])
+    staged = 0
+    with tx.cursor().copy(_SQL["copy_staging"]) as copy:
+        for row in rows:
+            copy.write_row((staged, *row))
+            staged += 1
+    counted = tx.execute(_SQL["insert_alerts"], params).fetchone()
+    return int(counted["inserted"]) if counted else 0, staged
 
 
 def alert_rows(

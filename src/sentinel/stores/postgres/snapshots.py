@@ -107,6 +107,16 @@ class SnapshotStore:
         with self._database.transaction(self._tenant_id) as connection:
             return self._reader.snapshot(connection, self._tenant_id, pipeline_id)
 
+    def rule_set(self, pipeline_id: int, version: int) -> RuleSet:
+        """Return any rule set that was ever in force.
+
+        Raises:
+            NotFoundError: There is no such version.
+            StoreUnavailableError: PostgreSQL does not answer.
+        """
+        with self._database.transaction(self._tenant_id) as connection:
+            return self._reader.rule_set(connection, pipeline_id, version)
+
     def at(self, pipeline_id: int, schema_version: int, rule_set_version: int) -> PipelineSnapshot:
         """Return the pipeline with these versions of its schema and rule set.
 

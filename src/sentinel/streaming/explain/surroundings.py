@@ -42,7 +42,8 @@ class Surroundings:
 
 def surroundings_of(context: TaskContext, reader: ExplainReader, form: GenerationForm | None) -> Surroundings:
     """Return what counted for the events of a generation, and what is published now beside it; None: only that."""
-    conditions, lists = reader.published(), reader.lists()
+    conditions = {name: version.condition for name, version in reader.references().items()}
+    lists = reader.lists()
     if form is not None:
         snapshots = SnapshotStore(context.database, context.tenant_id)
         rule_set = snapshots.at(context.pipeline_id, form.schema_version, form.rule_set_version).rule_set

@@ -138,13 +138,27 @@ def event_id(event: Column, schema: EventSchema, topic: str, source_epoch: int) 
 
     It never depends on a batch, so replays find the same. Needs the columns partition and offset.
     """
-    source = f"{topic}@{source_epoch}" if source_epoch else topic
-    place = F.concat_ws("/", F.lit(source), F.col("partition").cast("string"), F.col("offset").cast("string"))
     field = schema.event_id
-    if field is None:
+    return identity_of(None if field is None else event[field.name], F.lit(source_name(topic, source_epoch)))
+
+
+def source_name(topic: str, source_epoch: int) -> str:
+    """Return what stands for a topic in the identity of an event that has no other."""
+    return f"{topic}@{source_epoch}" if source_epoch else topic
+
+
+def identity_of(given: Column | None, source: Column) -> Column:
+    """Return the id field's value, or the record's place where there is no such field or it is empty.
+
+    Args:
+        given: The id field; None: the schema has none.
+        source: The source's name, as `source_name` makes it.
+    """
+    place = F.concat_ws("/", source, F.col("partition").cast("string"), F.col("offset").cast("string"))
+    if given is None:
         return place
-    given = event[field.name].cast("string")
-    return F.when(F.length(given) > 0, given).otherwise(place)
+    text = given.cast("string")
+    return F.when(F.length(text) > 0, text).otherwise(place)
 
 
 def event_time(event: Column, schema: EventSchema) -> Column:

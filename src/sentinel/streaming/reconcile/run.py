@@ -16,12 +16,14 @@ from sentinel.stores.postgres.database import Database, first_line
 from sentinel.stores.postgres.ledger import LedgerStore
 from sentinel.stores.postgres.lists import ListSnapshotStore
 from sentinel.stores.postgres.reconcile_reader import ReconcileReader
+from sentinel.stores.postgres.refills import RefillStore
 from sentinel.stores.postgres.snapshots import SnapshotStore
 from sentinel.stores.redis.scores import ScoreStore, connect
 from sentinel.streaming.query.lookups import LookupTables
 from sentinel.streaming.query.session import evaluation_session
-from sentinel.streaming.reconcile.alerts import Expected, Pair, compare_alerts, expected_alerts
+from sentinel.streaming.reconcile.alerts import REFILLED, Expected, Pair, compare_alerts, expected_alerts
 from sentinel.streaming.reconcile.records import PLACE, compare_records, places, topic_places
+from sentinel.streaming.reconcile.refills import Refilled, refilled_alerts
 from sentinel.streaming.reconcile.report import ReconcileReport
 from sentinel.streaming.reconcile.scores import compare_scores
 from sentinel.streaming.topics import Topics
@@ -91,6 +93,19 @@ def reconcile(
                 form.history,
                 tables=tables,
             )
+    refills = Refilled()
+    if lake.num_rows:
+        store = RefillStore(database, tenant_id, pipeline_id, score_ttl_seconds=settings.redis.score_ttl_seconds)
+        refills = refilled_alerts(
+            session,
+            spark_uri(uri),
+            store,
+            archive,
+            kafka_topic=snapshot.kafka_topic,
+            generations=generations,
+            rule_set=lambda version: snapshots.rule_set(pipeline_id, version),
+            tables=tables,
+        )
     epochs = {generation.source_epoch for generation in generations}
     found, elsewhere = alerts_by_place(reader, {epoch: archive.archived_ends(epoch) for epoch in epochs})
     suppressed = reader.suppressed()
@@ -105,7 +120,14 @@ def reconcile(
         not_archived=sum(known.next_offset - ends.get(p, known.first_offset) for p, known in progress.items()),
         checks=(
             records,
-            compare_alerts(expected, found, elsewhere, suppressed),
+            compare_alerts(
+                # A refill alerts whatever the storm guard held back.
+                [*expected, *((rule_id, event_id, REFILLED) for rule_id, event_id in refills.expected)],
+                found,
+                elsewhere,
+                suppressed=suppressed,
+                allowed=refills.allowed,
+            ),
             compare_scores(
                 reader, scores, ttl_seconds=settings.redis.score_ttl_seconds, patience_seconds=patience_seconds
             ),

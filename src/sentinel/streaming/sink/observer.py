@@ -35,8 +35,7 @@ from sentinel.streaming.query.outcomes import count_outcomes, unknown_masks
 from sentinel.streaming.query.session import evaluation_session
 from sentinel.streaming.query.trials import compare_trials
 from sentinel.streaming.sink.archive import cause_of
-from sentinel.streaming.sink.lake_events import lake_events, some_fields
-from sentinel.streaming.sink.lake_table import column_names
+from sentinel.streaming.sink.lake_events import LakeForm, lake_events
 
 log = logging.getLogger(__name__)
 
@@ -112,25 +111,25 @@ class Observer:
 
     def _observe(self, commits: Sequence[ArchiveCommit], form: GenerationForm, snapshot: PipelineSnapshot) -> Observed:
         """Evaluate what was in force and on trial over the rows of these commits."""
-        rule_set, columns = snapshot.rule_set, column_names(form.history)
+        rule_set = snapshot.rule_set
+        lake = LakeForm(snapshot.kafka_topic, form.history, {form.generation_id: form.source_epoch})
         trials = trials_of(rule_set)
         everything = replace(rule_set, rules=(*rule_set.rules, *rule_set.shadow), shadow=(), arms=())
         if not everything.rules:
             return Observed({})
         try:
             rows = self._rows(commits)
-            self._sample = lambda: some_fields(rows, form.schema, columns)
+            self._sample = lambda: lake_events(rows, lake)
             self._sampled_generation = form.generation_id
             used = unknown_masks(everything, form.schema).fields
-            fields = [field for field in form.schema if field.name in used] or list(form.schema)[:1]
-            counts = count_outcomes(some_fields(rows, fields, columns), everything, form.schema, self._tables)
+            counts = count_outcomes(lake_events(rows, lake, used), everything, form.schema, self._tables)
             compared: dict[tuple[int, int, int], TrialCount] = {}
             samples: list[TrialSample] = []
             if trials:
-                events = lake_events(rows, snapshot, columns)
+                events = lake_events(rows, lake)
                 compared, samples = compare_trials(events, trials, rule_set, form.schema, self._tables)
         except (PySparkException, Py4JError) as error:
-            self._take_out_culprits(everything, lake_events(rows, snapshot, columns), form)
+            self._take_out_culprits(everything, lake_events(rows, lake), form)
             raise StoreUnavailableError("the lake", cause_of(error)) from error
         return Observed(
             {rule.rule_version_id: rule.rule_id for rule in everything.rules},

@@ -20,7 +20,7 @@ SELECT (%(severity)s::text IS NULL OR EXISTS (
 SELECT a.id, a.pipeline_id, a.rule_id, a.rule_version_id, a.generation_id, a.event_id, a.severity, a.score,
        COALESCE(v.description, '') AS rule_description, a.entities::text AS entities_json,
        a.transaction_data::text AS transaction_json, a.evidence::text AS evidence_json, a.kafka_partition, a.kafka_offset,
-       a.kafka_timestamp, a.alert_timestamp,
+       a.kafka_timestamp, a.alert_timestamp, a.refill_id,
        -- Most rules read no list, nor refer to one that does, which their text tells.
        CASE WHEN COALESCE(v.list_names, '{}') = '{}' AND COALESCE(v.rule_expression, '') !~* '\mrule\M' THEN '{}'::jsonb ELSE COALESCE((
            SELECT jsonb_object_agg(used.name, s.members -> 'lists' -> used.name)

@@ -11,7 +11,7 @@ SELECT r.current_version FROM sentinel.rules r WHERE r.id = %(rule_id)s AND r.pi
 
 -- name: published
 -- What `rule('name')` stands for now.
-SELECT r.name, v.rule_expression
+SELECT r.name, v.rule_id, v.id AS rule_version_id, v.version, v.rule_expression AS condition, v.severity, v.description
 FROM sentinel.rules r JOIN sentinel.rule_versions v ON v.rule_id = r.id AND v.version = r.current_version
 WHERE r.pipeline_id = %(pipeline_id)s AND r.state NOT IN ('draft', 'archived')
 

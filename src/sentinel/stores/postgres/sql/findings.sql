@@ -21,9 +21,10 @@ COPY alert_staging (ordinal, rule_id, rule_version_id, event_id, severity, score
 WITH inserted AS (
     INSERT INTO sentinel.alerts
         (tenant_id, pipeline_id, rule_id, rule_version_id, generation_id, event_id, severity, score, entities,
-         transaction_data, content_hash, kafka_partition, kafka_offset, kafka_timestamp, evidence)
+         transaction_data, content_hash, kafka_partition, kafka_offset, kafka_timestamp, evidence, refill_id)
     SELECT %(tenant_id)s, %(pipeline_id)s, rule_id, rule_version_id, %(generation_id)s, event_id, severity, score,
-           entities, transaction_data, content_hash, kafka_partition, kafka_offset, kafka_timestamp, evidence
+           entities, transaction_data, content_hash, kafka_partition, kafka_offset, kafka_timestamp, evidence,
+           %(refill_id)s
     FROM alert_staging ORDER BY ordinal
     ON CONFLICT (pipeline_id, rule_id, event_id) DO NOTHING
     RETURNING severity, entities

@@ -1,0 +1,1 @@
+"""The past: rules evaluated over the lake, with the expressions that run live."""
