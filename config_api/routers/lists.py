@@ -71,7 +71,7 @@ def create_list(body: ListCreateRequest, unit: Writing, once: OnlyOnce) -> Respo
     return once.run(work, status=201)
 
 
-@router.get("")
+@router.get("", responses=problems())
 def list_lists(unit: Reading) -> list[ListAnswer]:
     """All lists, by name."""
     return [ListAnswer(**ListAnswer.members(found)) for found in unit.lists.list()]

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import csv
 import gzip
+import itertools
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sentinel.catalog.lists import ColumnDefinition
+from sentinel.clock import utc_now
+from sentinel.domain.alert import AlertFilter
 from sentinel.domain.pipeline import DetectMode
 from tests.integration.test_replay import FIELDS
 from tests.support.detection import Workbench
@@ -69,3 +73,81 @@ def test_the_fraud_handbook_gives_exactly_the_expected_alerts(
         bench.wait_settled(pipeline_id, topic, job)
     assert bench.alerts_by_rule(pipeline_id) == {name: expected["row_rules"][name]["alerts"] for name in RULES}
     assert_reconciled(bench, pipeline_id)
+
+
+@pytest.mark.parametrize("mode", [DetectMode.REALTIME, DetectMode.MICROBATCH])
+def test_a_list_that_changes_under_traffic_takes_effect_with_exact_borders(bench: Workbench, mode: DetectMode) -> None:
+    columns = [ColumnDefinition("user_id", "string"), ColumnDefinition("limit_amount", "float")]
+    with bench.backend.unit(bench.tenant_id, "test") as unit:
+        rows = [{"user_id": "u7", "limit_amount": 100}]
+        unit.lists.create(name="blocked", columns=columns, key="user_id", description="", rows=rows)
+    topic = bench.create_topic(2)
+    rules = {
+        "blocked": "user_id IN (SELECT user_id FROM blocked)",
+        "over limit": "amount > (SELECT limit_amount FROM blocked WHERE user_id = event.user_id)",
+        "large": "amount > 1000",
+    }
+    pipeline_id = bench.create_pipeline(topic, rules, mode=mode)
+    began: dict[int, float] = {}
+    seen: dict[int, float] = {}
+
+    def step(_sent: int, seconds: float) -> bool:
+        with bench.backend.unit(bench.tenant_id, "test") as unit:
+            if seconds > 8 and not began:
+                soon = (utc_now() + timedelta(seconds=8)).isoformat()
+                added = [{"user_id": "u8"}, {"user_id": "u0", "limit_amount": 5, "expires_at": soon}]
+                unit.lists.edit("blocked", upsert=added, delete=["u7"], expected_version=1)
+                began[2] = seconds
+            elif began and unit.lists.get("blocked").version == 3:
+                began.setdefault(3, seconds)
+        for version in {row["version"] for row in in_force(bench, pipeline_id)}:
+            seen.setdefault(version, seconds)
+        return seconds > 40 or (3 in seen and seconds > seen[3] + 3)
+
+    with bench.job(pipeline_id, SENTINEL_JOB__LIST_EXPIRY_SECONDS="1") as job:
+        bench.wait_generation(pipeline_id, job, timeout=150)
+        sent = bench.send_steadily(topic, 300, step)
+        bench.wait_settled(pipeline_id, topic, job)
+    print(f"{mode}: list versions were written at {began}, in force at {seen} s")
+    assert sorted(seen) == [1, 2, 3]
+    assert bench.alerts_by_rule(pipeline_id)["large"] == (sent + 99) // 100
+    found = bench.query(
+        "SELECT DISTINCT (s.list_versions->>(SELECT id::text FROM sentinel.lists WHERE name = 'blocked'))::integer"
+        " AS version, a.rule_description AS rule, a.transaction_data->>'user_id' AS user_id FROM public.fraud_alerts a"
+        " JOIN sentinel.generations g ON g.id = a.generation_id"
+        " JOIN sentinel.rule_sets s ON s.pipeline_id = g.pipeline_id AND s.version = g.rule_set_version"
+        " WHERE a.pipeline_id = %s AND a.rule_description <> 'large' ORDER BY 1, 2, 3",
+        pipeline_id,
+    )
+    # Amounts are 10 and, of u0, also 5000; u8 has no limit.
+    assert [(row["version"], row["rule"], row["user_id"]) for row in found] == [
+        (1, "blocked", "u7"),
+        (2, "blocked", "u0"),
+        (2, "blocked", "u8"),
+        (2, "over limit", "u0"),
+        (3, "blocked", "u8"),
+    ]
+    with bench.backend.unit(bench.tenant_id, "test") as unit:
+        for alert in unit.alerts.page(AlertFilter(pipeline_id=pipeline_id), before=None, limit=50).alerts:
+            expected = {} if alert.rule_description == "large" else {"blocked": 3}
+            assert alert.list_versions == expected
+    borders = bench.query(
+        "SELECT b.partition, b.start_offset, b.end_offset FROM sentinel.borders b JOIN sentinel.generations g"
+        " ON g.id = b.generation_id WHERE g.pipeline_id = %s ORDER BY b.partition, g.id",
+        pipeline_id,
+    )
+    for before, after in itertools.pairwise(borders):
+        if before["partition"] == after["partition"]:
+            assert before["end_offset"] == after["start_offset"]
+    # Every record is judged by the list of its generation: computed anew from the lake, none is missing, none extra.
+    assert_reconciled(bench, pipeline_id)
+
+
+def in_force(bench: Workbench, pipeline_id: int) -> list[dict[str, Any]]:
+    """Return the list versions of the generation that serves."""
+    return bench.query(
+        "SELECT used.value::integer AS version FROM sentinel.generations g"
+        " JOIN sentinel.rule_sets s ON s.pipeline_id = g.pipeline_id AND s.version = g.rule_set_version"
+        " CROSS JOIN jsonb_each_text(s.list_versions) AS used WHERE g.pipeline_id = %s AND g.state = 'active'",
+        pipeline_id,
+    )

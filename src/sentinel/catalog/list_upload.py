@@ -52,28 +52,30 @@ class UploadReader:
         self.problems: list[ErrorDetail] = []
         self.expired = 0
 
-    def read_csv(self, body: bytes) -> list[ListRow]:
-        """Read a CSV text with a heading: UTF-8, RFC 4180. An empty cell is null.
+    def read_csv(self, body: bytes) -> Iterator[ListRow]:
+        """Yield the rows of a CSV text with a heading: UTF-8, RFC 4180. An empty cell is null.
 
         Raises:
-            InvalidError: It cannot be used; everything wrong is listed.
+            InvalidError: It cannot be used; everything wrong is listed. Raised at the end: nothing of what was yielded
+                before may be used then.
         """
         try:
             text = body.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             line = body[: error.start].count(b"\n") + 1
             raise _refused(f"line {line}: the upload is not UTF-8 (byte {error.start})", "") from error
-        rows = self._checked(self._csv_records(text))
-        return self._finished(list(rows))
+        yield from self._checked(self._csv_records(text))
+        self._refuse_problems()
 
-    def read_json(self, items: Sequence[Mapping[str, Any]], pointer: str = "/rows") -> list[ListRow]:
-        """Read rows given as objects, column -> value; a column that is left out is null.
+    def read_json(self, items: Sequence[Mapping[str, Any]], pointer: str = "/rows") -> Iterator[ListRow]:
+        """Yield rows given as objects, column -> value; a column that is left out is null.
 
         Raises:
-            InvalidError: They cannot be used; everything wrong is listed.
+            InvalidError: As `read_csv`.
         """
         records = ((f"row {number}", f"{pointer}/{number}", item) for number, item in enumerate(items))
-        return self._finished(list(self._checked(records)))
+        yield from self._checked(records)
+        self._refuse_problems()
 
     def keys(self, values: Sequence[object], pointer: str) -> list[str]:
         """Read values of the key column.
@@ -87,7 +89,7 @@ class UploadReader:
             key = self._cell(column, value, f"key {number}", f"{pointer}/{number}")
             if key is not None:
                 found.append(key)
-        self._finished([])
+        self._refuse_problems()
         return found
 
     def _csv_records(self, text: str) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
@@ -190,12 +192,11 @@ class UploadReader:
         if len(self.problems) < MAX_PROBLEMS:
             self.problems.append(ErrorDetail(pointer, message))
 
-    def _finished(self, rows: list[ListRow]) -> list[ListRow]:
+    def _refuse_problems(self) -> None:
         if self.problems:
             count = len(self.problems)
             more = f" (and {count - 1} more)" if count > 1 else ""
             raise InvalidError(f"nothing was changed: {self.problems[0].detail}{more}", details=self.problems)
-        return rows
 
 
 def typed(value: object, column: Field) -> CellValue:  # noqa: PLR0911, PLR0912 - one per type

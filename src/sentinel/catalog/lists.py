@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -149,11 +149,10 @@ class ListCatalog:
         if len(self._lists.definitions()) >= MAX_LISTS:
             raise ConflictError(f"there are {MAX_LISTS} lists, as many as one may have; delete one that no rule reads")
         reader = UploadReader(definition, self._now)
-        read = reader.read_json(rows)
         list_id = self._lists.add(definition, description)
         if list_id is None:
             raise ConflictError(f"there is a list {name!r} already; upload its rows, or choose another name")
-        self._lists.stage(read)
+        self._lists.stage(reader.read_json(rows))
         counts = self._lists.replace_rows(list_id, 1)
         self._lists.add_version(list_id, 1, counts, cause="created", comment=comment, created_by=self._caller)
         return ListChange(self.get(name), True, counts, reader.expired, ())
@@ -168,7 +167,7 @@ class ListCatalog:
         """
         found = self.get(name)
         reader = UploadReader(found.definition, self._now)
-        return self._upload(found, reader.read_csv(body), reader.expired, expected_version, comment)
+        return self._upload(found, reader, reader.read_csv(body), expected_version, comment)
 
     def upload_rows(
         self, name: str, rows: Sequence[Mapping[str, Any]], *, expected_version: int | None, comment: str = ""
@@ -182,7 +181,7 @@ class ListCatalog:
         """
         found = self.get(name)
         reader = UploadReader(found.definition, self._now)
-        return self._upload(found, reader.read_json(rows), reader.expired, expected_version, comment)
+        return self._upload(found, reader, reader.read_json(rows), expected_version, comment)
 
     def edit(
         self,
@@ -202,7 +201,8 @@ class ListCatalog:
         """
         found = self.get(name)
         reader = UploadReader(found.definition, self._now)
-        rows = reader.read_json(upsert, "/upsert")
+        refuse_other_version(f"the list {name}", found.version, expected_version)
+        rows = list(reader.read_json(upsert, "/upsert"))
         keys = UploadReader(found.definition, self._now).keys(delete, "/delete")
         both = {row.key for row in rows} & set(keys)
         if both:
@@ -235,12 +235,19 @@ class ListCatalog:
         self._lists.delete(found.id)
 
     def _upload(
-        self, found: ReferenceList, rows: Sequence[ListRow], expired: int, expected_version: int | None, comment: str
+        self,
+        found: ReferenceList,
+        reader: UploadReader,
+        rows: Iterator[ListRow],
+        expected_version: int | None,
+        comment: str,
     ) -> ListChange:
+        # Told before the rows are read, and once more when the list is locked.
+        refuse_other_version(f"the list {found.definition.name}", found.version, expected_version)
         self._lists.stage(rows)
         version = self._locked(found, expected_version) + 1
         counts = self._lists.replace_rows(found.id, version)
-        return self._written(found, version, counts, expired=expired, cause="upload", comment=comment)
+        return self._written(found, version, counts, expired=reader.expired, cause="upload", comment=comment)
 
     def _locked(self, found: ReferenceList, expected_version: int | None) -> int:
         version = self._lists.lock(found.id)

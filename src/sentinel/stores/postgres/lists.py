@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from psycopg.rows import tuple_row
 from psycopg.types.json import Jsonb
 
 from sentinel.domain.reference_list import (
@@ -190,7 +191,8 @@ class ListSnapshotStore:
         places = [pinned.definition.index(column) + 1 for column in columns]
         parameters = {"list_id": pinned.list_id, "version": pinned.version, "places": places}
         with self._database.transaction(self._tenant_id) as connection:
-            return [row["cells"] for row in connection.execute(_SQL["all_rows"], parameters)]
+            cursor = connection.cursor(row_factory=tuple_row)
+            return [row[0] for row in cursor.execute(_SQL["all_rows"], parameters)]
 
     def expire(self, now: datetime) -> list[ExpiredRows]:
         """Write the next version of every list that has rows whose time is over, without them.

@@ -402,6 +402,12 @@ def change_between(old: PipelineSnapshot, new: PipelineSnapshot) -> str:
         changes.append(f"schema version {old.schema_version} -> {new.schema_version}")
     if old.rule_set.version != new.rule_set.version:
         changes.append(f"rule set {old.rule_set.version} -> {new.rule_set.version}")
+    before = {pinned.list_id: pinned.version for pinned in old.rule_set.lists}
+    changes += [
+        f"list {pinned.definition.name} version {before[pinned.list_id]} -> {pinned.version}"
+        for pinned in new.rule_set.lists
+        if before.get(pinned.list_id, pinned.version) != pinned.version
+    ]
     if old.config != new.config:
         changes.append("settings changed")
     if old.source_epoch != new.source_epoch:

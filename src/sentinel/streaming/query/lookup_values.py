@@ -7,10 +7,11 @@ whenever it is computed: live, in a micro-batch, and when the alerts are proven.
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import ROUND_HALF_UP, Context, Decimal
+from fractions import Fraction
 
 from sentinel.domain.event_schema import DecimalType, FieldType
 from sentinel.domain.reference_list import CellValue
@@ -20,19 +21,39 @@ Key = tuple[CellValue, ...]
 _EXACT = Context(prec=120, rounding=ROUND_HALF_UP)
 
 
+@dataclass(frozen=True, slots=True)
+class KeyedValues:
+    """What look-ups give.
+
+    Attributes:
+        keys: Distinct keys, none with a null in it.
+        values: Per column that is looked up, its values in the order of the keys.
+    """
+
+    keys: list[Key]
+    values: list[list[CellValue]]
+
+
 def aggregate(
-    rows: Iterable[Mapping[str, CellValue]], keys: Sequence[LookupKey], columns: Sequence[LookupColumn]
-) -> dict[Key, tuple[CellValue, ...]]:
+    table: Mapping[str, Sequence[CellValue]], row_count: int, keys: Sequence[LookupKey], columns: Sequence[LookupColumn]
+) -> KeyedValues:
     """Return, per key of the rows, the value of each column. Rows with a null among their keys belong to no event.
 
     Without keys all rows belong to the key ().
+
+    Args:
+        table: Column of the list -> its values, in the order of the rows.
     """
-    grouped: dict[Key, list[Mapping[str, CellValue]]] = defaultdict(list)
-    for row in rows:
-        key = tuple(as_key(row[tie.column], tie.kind) for tie in keys)
-        if None not in key:
-            grouped[key].append(row)
-    return {key: tuple(_value(column, members) for column in columns) for key, members in grouped.items()}
+    grouped: dict[Key, list[int]] = {}
+    if keys:
+        ties = [[as_key(value, tie.kind) for value in table[tie.column]] for tie in keys]
+        for row, key in enumerate(zip(*ties, strict=True)):
+            if None not in key:
+                grouped.setdefault(key, []).append(row)
+    else:
+        grouped[()] = list(range(row_count))
+    values = [[_value(column, table, rows) for rows in grouped.values()] for column in columns]
+    return KeyedValues(list(grouped), values)
 
 
 def as_key(value: CellValue, kind: FieldType) -> CellValue:
@@ -50,12 +71,15 @@ def as_key(value: CellValue, kind: FieldType) -> CellValue:
             return value
 
 
-def _value(column: LookupColumn, rows: Sequence[Mapping[str, CellValue]]) -> CellValue:  # noqa: PLR0911
+def _value(  # noqa: PLR0911 - one per function
+    column: LookupColumn, table: Mapping[str, Sequence[CellValue]], rows: Sequence[int]
+) -> CellValue:
     if column.function == "FOUND":
         return True
     if column.column is None:
         return len(rows)
-    values = [row[column.column] for row in rows if row[column.column] is not None]
+    cells = table[column.column]
+    values = [cells[row] for row in rows if cells[row] is not None]
     match column.function:
         case "COUNT":
             return len(values)
@@ -82,11 +106,20 @@ def _total(function: str, values: list[CellValue], kind: FieldType) -> CellValue
         if function == "AVG":
             return whole / len(values)
         return whole if -(2**63) <= whole < 2**63 else None
+    total = _float_sum(values)  # type: ignore[arg-type]
+    return total if total is None or function == "SUM" else total / len(values)
+
+
+def _float_sum(values: Sequence[float]) -> float | None:
+    """Return the exact sum, rounded once; null where it is larger than any float."""
     try:
-        total = math.fsum(values)  # type: ignore[arg-type]
+        return math.fsum(values)
     except OverflowError:
-        return None
-    return total / len(values) if function == "AVG" else total
+        # On the way, which depends on the order of rows, or in the end, which does not.
+        try:
+            return float(sum(map(Fraction, values)))
+        except OverflowError:
+            return None
 
 
 def _fitted(value: Decimal, kind: DecimalType) -> Decimal | None:

@@ -25,7 +25,7 @@ from sentinel.errors import ConfigurationError
 from sentinel.rules.limits import MAX_LOOKUPS
 from sentinel.rules.literals import date_literal, number_literal, text_literal, timestamp_literal
 from sentinel.rules.lookups import Lookup, LookupColumn
-from sentinel.streaming.query.lookup_values import Key, aggregate
+from sentinel.streaming.query.lookup_values import aggregate
 
 MAX_LITERALS = 10_000
 # Rows of look-ups that are kept for the next generation: a change of rules does not read its lists again.
@@ -39,8 +39,6 @@ _ARROW = {
     "date": pa.date32(),
 }
 _LITERAL_KINDS = ("string", "integer", "date", "timestamp")
-
-Values = dict[Key, tuple[CellValue, ...]]
 
 
 class ListSource(Protocol):
@@ -58,6 +56,26 @@ class _Group:
     columns: tuple[LookupColumn, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """What an event is joined with, ready for Spark. One of them is set.
+
+    Attributes:
+        constants: The same values for every event.
+        literals: A set that is only asked for membership.
+        table: Keys and values.
+    """
+
+    constants: tuple[CellValue, ...] | None = None
+    literals: tuple[CellValue, ...] | None = None
+    table: pa.Table | None = None
+
+    @property
+    def row_count(self) -> int:
+        """How many rows it keeps in memory."""
+        return len(self.literals or ()) if self.table is None else int(self.table.num_rows)
+
+
 class LookupTables:
     """Reads versions of lists and computes what look-ups give; remembers it, since versions are immutable.
 
@@ -67,52 +85,57 @@ class LookupTables:
     def __init__(self, source: ListSource) -> None:
         self._source = source
         self._lock = threading.Lock()
-        self._known: OrderedDict[tuple[object, ...], Values] = OrderedDict()
+        self._known: OrderedDict[tuple[object, ...], _Side] = OrderedDict()
 
-    def values(
-        self, spark: SparkSession, lookup: Lookup, columns: Sequence[LookupColumn], pinned: PinnedList
-    ) -> Values:
-        """Return key -> values of the columns.
+    def side(self, spark: SparkSession, group: _Group, pinned: PinnedList) -> _Side:
+        """Return what a look-up gives.
 
         Raises:
             StoreUnavailableError: The rows cannot be read now.
         """
-        wanted = (pinned.list_id, pinned.version, lookup, *columns)
+        wanted = (pinned.list_id, pinned.version, group)
         with self._lock:
             if wanted not in self._known:
-                rows = self._rows(spark, lookup, columns, pinned)
-                self._known[wanted] = aggregate(rows, lookup.keys, columns)
-                while len(self._known) > 1 and sum(map(len, self._known.values())) > MOST_REMEMBERED_ROWS:
+                self._known[wanted] = self._made(spark, group, pinned)
+                while len(self._known) > 1 and sum(s.row_count for s in self._known.values()) > MOST_REMEMBERED_ROWS:
                     self._known.popitem(last=False)
             self._known.move_to_end(wanted)
             return self._known[wanted]
 
-    def _rows(
-        self, spark: SparkSession, lookup: Lookup, columns: Sequence[LookupColumn], pinned: PinnedList
-    ) -> list[dict[str, CellValue]]:
-        definition = pinned.definition
-        if lookup.where is None:
-            used = {key.column for key in lookup.keys} | {column.column for column in columns if column.column}
-            fields = [column for column in definition.columns if column.name in used]
-        else:
-            fields = list(definition.columns)
+    def _made(self, spark: SparkSession, group: _Group, pinned: PinnedList) -> _Side:
+        lookup, columns = group.lookup, group.columns
+        table, row_count = self._rows(spark, group, pinned)
+        found = aggregate(table, row_count, lookup.keys, columns)
+        if not lookup.keys:
+            # No join has a key for it.
+            return _Side(constants=tuple(values[0] for values in found.values))
+        kinds = [key.kind for key in lookup.keys]
+        only_found = [column.function for column in columns] == ["FOUND"]
+        if only_found and len(kinds) == 1 and str(kinds[0]) in _LITERAL_KINDS and len(found.keys) <= MAX_LITERALS:
+            return _Side(literals=tuple(key[0] for key in found.keys))
+        names = [f"_side_key_{at}" for at in range(len(kinds))] + [f"_side_{column.name}" for column in columns]
+        types = [*kinds, *(column.kind for column in columns)]
+        cells = [[key[at] for key in found.keys] for at in range(len(kinds))] + found.values
+        arrays = [pa.array(column, _arrow(kind)) for column, kind in zip(cells, types, strict=True)]
+        return _Side(table=pa.table(arrays, names))
+
+    def _rows(self, spark: SparkSession, group: _Group, pinned: PinnedList) -> tuple[dict[str, list[CellValue]], int]:
+        """Return the rows that fulfil the condition, by column, and how many they are."""
+        lookup, definition = group.lookup, pinned.definition
+        used = {key.column for key in lookup.keys} | {column.column for column in group.columns}
+        fields = [column for column in definition.columns if lookup.where is not None or column.name in used]
         cells = self._source.cells(pinned, [field.name for field in fields])
-        values = [[cell_value(row[at], field.type) for row in cells] for at, field in enumerate(fields)]
-        rows = [dict(zip([field.name for field in fields], row, strict=True)) for row in zip(*values, strict=True)]
-        if not fields:
-            rows = [{} for _ in cells]
-        if lookup.where is None or not rows:
-            return rows
+        table = {field.name: [cell_value(row[at], field.type) for row in cells] for at, field in enumerate(fields)}
+        if lookup.where is None or not cells:
+            return table, len(cells)
         # The condition is Spark's, so Spark says which rows fulfil it: the same semantics as everywhere in a rule.
-        table = pa.table(
-            [pa.array(column, _arrow(field.type)) for column, field in zip(values, fields, strict=True)]
-            + [pa.array(range(len(rows)), pa.int64())],
-            [*(field.name for field in fields), "_row"],
+        arrays = [pa.array(table[field.name], _arrow(field.type)) for field in fields]
+        numbered = pa.table([*arrays, pa.array(range(len(cells)), pa.int64())], [*table, "_row"])
+        rows = spark.createDataFrame(numbered).select(
+            F.struct(*[F.col(f"`{name}`") for name in table]).alias("event"), "_row"
         )
-        events = spark.createDataFrame(table).select(
-            F.struct(*[F.col(f"`{field.name}`") for field in fields]).alias("event"), "_row"
-        )
-        return [rows[row["_row"]] for row in events.where(F.expr(lookup.where)).select("_row").collect()]
+        kept = sorted(row["_row"] for row in rows.where(F.expr(lookup.where)).select("_row").collect())
+        return {name: [values[row] for row in kept] for name, values in table.items()}, len(kept)
 
 
 class Lookups:
@@ -198,21 +221,12 @@ class Lookups:
     def _side(self, spark: SparkSession, group: _Group) -> DataFrame | list[Column]:
         if self._tables is None:
             raise ConfigurationError("rules with subqueries need the rows of lists")
-        lookup, columns = group.lookup, group.columns
-        values = self._tables.values(spark, lookup, columns, self._pinned[lookup.table])
-        if not lookup.keys:
-            # The same for every event, and no join has a key for it.
-            found = values.get((), tuple(None for _ in columns))
-            return [_constant(value, column) for value, column in zip(found, columns, strict=True)]
-        kinds = [key.kind for key in lookup.keys]
-        only_found = [column.function for column in columns] == ["FOUND"]
-        if only_found and len(kinds) == 1 and str(kinds[0]) in _LITERAL_KINDS and len(values) <= MAX_LITERALS:
-            return [_literal_set(lookup.keys[0].sql, [key[0] for key in values]).alias(columns[0].name)]
-        names = [f"_side_key_{at}" for at in range(len(kinds))] + [f"_side_{column.name}" for column in columns]
-        types = [*kinds, *(column.kind for column in columns)]
-        cells = list(zip(*((*key, *found) for key, found in values.items()), strict=True)) or [() for _ in types]
-        table = pa.table([pa.array(column, _arrow(kind)) for column, kind in zip(cells, types, strict=True)], names)
-        return spark.createDataFrame(table)
+        side = self._tables.side(spark, group, self._pinned[group.lookup.table])
+        if side.constants is not None:
+            return [_constant(value, column) for value, column in zip(side.constants, group.columns, strict=True)]
+        if side.literals is not None:
+            return [_literal_set(group.lookup.keys[0].sql, side.literals).alias(group.columns[0].name)]
+        return spark.createDataFrame(side.table)
 
 
 def _found(column: LookupColumn, first_key: str) -> Column:
