@@ -102,11 +102,13 @@ def test_a_list_that_changes_under_traffic_takes_effect_with_exact_borders(bench
                 began.setdefault(3, seconds)
         for version in {row["version"] for row in in_force(bench, pipeline_id)}:
             seen.setdefault(version, seconds)
-        return seconds > 40 or (3 in seen and seconds > seen[3] + 3)
+        return seconds > 60 or (3 in seen and seconds > seen[3] + 3)
 
     with bench.job(pipeline_id, SENTINEL_JOB__LIST_EXPIRY_SECONDS="1") as job:
         bench.wait_generation(pipeline_id, job, timeout=150)
         sent = bench.send_steadily(topic, 300, step)
+        bench.wait_decided(pipeline_id, topic, job, timeout=240)
+        bench.wait_archived(pipeline_id, job, timeout=300)
         bench.wait_settled(pipeline_id, topic, job)
     print(f"{mode}: list versions were written at {began}, in force at {seen} s")
     assert sorted(seen) == [1, 2, 3]

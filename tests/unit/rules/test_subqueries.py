@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sentinel.domain.event_schema import EventSchema
@@ -294,6 +294,7 @@ class TestWhatIsRefused:
         rule = "when user_id in (SELECT user_id FROM whitelist) then tag('x')"
         assert not check_rule(rule, SCHEMA, TABLES).result.valid
 
+    @settings(deadline=None)
     @given(st.lists(st.sampled_from(WORDS), max_size=40))
     def test_any_order_of_words_ends_with_an_answer(self, words: list[str]) -> None:
         result = checked("user_id IN (SELECT " + " ".join(words))
