@@ -133,6 +133,8 @@ REFUSED = {
     "user_id IN (SELECT user_id FROM whitelist WHERE event = 1)": ("unknown-column", "event", "Name a field"),
     "user_id IN (SELECT user_id FROM whitelist WHERE event.nobody = user_id)": ("unknown-column", "nobody", None),
     "user_id IN (SELECT user_id FROM event)": ("unknown-table", "event", "Reference tables"),
+    "user_id IN (SELECT user_id FROM whitelist AS event)": ("subquery-form", "event", "another name"),
+    "user_id IN (SELECT user_id FROM whitelist `EVENT` WHERE event.user_id = 'a')": ("subquery-form", None, None),
     # Relations
     "user_id IN (SELECT a FROM text.`/etc/passwd`)": ("subquery-form", "text", "Upload"),
     "user_id IN (SELECT a FROM `parquet`.`s3://x`)": ("subquery-form", "`parquet`", "Upload"),
