@@ -56,11 +56,8 @@ class TestRules:
             rows = UploadReader(TABLES[name], datetime.now(UTC)).read_csv(text.encode())
             pinned.append(source.put(number, TABLES[name], [row_values(TABLES[name], row) for row in rows]))
         told = {rule: {"match": True, "unknown": None}[what] for rule, what in RULES if what != "refused"}
-        versions = [
-            RuleVersion(number, number, 1, rule, Severity.INFO, "", lists=tuple(sorted(TABLES)))
-            for number, rule in enumerate(told)
-        ]
-        compiled = compile_rule_set(RuleSet(1, tuple(versions), tuple(pinned)), SCHEMA, LookupTables(source))
+        versions = tuple(RuleVersion(number, number, 1, rule, Severity.INFO, "") for number, rule in enumerate(told))
+        compiled = compile_rule_set(RuleSet(1, versions, lists=tuple(pinned)), SCHEMA, LookupTables(source))
         struct = "struct<" + ",".join(f"`{field.name}`:{field.type.spark()}" for field in SCHEMA) + ">"
         events = spark.createDataFrame([(_json("event"),)], "value string").select(
             F.from_json("value", struct).alias("event")

@@ -20,7 +20,7 @@ from tests.integration.test_replay import FIELDS
 from tests.support.detection import Workbench
 from tests.support.proof import assert_reconciled
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
 CUSTOMER = "FROM customers WHERE customer_id = event.customer_id"
 X_TERMINAL, Y_TERMINAL = (
@@ -88,27 +88,30 @@ def test_a_list_that_changes_under_traffic_takes_effect_with_exact_borders(bench
         "large": "amount > 1000",
     }
     pipeline_id = bench.create_pipeline(topic, rules, mode=mode)
-    began: dict[int, float] = {}
     seen: dict[int, float] = {}
+    written: dict[int, float] = {}
 
     def step(_sent: int, seconds: float) -> bool:
-        with bench.backend.unit(bench.tenant_id, "test") as unit:
-            if seconds > 8 and not began:
-                soon = (utc_now() + timedelta(seconds=8)).isoformat()
-                added = [{"user_id": "u8"}, {"user_id": "u0", "limit_amount": 5, "expires_at": soon}]
+        if seconds > 5 and not written:
+            written[2] = seconds
+            later = (utc_now() + timedelta(days=1)).isoformat()
+            added = [{"user_id": "u8"}, {"user_id": "u0", "limit_amount": 5, "expires_at": later}]
+            with bench.backend.unit(bench.tenant_id, "test") as unit:
                 unit.lists.edit("blocked", upsert=added, delete=["u7"], expected_version=1)
-                began[2] = seconds
-            elif began and unit.lists.get("blocked").version == 3:
-                began.setdefault(3, seconds)
-        for version in {row["version"] for row in in_force(bench, pipeline_id)}:
-            seen.setdefault(version, seconds)
-        return seconds > 40 or (3 in seen and seconds > seen[3] + 3)
+        for row in in_force(bench, pipeline_id):
+            seen.setdefault(row["version"], seconds)
+        if 2 in seen and seconds > seen[2] + 3 and 3 not in written:
+            written[3] = seconds
+            bench.execute("UPDATE sentinel.list_rows SET expires_at = now() WHERE key = 'u0'")
+        return seconds > 200 or (3 in seen and seconds > seen[3] + 3)
 
     with bench.job(pipeline_id, SENTINEL_JOB__LIST_EXPIRY_SECONDS="1") as job:
-        bench.wait_generation(pipeline_id, job, timeout=150)
+        bench.wait_generation(pipeline_id, job, timeout=300)
         sent = bench.send_steadily(topic, 300, step)
+        bench.wait_decided(pipeline_id, topic, job, timeout=240)
+        bench.wait_archived(pipeline_id, job, timeout=300)
         bench.wait_settled(pipeline_id, topic, job)
-    print(f"{mode}: list versions were written at {began}, in force at {seen} s")
+    print(f"{mode}: list versions were changed at {written} s, in force at {seen} s")
     assert sorted(seen) == [1, 2, 3]
     assert bench.alerts_by_rule(pipeline_id)["large"] == (sent + 99) // 100
     found = bench.query(

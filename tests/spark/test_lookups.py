@@ -20,6 +20,7 @@ from sentinel.domain.reference_list import PinnedList
 from sentinel.domain.rule import RuleSet, RuleVersion, Severity
 from sentinel.errors import ConfigurationError
 from sentinel.rules.checker import check
+from sentinel.rules.known import KnownNames
 from sentinel.streaming.job.driver import compile_gated
 from sentinel.streaming.query import lookups
 from sentinel.streaming.query.detect import findings_of
@@ -147,14 +148,12 @@ def frame(spark: SparkSession, events: list[dict[str, Any]]) -> DataFrame:
 
 
 def rule_set(rules: Sequence[str], lists: Sequence[PinnedList]) -> RuleSet:
-    tables = [pinned.definition for pinned in lists]
-    versions = []
-    for number, rule in enumerate(rules):
-        checked = check(rule, SCHEMA, tables)
+    versions = tuple(RuleVersion(number, number, 1, rule, Severity.INFO, rule) for number, rule in enumerate(rules))
+    made = RuleSet(1, versions, lists=tuple(lists))
+    for rule in rules:
+        checked = check(rule, SCHEMA, KnownNames.of(made))
         assert checked.valid, (rule, checked.issues)
-        named = tuple(sorted(checked.tables))
-        versions.append(RuleVersion(number, number, 1, rule, Severity.INFO, rule, lists=named))
-    return RuleSet(1, tuple(versions), tuple(lists))
+    return made
 
 
 def oracle(events: list[dict[str, Any]], tables: dict[str, list[dict[str, Any]]], conditions: list[str]) -> list[Any]:

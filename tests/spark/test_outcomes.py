@@ -14,8 +14,11 @@ from sentinel.domain.event_schema import EventSchema
 from sentinel.domain.outcome import NOT_COMPUTABLE
 from sentinel.domain.rule import RuleSet, RuleVersion, Severity
 from sentinel.rules.compiler import compile_condition
+from sentinel.rules.known import KnownNames
+from sentinel.streaming.query.lookups import LookupTables
 from sentinel.streaming.query.outcomes import count_outcomes, unknown_masks
 from sentinel.streaming.query.session import evaluation_session
+from tests.support.reference_lists import ListsInMemory, list_of
 
 pytestmark = pytest.mark.spark
 
@@ -97,3 +100,30 @@ def test_a_rule_that_only_compares_is_asked_only_where_a_field_is_missing() -> N
     }
     assert sorted(itertools.chain.from_iterable(masks.rules)) == list(range(len(CONDITIONS)))
     assert "unused" not in masks.fields
+
+
+def test_what_is_looked_up_may_be_unknown_where_no_field_is_missing(spark: SparkSession) -> None:
+    session = evaluation_session(spark)
+    source = ListsInMemory()
+    stats = list_of("stats", {"name": "string", "mean": "float"}, "name")
+    pinned = source.put(1, stats, [{"name": "a", "mean": 3.0}, {"name": "b", "mean": None}])
+    referred = RuleVersion(9, 9, 1, "amount > (SELECT mean FROM stats WHERE name = event.name)", Severity.INFO, "")
+    texts = [referred.condition, "rule('above_mean')", "name NOT IN (SELECT name FROM stats)"]
+    rules = RuleSet(
+        1,
+        tuple(RuleVersion(n, 1000 + n, 1, text, Severity.INFO, "") for n, text in enumerate(texts)),
+        references={"above_mean": referred},
+        lists=(pinned,),
+    )
+    rows = [(("a", 5.0),), (("b", 5.0),), (("c", 5.0),), ((None, 5.0),), (("a", None),), ((None, None),)]
+    events = session.createDataFrame(rows, "event struct<name string, amount double>").withColumn(
+        "timestamp", F.lit(datetime(2024, 1, 1, tzinfo=UTC))
+    )
+    hour = int(datetime(2024, 1, 1, tzinfo=UTC).timestamp()) // 3600
+    found = count_outcomes(events, rules, SCHEMA, LookupTables(source))
+    for version_id in (1000, 1001):
+        count = found[version_id, hour]
+        assert (count.evaluated, count.unknown) == (6, 5)
+        assert count.missing == {"name": 2, "amount": 2, NOT_COMPUTABLE: 2}
+    assert (found[1002, hour].unknown, found[1002, hour].missing) == (2, {"name": 2})
+    assert compile_condition("rule('above_mean')", SCHEMA, KnownNames.of(rules)).lookups

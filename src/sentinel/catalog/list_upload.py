@@ -210,7 +210,7 @@ def typed(value: object, column: Field) -> CellValue:  # noqa: PLR0911, PLR0912 
         return _decimal(value, kind)
     match str(kind):
         case "string":
-            if isinstance(value, str) and "\x00" not in value and value.isascii() | _is_text(value):
+            if isinstance(value, str) and "\x00" not in value and _is_text(value):
                 return value
         case "integer":
             written = value.strip() if isinstance(value, str) else value

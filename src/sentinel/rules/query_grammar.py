@@ -9,7 +9,7 @@ from sentinel.rules.cursor import TokenCursor
 from sentinel.rules.issue import Issue
 from sentinel.rules.lexer import Token, TokenKind
 from sentinel.rules.limits import MAX_SUBQUERIES
-from sentinel.rules.syntax import Node
+from sentinel.rules.syntax import EVENT, Node
 
 QUERY_WORDS = ("SELECT", "WITH", "TABLE", "VALUES", "FROM")
 _FORM = "A subquery is SELECT value FROM table [WHERE condition], over one reference table."
@@ -160,4 +160,6 @@ class QueryGrammar(TokenCursor):
             return None
         elif self.following.word not in ("WHERE", ")", *_CLAUSES):
             self.refuse_query(f"{self.token.text} is not part of the language here.", _FORM)
+        if self.token.text.lower() == EVENT:
+            self.refuse_query("event is the event, also in a subquery.", "Give the table another name.")
         return self.advance().text

@@ -388,6 +388,42 @@ class TestRules:
         assert snapshot(database, tenant, pipeline["id"]).lists == ()
 
     @pytest.mark.usefixtures("users")
+    def test_a_composite_rule_reads_the_lists_of_the_rules_it_refers_to(
+        self, api: Client, client: Http, pipeline: dict[str, Any], database: Database, tenant: str
+    ) -> None:
+        pipeline_id = pipeline["id"]
+        trusted = add_rule(client, pipeline_id, WHITELISTED, name="trusted", state="paused")
+        assert snapshot(database, tenant, pipeline_id).lists == ()
+        rule = api.add_rule(pipeline_id, "rule('trusted') AND amount > 5", "info")
+        shadow = api.add_rule(pipeline_id, "user_id IN (SELECT user_id FROM users)", "info", state="shadow")
+        before = snapshot(database, tenant, pipeline_id)
+        assert [pinned.version for pinned in before.lists] == [1]
+        assert [reader.rule_id for reader in api.get_list("users").read_by] == [rule.id, shadow.id]
+        assert api.edit_list("users", upsert=[{"user_id": "u9"}]).pipelines == [pipeline_id]
+        after = snapshot(database, tenant, pipeline_id)
+        assert (after.version, after.rules, after.shadow) == (before.version + 1, before.rules, before.shadow)
+        assert (after.references, after.lists[0].version) == (before.references, 2)
+        api.change_rule(trusted["id"], "amount < 3", "info")
+        assert client.post(f"/api/rules/{shadow.id}/state", json={"state": "paused"}).status_code == 200
+        assert snapshot(database, tenant, pipeline_id).lists == ()
+
+    @pytest.mark.usefixtures("users")
+    def test_a_change_of_a_rule_that_others_refer_to_is_bounded_too(
+        self, client: Http, pipeline: dict[str, Any]
+    ) -> None:
+        def some(start: int) -> str:
+            terms = (f"user_id IN (SELECT user_id FROM users WHERE level > {n})" for n in range(start, start + 8))
+            return " OR ".join(terms)
+
+        for start in range(0, 32, 8):
+            add_rule(client, pipeline["id"], some(start))
+        part = add_rule(client, pipeline["id"], "amount > 1", name="part", state="paused")
+        add_rule(client, pipeline["id"], "rule('part') AND amount < 9")
+        body = {"rule_expression": some(50), "severity": "info", "description": ""}
+        answer = client.put(f"/api/rules/{part['id']}", json=body)
+        assert (answer.status_code, "at most 32" in answer.text) == (409, True)
+
+    @pytest.mark.usefixtures("users")
     def test_a_rule_that_is_added_while_a_list_changes_gets_the_newest_version(
         self, api: Client, client: Http, database: Database, tenant: str
     ) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sentinel.catalog.list_upload import UploadReader
@@ -56,6 +56,7 @@ def refusal(read: Callable[[], Iterator[ListRow]]) -> InvalidError | None:
 
 
 class TestJson:
+    @settings(deadline=None)
     @given(st.lists(st.dictionaries(st.sampled_from([*(c.name for c in USERS.columns), "expires_at", "y"]), ANYTHING)))
     def test_anything_is_accepted_or_refused(self, rows: list[dict[str, Any]]) -> None:
         refused = refusal(lambda: UploadReader(USERS, NOW).read_json(rows))
@@ -80,6 +81,7 @@ class TestJson:
 
 
 class TestCsv:
+    @settings(deadline=None)
     @given(st.binary(max_size=200) | st.text(max_size=200).map(lambda text: text.encode(errors="replace")))
     def test_any_bytes_are_accepted_or_refused(self, body: bytes) -> None:
         for heading in (b"", b"id,n,x,d,on,at,good,expires_at\n"):

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sentinel.domain.event_schema import EventSchema
 from sentinel.rules.checker import CheckResult, check
 from sentinel.rules.dsl.check import check_rule
 from sentinel.rules.known import KnownNames
-from sentinel.rules.limits import MAX_SUBQUERIES
+from sentinel.rules.limits import MAX_LOOKUPS, MAX_SUBQUERIES
 from sentinel.rules.lookups import LookupColumn
+from sentinel.rules.tables_read import tables_in, tables_read
 from tests.support.reference_lists import list_of
 
 SCHEMA = EventSchema.from_json(
@@ -48,12 +49,13 @@ def only_lookup(rule: str) -> LookupColumn:
 
 class TestWhatIsAccepted:
     def test_a_set_becomes_a_column_that_is_looked_up(self) -> None:
-        result = checked("amount > 100 AND user_id NOT IN (SELECT user_id FROM whitelist)")
+        rule = "amount > 100 AND user_id NOT IN (SELECT user_id FROM whitelist)"
+        result = checked(rule)
         (column,) = result.lookups
         assert result.compiled == f"(((event.`amount` > 100L) AND (NOT {column.name})))"
         assert (column.lookup.table, column.lookup.where, column.function) == ("whitelist", None, "FOUND")
         assert [(key.column, key.sql) for key in column.lookup.keys] == [("user_id", "event.`user_id`")]
-        assert result.tables == {"whitelist"}
+        assert tables_in(rule) == {"whitelist"}
         assert result.columns == {"amount", "user_id"}
 
     def test_conditions_of_the_table_are_total_expressions_over_its_rows(self) -> None:
@@ -111,7 +113,7 @@ class TestWhatIsAccepted:
 
     def test_rules_of_the_same_length_as_before_are_as_fast(self) -> None:
         result = check("amount > 5", SCHEMA)
-        assert (result.lookups, result.tables) == ((), frozenset())
+        assert result.lookups == ()
 
 
 REFUSED = {
@@ -134,6 +136,8 @@ REFUSED = {
     "user_id IN (SELECT user_id FROM whitelist WHERE event = 1)": ("unknown-column", "event", "Name a field"),
     "user_id IN (SELECT user_id FROM whitelist WHERE event.nobody = user_id)": ("unknown-column", "nobody", None),
     "user_id IN (SELECT user_id FROM event)": ("unknown-table", "event", "Reference tables"),
+    "user_id IN (SELECT user_id FROM whitelist AS event)": ("subquery-form", "event", "another name"),
+    "user_id IN (SELECT user_id FROM whitelist `EVENT` WHERE event.user_id = 'a')": ("subquery-form", None, None),
     # Relations
     "user_id IN (SELECT a FROM text.`/etc/passwd`)": ("subquery-form", "text", "Upload"),
     "user_id IN (SELECT a FROM `parquet`.`s3://x`)": ("subquery-form", "`parquet`", "Upload"),
@@ -295,8 +299,51 @@ class TestWhatIsRefused:
         rule = "when user_id in (SELECT user_id FROM whitelist) then tag('x')"
         assert not check_rule(rule, SCHEMA, KnownNames(tables=TABLES)).result.valid
 
+    @settings(deadline=None)
     @given(st.lists(st.sampled_from(WORDS), max_size=40))
     def test_any_order_of_words_ends_with_an_answer(self, words: list[str]) -> None:
         result = checked("user_id IN (SELECT " + " ".join(words))
         assert result.valid == (result.compiled is not None)
         assert result.valid or result.errors
+
+
+class TestRulesThatReferToRules:
+    LISTED = "user_id IN (SELECT user_id FROM whitelist)"
+
+    def test_a_reference_looks_up_what_the_rule_looks_up(self) -> None:
+        known = KnownNames({"listed": self.LISTED, "large": "amount > 100"}, tables=TABLES)
+        result = check("rule('listed') AND NOT rule('large')", SCHEMA, known)
+        assert result.valid, result.issues
+        assert result.lookups == checked(self.LISTED).lookups
+        assert result.columns == {"amount", "user_id"}
+
+    def test_the_short_form_reads_lists_through_a_reference(self) -> None:
+        known = KnownNames({"listed": self.LISTED}, tables=TABLES)
+        result = check_rule("when rule('listed') and amount > 5 then severity(\"info\")", SCHEMA, known).result
+        assert result.valid, result.issues
+        assert result.lookups == checked(self.LISTED).lookups
+
+    def test_tables_are_read_through_references(self) -> None:
+        conditions = {"a": "rule('b')", "b": self.LISTED, "c": "amount > (SELECT AVG(mean) FROM user_stats)"}
+        assert tables_in("rule('a')") == frozenset()
+        assert tables_read("rule('a') OR amount > 1", conditions) == {"whitelist"}
+        assert tables_read("rule('a') OR rule('c') OR rule('gone')", conditions) == {"whitelist", "user_stats"}
+
+    def test_a_text_with_errors_still_says_what_it_reads(self) -> None:
+        assert tables_in("nothing IN (SELECT user_id FROM whitelist)") == {"whitelist"}
+
+    def test_a_subquery_refers_to_no_rule(self) -> None:
+        known = KnownNames({"listed": self.LISTED, "large": "amount > 100"}, tables=TABLES)
+        result = check("user_id IN (SELECT user_id FROM user_stats WHERE rule('large'))", SCHEMA, known)
+        assert [issue.code for issue in result.errors] == ["rule-reference"]
+
+    def test_look_ups_are_bounded_over_all_references(self) -> None:
+        def some(number: int) -> str:
+            terms = (f"user_id IN (SELECT user_id FROM whitelist WHERE level > {number * 8 + n})" for n in range(8))
+            return " OR ".join(terms)
+
+        known = KnownNames({f"r{number}": some(number) for number in range(5)}, tables=TABLES)
+        fitting = " OR ".join(f"rule('r{number}')" for number in range(MAX_LOOKUPS // 8))
+        assert check(fitting, SCHEMA, known).valid
+        (issue,) = check(f"{fitting} OR rule('r4')", SCHEMA, known).errors
+        assert (issue.code, str(MAX_LOOKUPS) in issue.message) == ("too-many-subqueries", True)
