@@ -13,6 +13,7 @@ from urllib.parse import quote
 import httpx
 
 from sentinel.client import models
+from sentinel.client.lifecycle import LifecycleCalls
 from sentinel.client.problems import refuse
 from sentinel.errors import StoreUnavailableError
 from sentinel.settings import Settings
@@ -20,7 +21,7 @@ from sentinel.settings import Settings
 _BEFORE = re.compile(r"[?&]before=(\d+)")
 
 
-class Client:
+class Client(LifecycleCalls):
     """Speaks to the configuration API. Safe to share between threads.
 
     A write carries an `Idempotency-Key` of its own, so it is repeated once when the connection breaks.
