@@ -67,7 +67,7 @@ class Publisher:
         Args:
             rule: As it is now.
             version: Its current one, its candidate, or one that is written but not pointed to yet.
-            state: shadow, rollout or active: where the version goes.
+            state: shadow, rollout or active, or paused for one that may be activated as it is: where the version goes.
             what: Names the version in the message.
             pointer: What in the request asked for it.
 
@@ -86,10 +86,13 @@ class Publisher:
                 "to; change its expression first",
                 details=[ErrorDetail(pointer, issue.message) for issue in result.errors],
             )
-        if state is RuleState.ACTIVE:
+        beside = rule.candidate == version and state in (RuleState.SHADOW, RuleState.ROLLOUT)
+        if not beside:
             refuse_broken_dependents(rule, version.condition, others, schema, pointer)
-        if rule.state not in EVALUATED:
-            self._refuse_too_many(pipeline.id, others)
+        evaluated = _evaluated(rule)
+        if state in EVALUATED and version.rule_version_id not in evaluated:
+            held = len(evaluated) if beside else 0
+            self._refuse_too_many(pipeline.id, held + sum(len(_evaluated(other)) for other in others))
 
     def refuse_needed(self, pipeline: Pipeline, rule: Rule, what: str) -> None:
         """Refuse what would take a rule away from rules or scorecards that name it.
@@ -118,8 +121,7 @@ class Publisher:
         self._rules.add_rule_set(pipeline.id, version, members)
         self._pipelines.set_rule_set_version(pipeline.id, version)
 
-    def _refuse_too_many(self, pipeline_id: int, others: Sequence[Rule]) -> None:
-        active = sum(other.state in EVALUATED for other in others)
+    def _refuse_too_many(self, pipeline_id: int, active: int) -> None:
         if active >= MAX_ACTIVE_RULES:
             raise ConflictError(
                 f"pipeline {pipeline_id} has {active} active rules, as many as one may; switch one off first"
@@ -219,9 +221,9 @@ def refuse_broken_dependents(
     after = {**before, rule.name: condition}
     broken: list[ErrorDetail] = []
     for other, version in affected:
-        was_valid = check(version.condition, schema, KnownRules(before, own_name=other.name)).valid
         result = check(version.condition, schema, KnownRules(after, own_name=other.name))
-        if was_valid and not result.valid:
+        # One that did not fit before is not broken by this.
+        if not result.valid and check(version.condition, schema, KnownRules(before, own_name=other.name)).valid:
             broken.append(ErrorDetail(pointer, f"{other.name}: {result.errors[0].message}"))
     if broken:
         raise ConflictError(
@@ -229,6 +231,15 @@ def refuse_broken_dependents(
             f"{broken[0].detail}",
             details=broken,
         )
+
+
+def _evaluated(rule: Rule) -> set[int]:
+    """Return the ids of the versions of a rule that are evaluated, be it off the alert path."""
+    if rule.state not in EVALUATED:
+        return set()
+    tried = rule.state is RuleState.ACTIVE and rule.candidate_state in (RuleState.SHADOW, RuleState.ROLLOUT)
+    candidate = {rule.candidate.rule_version_id} if rule.candidate is not None and tried else set()
+    return {rule.current.rule_version_id} | candidate
 
 
 def _held(rule: Rule) -> list[RuleVersion]:

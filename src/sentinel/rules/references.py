@@ -53,7 +53,7 @@ def references_in(condition: str) -> frozenset[str]:
     return _references_in(condition)
 
 
-@lru_cache(maxsize=10_000)
+@lru_cache(maxsize=2_000)
 def _references_in(condition: str) -> frozenset[str]:
     tree = _parsed(condition)
     return frozenset() if tree is None else frozenset(_names(tree))
@@ -174,7 +174,7 @@ def _name_of(node: syntax.Call) -> str | None:
     return value if isinstance(value, str) else None
 
 
-@lru_cache(maxsize=10_000)
+@lru_cache(maxsize=200)
 def _parsed(condition: str) -> Node | None:
     return parse(condition)[0]
 
