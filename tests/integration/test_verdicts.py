@@ -11,7 +11,7 @@ from sentinel.clock import utc_now
 from sentinel.domain.finding import FindingBatch, Match
 from sentinel.domain.generation import Generation, Lease
 from sentinel.domain.mute import Mute
-from sentinel.domain.rule import Severity
+from sentinel.domain.rule import RuleState, Severity
 from sentinel.domain.scorecard import ScorecardContent, Thresholds
 from sentinel.stores.postgres.database import Database
 from sentinel.stores.postgres.findings import FindingStore, GenerationFindings
@@ -215,3 +215,29 @@ class TestDecisions:
             (clean,) = unit.scorecards.decisions_on(desk.pipeline_id, "e2", processed=True)
             assert (clean.score, clean.decision, clean.decided_at) == (0, "approve", None)
             assert list(unit.scorecards.decisions_on(desk.pipeline_id, "e3", processed=False)) == []
+
+
+class TestRollout:
+    def test_alerts_are_counted_per_arm_and_share(self, desk: Desk) -> None:
+        rule_id = desk.rules["large"]
+
+        def roll_out(share: int) -> None:
+            with desk.bench.backend.unit(desk.bench.tenant_id, "test") as unit:
+                unit.lifecycle.set_candidate_state(rule_id, RuleState.ROLLOUT, expected_version=None, share=share)
+
+        desk.commit(desk.part(match(0, "before", 0), borders=desk.start()))
+        with desk.bench.backend.unit(desk.bench.tenant_id, "test") as unit:
+            unit.lifecycle.propose(
+                rule_id, rule_expression="amount > 500", severity=None, description="", expected_version=None
+            )
+        roll_out(1000)
+        # The rule set is now: large's control, large's candidate, signal.
+        small = desk.part(match(1, "e1", 0, user="u1"), match(2, "e2", 1, user="u2"), borders=desk.start())
+        roll_out(2000)
+        matches = [match(3 + number, f"f{number}", 1, user=f"u{number % 2}") for number in range(4)]
+        desk.commit(small, desk.part(*matches, match(9, "e9", 0, user="u9"), borders=desk.start()))
+        with desk.bench.backend.unit(desk.bench.tenant_id, "test") as unit:
+            counts = unit.lifecycle.arm_counts(unit.rules.get(rule_id))
+        assert [
+            (count.share, count.is_candidate, count.version, count.match_count, count.entity_count) for count in counts
+        ] == [(1000, False, 1, 1, 1), (1000, True, 2, 1, 1), (2000, False, 1, 1, 1), (2000, True, 2, 4, 2)]
