@@ -67,7 +67,8 @@ def list_rules(
 ) -> list[RuleAnswer]:
     """The rules of a pipeline, oldest first; archived ones only where they are asked for."""
     rules = unit.rules.list(pipeline_id, archived=archived or state is RuleState.ARCHIVED)
-    return [rule_answer(unit, rule) for rule in rules if state in (None, rule.state)]
+    issues = unit.rules.issues_of(rules)
+    return [RuleAnswer.of(rule, issues.get(rule.id, ())) for rule in rules if state in (None, rule.state)]
 
 
 @router.post("/rules/check", responses=problems(404))
@@ -176,8 +177,7 @@ def change_rule_status(
 
 def rule_answer(unit: Unit, rule: Rule) -> RuleAnswer:
     """Return a rule as it is answered; a draft with what its check says."""
-    drafted = RuleState.DRAFT in (rule.state, rule.candidate_state)
-    return RuleAnswer.of(rule, unit.rules.checked(rule).result.issues if drafted else ())
+    return RuleAnswer.of(rule, unit.rules.issues_of([rule]).get(rule.id, ()))
 
 
 def _answer(unit: Unit, rule: Rule, headers: dict[str, str] | None = None) -> Answer:

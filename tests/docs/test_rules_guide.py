@@ -13,6 +13,7 @@ from sentinel.domain.event_schema import EventSchema
 from sentinel.rules.dsl.check import check_rule
 from sentinel.rules.functions import FUNCTIONS
 from sentinel.rules.issue import CODES
+from sentinel.rules.references import KnownRules
 from sentinel.settings import PROJECT_ROOT
 
 GUIDE = (PROJECT_ROOT / "docs" / "rules.md").read_text()
@@ -23,6 +24,8 @@ def _json(name: str) -> str:
     return next(text for language, what, text in BLOCKS if (language, what) == ("json", name))
 
 
+# What the section on composite rules says the names stand for.
+KNOWN = KnownRules(dict(re.findall(r"`(\w+)` is `([^`]+)`", GUIDE)))
 SCHEMA = EventSchema.from_json(json.loads(_json("schema")))
 RULES = [
     (line, what)
@@ -40,7 +43,7 @@ class TestExamples:
 
     @pytest.mark.parametrize(("rule", "what"), RULES)
     def test_it_is_accepted_or_refused_as_told(self, rule: str, what: str) -> None:
-        result = check_rule(rule, SCHEMA).result
+        result = check_rule(rule, SCHEMA, KNOWN).result
         assert result.valid == (what != "refused"), result.issues
 
     @pytest.mark.spark
@@ -49,7 +52,7 @@ class TestExamples:
         events = spark.createDataFrame([(_json("event"),)], "value string")
         parsed = events.select(F.from_json("value", struct).alias("event"))
         accepted = [(rule, what) for rule, what in RULES if what != "refused"]
-        compiled = [str(check_rule(rule, SCHEMA).result.compiled) for rule, _ in accepted]
+        compiled = [str(check_rule(rule, SCHEMA, KNOWN).result.compiled) for rule, _ in accepted]
         row = parsed.select(*[F.expr(sql).alias(str(i)) for i, sql in enumerate(compiled)]).collect()[0]
         told = {rule: {"match": True, "unknown": None}[what] for rule, what in accepted}
         assert {rule: row[str(index)] for index, (rule, _) in enumerate(accepted)} == told

@@ -135,6 +135,13 @@ def test_everybody_and_nobody(spark: SparkSession) -> None:
     assert set(decided(session, trial(0, "amount > 20"), rows)) == {(1,)}
 
 
+def test_without_its_candidate_the_control_decides_everything(spark: SparkSession) -> None:
+    whole = trial(5000, "amount > 20")
+    alone = RuleSet(1, whole.rules[:1], arms=whole.arms)
+    rows: list[tuple[str | None, float | None]] = [(user, 50.0) for user in USERS]
+    assert set(decided(evaluation_session(spark), alone, rows)) == {(1,)}
+
+
 def test_a_composite_rule_follows_what_it_refers_to(spark: SparkSession) -> None:
     session = evaluation_session(spark)
     references = {"large": version(9, "amount > 40")}

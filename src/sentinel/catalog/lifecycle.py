@@ -222,9 +222,10 @@ class LifecycleCatalog:
             known = f"those are {', '.join(entities)}" if entities else "the schema has none"
             message = f"a rollout goes by a field of role entity: {known}" + (f", not {chosen!r}" if chosen else "")
             raise InvalidError(message, details=[ErrorDetail("/entity", message)])
-        # A larger share keeps everybody who was in; another entity is another draw.
-        salt = f"rule-{rule.id}-v{version.version}"
-        return RolloutPlan(chosen, share, salt)
+        if rule.rollout is not None and rule.rollout.entity == chosen:
+            # A larger share keeps everybody who was in, also where the rule was changed on the way.
+            return RolloutPlan(chosen, share, rule.rollout.salt)
+        return RolloutPlan(chosen, share, f"rule-{rule.id}-v{version.version}")
 
 
 def _candidate_of(rule: Rule) -> RuleVersion:

@@ -88,15 +88,14 @@ class MuteCatalog:
         Raises:
             NotFoundError: There is no such mute.
         """
-        mute = self._mutes.get(mute_id)
-        if mute is None:
-            raise NotFoundError(f"there is no mute {mute_id}")
+        mute = self._get(mute_id)
         pipeline = self._locked(mute.pipeline_id)
+        mute = self._get(mute_id)
         if mute.ended_at is None:
             self._mutes.end(mute_id, self._caller)
             self._record("mute.end", mute, facts_of_mute(mute), None)
             self._publisher.publish(pipeline)
-        return self._mutes.get(mute_id) or mute
+        return self._get(mute_id)
 
     def list(self, pipeline_id: int, *, ended: bool, before: int | None, limit: int) -> list[Mute]:
         """Return mutes and snoozes of a pipeline, newest first.
@@ -117,6 +116,12 @@ class MuteCatalog:
         """
         self._refuse_unknown(pipeline_id)
         return self._mutes.suppressed(pipeline_id, rule_id=rule_id, since=since, until=until, limit=limit)
+
+    def _get(self, mute_id: int) -> Mute:
+        mute = self._mutes.get(mute_id)
+        if mute is None:
+            raise NotFoundError(f"there is no mute {mute_id}")
+        return mute
 
     def _refuse_impossible(
         self,

@@ -94,7 +94,7 @@ class Publisher:
         Args:
             rule: As it is now.
             version: Its current one, its candidate, or one that is written but not pointed to yet.
-            state: shadow, rollout or active: where the version goes.
+            state: shadow, rollout or active, or paused for one that may be activated as it is: where the version goes.
             what: Names the version in the message.
             pointer: What in the request asked for it.
 
@@ -117,10 +117,13 @@ class Publisher:
             self._demand(pipeline, version.condition)
         if state in ALERTING:
             self._tests.require_passed(rule.id, version.condition, pipeline.schema_version)
-        if state is RuleState.ACTIVE:
+        beside = rule.candidate == version and state in (RuleState.SHADOW, RuleState.ROLLOUT)
+        if not beside:
             self.refuse_broken_dependents(pipeline, rule, version.condition, pointer)
-        if rule.state not in EVALUATED:
-            self._refuse_too_many(pipeline.id, others)
+        evaluated = _evaluated(rule)
+        if state in EVALUATED and version.rule_version_id not in evaluated:
+            held = len(evaluated) if beside else 0
+            self._refuse_too_many(pipeline.id, held + sum(len(_evaluated(other)) for other in others))
 
     def refuse_needed(self, pipeline: Pipeline, rule: Rule, what: str) -> None:
         """Refuse what would take a rule away from rules or scorecards that name it.
@@ -208,8 +211,7 @@ class Publisher:
                 f"reference tables; at most {MAX_LOOKUPS} are possible. Rules with the same subquery share one"
             )
 
-    def _refuse_too_many(self, pipeline_id: int, others: Sequence[Rule]) -> None:
-        active = sum(other.state in EVALUATED for other in others)
+    def _refuse_too_many(self, pipeline_id: int, active: int) -> None:
         if active >= MAX_ACTIVE_RULES:
             raise ConflictError(
                 f"pipeline {pipeline_id} has {active} active rules, as many as one may; switch one off first"
@@ -296,6 +298,15 @@ def refuse_dependents(rule: Rule, rules: Sequence[Rule], what: str) -> None:
             + (" and more" if len(found) > 10 else "")
             + "; change or archive those first"
         )
+
+
+def _evaluated(rule: Rule) -> set[int]:
+    """Return the ids of the versions of a rule that are evaluated, be it off the alert path."""
+    if rule.state not in EVALUATED:
+        return set()
+    tried = rule.state is RuleState.ACTIVE and rule.candidate_state in (RuleState.SHADOW, RuleState.ROLLOUT)
+    candidate = {rule.candidate.rule_version_id} if rule.candidate is not None and tried else set()
+    return {rule.current.rule_version_id} | candidate
 
 
 def _held(rule: Rule) -> list[RuleVersion]:

@@ -23,6 +23,7 @@ from sentinel.domain.rule import (
 from sentinel.errors import ConflictError, ErrorDetail, InvalidError, InvalidRuleError, NotFoundError
 from sentinel.rules.checker import CheckResult
 from sentinel.rules.dsl.check import CheckedRule, check_rule
+from sentinel.rules.issue import Issue
 from sentinel.rules.tables_read import tables_in
 from sentinel.stores.base import PipelineStore, RuleStore
 
@@ -85,11 +86,23 @@ class RuleCatalog:
             pipeline_id = None
         return check_rule(rule_expression, schema, self._publisher.known_names(pipeline_id, rule_expression, name))
 
-    def checked(self, rule: Rule) -> CheckedRule:
-        """Check a draft as it is now: what is left to mend before it can be evaluated."""
-        version = rule.candidate if rule.candidate_state is RuleState.DRAFT and rule.candidate else rule.current
-        text = version.short_form or version.condition
-        return self.check(text, pipeline_id=rule.pipeline_id, schema=None, name=rule.name)
+    def issues_of(self, rules: Sequence[Rule]) -> dict[int, tuple[Issue, ...]]:
+        """Return what the check says of drafts, and of drafts beside rules, by rule id.
+
+        Args:
+            rules: Of one pipeline.
+        """
+        drafts = [rule for rule in rules if RuleState.DRAFT in (rule.state, rule.candidate_state)]
+        pipeline = self._pipelines.get(drafts[0].pipeline_id) if drafts else None
+        if pipeline is None:
+            return {}
+        schema, known = self._publisher.schema_of(pipeline), self._publisher.known_names(pipeline.id)
+        found = {}
+        for rule in drafts:
+            version = rule.candidate if rule.candidate_state is RuleState.DRAFT and rule.candidate else rule.current
+            text = version.short_form or version.condition
+            found[rule.id] = check_rule(text, schema, replace(known, own_name=rule.name)).result.issues
+        return found
 
     def add(
         self,
@@ -202,9 +215,8 @@ class RuleCatalog:
         pipeline, rule = self.locked_rule(rule_id, expected_version)
         wanted = self.version(rule_id, version).version
         what = f"version {version} of rule {rule_id}"
-        state = rule.state if rule.state in EVALUATED else RuleState.ACTIVE
         if rule.state is not RuleState.DRAFT:
-            self._publisher.admit(pipeline, rule, wanted, state, what=what, pointer="/version")
+            self._publisher.admit(pipeline, rule, wanted, rule.state, what=what, pointer="/version")
         before, why = rule, comment or f"back to version {version}"
         if rule.candidate is not None:
             self._rules.set_candidate(rule_id, None, None)
@@ -218,10 +230,8 @@ class RuleCatalog:
                 f"version {rule.candidate.version} of {rule.name} is tried beside it; promote or abort that first"
             )
         if rule.current.content != content:
-            if rule.state is not RuleState.DRAFT:
-                self._publisher.refuse_broken_dependents(pipeline, rule, content.condition, "/rule_expression")
             version = self._rules.add_version(rule.id, content, created_by=self._caller, comment=comment, current=False)
-            if rule.state in EVALUATED:
+            if rule.state is not RuleState.DRAFT:
                 what = f"version {version} of {rule.name}"
                 written = self.version(rule.id, version).version
                 self._publisher.admit(pipeline, rule, written, rule.state, what=what, pointer="/rule_expression")

@@ -88,7 +88,7 @@ class ScoreCatalog:
         if matches is not None or score:
             return _matched(event_id, score, matches)
         if score == 0:
-            return EventVerdict(event_id, Verdict.CLEAN, 0, (), "redis", "processed, and no rule matched")
+            return EventVerdict(event_id, Verdict.CLEAN, 0, (), "redis", "processed, and no rule raised an alert")
         if place is not None and decided is not None:
             return self._by_place(pipeline, event_id, place, decided)
         return self._without_place(pipeline, event_id, redis_error)
@@ -124,7 +124,9 @@ class ScoreCatalog:
         cause = self._ledger.dead_letter_at(pipeline.id, pipeline.source_epoch, place)
         if cause is not None:
             return EventVerdict(event_id, Verdict.DEAD_LETTER, None, (), "ledger", f"{where} is a dead letter: {cause}")
-        return EventVerdict(event_id, Verdict.CLEAN, 0, (), "ledger", f"{where} was processed, and no rule matched")
+        return EventVerdict(
+            event_id, Verdict.CLEAN, 0, (), "ledger", f"{where} was processed, and no rule raised an alert"
+        )
 
     def _without_place(self, pipeline: Pipeline, event_id: str, redis_error: str | None) -> EventVerdict:
         if pipeline.config.score_every_event and redis_error is None:
@@ -143,8 +145,8 @@ class ScoreCatalog:
             None,
             (),
             None,
-            f"no rule matched it so far; whether it was processed cannot be told{trouble}: give partition and offset "
-            "of its record, or switch score_every_event on",
+            f"no rule raised an alert on it so far; whether it was processed cannot be told{trouble}: give partition "
+            "and offset of its record, or switch score_every_event on",
         )
 
 

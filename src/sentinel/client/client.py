@@ -12,6 +12,7 @@ import httpx
 
 from sentinel.client import models
 from sentinel.client.explain import ExplainCalls
+from sentinel.client.lifecycle import LifecycleCalls
 from sentinel.client.lists import ListCalls
 from sentinel.client.past import PastCalls
 from sentinel.client.rule_outcomes import OutcomeCalls
@@ -20,7 +21,7 @@ from sentinel.client.rule_tests import RuleTestCalls
 _BEFORE = re.compile(r"[?&]before=(\d+)")
 
 
-class Client(ExplainCalls, ListCalls, OutcomeCalls, PastCalls, RuleTestCalls):
+class Client(ExplainCalls, LifecycleCalls, ListCalls, OutcomeCalls, PastCalls, RuleTestCalls):
     """Speaks to the configuration API. Safe to share between threads.
 
     A write carries an `Idempotency-Key` of its own, so it is repeated once when the connection breaks.

@@ -36,7 +36,7 @@ def references_in(condition: str) -> frozenset[str]:
     return _references_in(condition)
 
 
-@lru_cache(maxsize=10_000)
+@lru_cache(maxsize=2_000)
 def _references_in(condition: str) -> frozenset[str]:
     tree = parsed(condition)
     return frozenset() if tree is None else frozenset(_names(tree))
@@ -172,7 +172,7 @@ def _name_of(node: syntax.Call) -> str | None:
     return value if isinstance(value, str) else None
 
 
-@lru_cache(maxsize=10_000)
+@lru_cache(maxsize=200)
 def parsed(condition: str) -> Node | None:
     """Return the tree of a condition; None for a text that is none."""
     return parse(condition)[0]

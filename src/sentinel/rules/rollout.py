@@ -40,7 +40,8 @@ def armed_conditions(rule_set: RuleSet, conditions: Sequence[str]) -> list[str]:
     """Return each rule's condition as it decides: that of a rule in rollout for its own arm's events only.
 
     The candidate decides for entities in the share, where its outcome is not unknown; the control decides everything
-    else. So each event has exactly one arm, and a candidate that cannot tell leaves the event to the control.
+    else. So each event has exactly one arm, and a candidate that cannot tell leaves the event to the control. Where the
+    candidate is not among the rules (any more), the control decides everything.
 
     Args:
         conditions: Compiled, in the order of `rule_set.rules`.
@@ -48,10 +49,12 @@ def armed_conditions(rule_set: RuleSet, conditions: Sequence[str]) -> list[str]:
     decisive = list(conditions)
     places = {rule.rule_version_id: index for index, rule in enumerate(rule_set.rules)}
     for arms in rule_set.arms:
-        candidate = conditions[places[arms.candidate_id]]
-        in_share = in_share_sql(arms.plan)
-        decisive[places[arms.candidate_id]] = f"({in_share} AND {candidate})"
-        if arms.control_id is not None:
-            control = conditions[places[arms.control_id]]
-            decisive[places[arms.control_id]] = f"(NOT ({in_share} AND ({candidate}) IS NOT NULL) AND {control})"
+        candidate_at, control_at = places.get(arms.candidate_id), places.get(arms.control_id or -1)
+        if candidate_at is None:
+            continue
+        candidate, in_share = conditions[candidate_at], in_share_sql(arms.plan)
+        decisive[candidate_at] = f"({in_share} AND {candidate})"
+        if control_at is not None:
+            control = conditions[control_at]
+            decisive[control_at] = f"(NOT ({in_share} AND ({candidate}) IS NOT NULL) AND {control})"
     return decisive

@@ -131,3 +131,35 @@ def test_a_broken_connection_is_tried_once_more_under_the_same_key() -> None:
         assert caller.create_pipeline("a", "b", []) == 7
     assert len(keys) == 2
     assert keys[0] == keys[1]
+
+
+def test_the_life_of_a_rule(sentinel: Client) -> None:
+    pipeline_id = sentinel.create_pipeline("Wallets", "cards", FIELDS)
+    rule = sentinel.add_rule(pipeline_id, "amount > 100", "critical", name="large", state="draft")
+    assert (rule.name, rule.state, rule.issues) == ("large", "draft", [])
+    assert sentinel.set_rule_state(rule.id, "shadow", if_version=rule.row_version).state == "shadow"
+    rolled = sentinel.set_rule_state(rule.id, "rollout", share_percent=12.5)
+    assert rolled.rollout is not None
+    assert (rolled.rollout.share_percent, rolled.rollout.entity) == (12.5, "user_id")
+    assert sentinel.promote_rule(rule.id, "good").state == "active"
+    proposed = sentinel.propose_rule(rule.id, "amount > 50")
+    assert proposed.candidate is not None
+    assert (proposed.candidate.version, proposed.candidate.state) == (2, "draft")
+    assert sentinel.set_candidate_state(rule.id, "rollout", share_percent=10).row_version > proposed.row_version
+    result = sentinel.rollout(rule.id)
+    assert (result.control_version, result.candidate_version, result.arms, result.guard_rail) == (1, 2, [], None)
+    assert sentinel.abort_rule(rule.id).candidate is None
+    assert [change.field for change in sentinel.diff_rule_versions(rule.id, 1, 2)] == ["rule_expression"]
+    muted = sentinel.mute_rule(pipeline_id, rule.id, "noise")
+    soon = utc_now() + timedelta(days=1)
+    snoozed = sentinel.snooze(pipeline_id, "user_id", "u1", "known", expires_at=soon, rule_id=rule.id)
+    assert sentinel.end_mute(muted.id).ended_at is not None
+    assert [mute.id for mute in sentinel.list_mutes(pipeline_id)] == [snoozed.id]
+    assert len(sentinel.list_mutes(pipeline_id, ended=True)) == 2
+    assert sentinel.suppressed(pipeline_id, rule_id=rule.id) == []
+    card = sentinel.add_scorecard(pipeline_id, "risk", {"large": 60}, review=50, decline=80)
+    changed = sentinel.change_scorecard(card.id, {"large": 90}, review=50, decline=80, if_version=card.row_version)
+    assert (changed.version, sentinel.list_scorecards(pipeline_id)[0].weights) == (2, {"large": 90})
+    assert sentinel.audit(pipeline_id=pipeline_id, limit=1)[0].action == "scorecard.change"
+    with pytest.raises(ConflictError, match="cannot be archived while scorecards weigh it: risk"):
+        sentinel.set_rule_state(rule.id, "archived")

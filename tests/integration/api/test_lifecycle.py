@@ -318,3 +318,39 @@ class TestVersions:
         ]
         assert client.get(f"/api/rules/{rule['id']}/versions/diff?from=1&to=4").status_code == 404
         assert client.get(f"/api/rules/{rule['id']}/versions/diff?from=1").status_code == 422
+
+
+class TestBounds:
+    @pytest.fixture
+    def full(self, rules: Rules, monkeypatch: pytest.MonkeyPatch) -> Rules:
+        """A pipeline that evaluates as many versions as one may."""
+        monkeypatch.setattr("sentinel.catalog.publishing.MAX_ACTIVE_RULES", 2)
+        rules.add("amount > 1", name="first")
+        rules.add("amount > 2", name="second", state="shadow")
+        return rules
+
+    def test_versions_in_shadow_and_candidates_count(self, full: Rules) -> None:
+        answer = full.client.post(f"/api/pipelines/{full.pipeline_id}/rules", json=RULE)
+        assert (answer.status_code, "2 active rules" in answer.json()["detail"]) == (409, True)
+        first, second = full.client.get(f"/api/pipelines/{full.pipeline_id}/rules").json()
+        full.propose(first, "amount > 5")
+        tried = full.client.post(f"/api/rules/{first['id']}/candidate/state", json={"state": "shadow"})
+        assert tried.status_code == 409
+        full.state(second, "paused")
+        tried = full.client.post(f"/api/rules/{first['id']}/candidate/state", json={"state": "shadow"})
+        assert tried.status_code == 200
+        full.state(second, "active", status=409)
+
+    def test_one_version_for_another_is_no_more(self, full: Rules) -> None:
+        for rule in full.client.get(f"/api/pipelines/{full.pipeline_id}/rules").json():
+            path = f"/api/rules/{rule['id']}"
+            assert full.client.put(path, json={**RULE, "rule_expression": "amount > 9"}).status_code == 200
+            assert full.client.post(f"{path}/rollback", json={"version": 1}).status_code == 200
+        second = full.client.get(f"/api/pipelines/{full.pipeline_id}/rules").json()[1]
+        full.state(second, "rollout", share_percent=1)
+
+    def test_a_change_on_the_way_keeps_who_is_in(self, rules: Rules) -> None:
+        rule = rules.add(state="shadow")
+        salt = rules.state(rule, "rollout", share_percent=10)["rollout"]["salt"]
+        rules.client.put(f"/api/rules/{rule['id']}", json={**RULE, "rule_expression": "amount > 9"})
+        assert rules.state(rule, "rollout", share_percent=20)["rollout"]["salt"] == salt
