@@ -231,6 +231,12 @@ class TestPastedEvents:
         )
         assert answer.json()["dead_letter"]["cause"] == "not_finite"
 
+    def test_a_body_nested_without_end_is_refused(self, world: World, client: Client) -> None:
+        body = f'{{"rule": {world.large}, "event": {"[" * 200_000}{"]" * 200_000}}}'
+        path = f"/api/pipelines/{world.pipeline_id}/explain"
+        answer = client._raw("POST", path, content=body, headers={"Content-Type": "application/json"})
+        assert answer.status_code in (400, 422), answer.text[:300]
+
     def test_a_question_must_be_one(self, world: World, client: Client) -> None:
         for body in (
             {"event": {}},
