@@ -16,7 +16,7 @@ def member_text(body: bytes, name: str) -> str | None:
     Args:
         body: A JSON object that was parsed already.
     """
-    text = body.decode()
+    text = body.decode(json.detect_encoding(body), "surrogatepass")
     decoder = json.JSONDecoder()
     found = None
     at = _behind_blank(text, 0) + 1
@@ -27,7 +27,7 @@ def member_text(body: bytes, name: str) -> str | None:
         start = _behind_blank(text, _behind_blank(text, at) + 1)
         _, at = decoder.raw_decode(text, start)
         if key == name:
-            found = text[start:at]
+            found = text[start:at].encode(errors="replace").decode()
     return found
 
 

@@ -73,6 +73,11 @@ def client_of(world: World, url: str, tenant_id: str, scope: Scope = Scope.READ)
 @pytest.fixture(scope="module")
 def worker(world: World) -> Iterator[Job]:
     with world.bench.worker() as running:
+        with world.bench.backend.unit("explain", "test") as unit:
+            wanted = {"rule": world.large, "event": "0"}
+            warming = unit.tasks.submit(world.pipeline_id, TaskKind.EXPLAIN, wanted).id
+        done = world.bench.backend.desk("explain", "test").wait(warming, 300)
+        assert done.state is TaskState.DONE, running.tail()
         yield running
 
 
@@ -210,7 +215,7 @@ class TestPastedEvents:
         assert found.dead_letter.cause == cause, found.dead_letter
 
     def test_texts_that_no_database_takes(self, world: World, client: Client) -> None:
-        odd = {"id": "a\u0000b", "user_id": "\ud83d\ude00 \u202e", "amount": 1.0}
+        odd = {"id": "a\u0000b", "user_id": "\U0001f600 \u202e", "amount": 1.0}
         found = client.explain_event(world.pipeline_id, odd, rule_id=world.large)
         assert found.event["id"] == "a\ufffdb"
         found = client.explain_event(world.pipeline_id, '{"id": "\\ud800", "amount": 3}', rule_id=world.large)
@@ -225,6 +230,12 @@ class TestPastedEvents:
             headers={"Content-Type": "application/json"},
         )
         assert answer.json()["dead_letter"]["cause"] == "not_finite"
+
+    def test_a_body_nested_without_end_is_refused(self, world: World, client: Client) -> None:
+        body = f'{{"rule": {world.large}, "event": {"[" * 200_000}{"]" * 200_000}}}'
+        path = f"/api/pipelines/{world.pipeline_id}/explain"
+        answer = client._raw("POST", path, content=body, headers={"Content-Type": "application/json"})
+        assert answer.status_code in (400, 422), answer.text[:300]
 
     def test_a_question_must_be_one(self, world: World, client: Client) -> None:
         for body in (
@@ -269,16 +280,16 @@ class TestTheWorkerProcess:
         desk = bench.backend.desk(bench.tenant_id, "test")
 
         first = bench.start_worker()
-        bench.wait_until(
-            "Spark starts for the task", lambda: bool(psutil.Process(first.process.pid).children(recursive=True)), first
-        )
+        process = psutil.Process(first.process.pid)
+        bench.wait_until("it is at work", lambda: desk.wait(task_id, 0).state is TaskState.RUNNING, first)
+        bench.wait_until("Spark starts", lambda: bool(process.children(recursive=True)), first)
         assert desk.wait(task_id, 0).state is TaskState.RUNNING
-        children = psutil.Process(first.process.pid).children(recursive=True)
+        children = process.children(recursive=True)
         first.kill()
         assert psutil.wait_procs(children, timeout=30)[1] == []
 
         second = bench.start_worker()
-        done = desk.wait(task_id, 120)
+        done = desk.wait(task_id, 300)
         assert (done.state, done.attempts) == (TaskState.DONE, 2), second.tail()
         assert done.result is not None
         assert done.result["verdict"] == "match"

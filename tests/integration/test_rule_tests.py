@@ -51,7 +51,7 @@ def world(servers: ServerSet, tmp_path_factory: pytest.TempPathFactory) -> Itera
 @pytest.fixture(scope="module")
 def url(servers: ServerSet, world: Workbench) -> Iterator[str]:
     api = servers.settings.api.model_copy(update={"open": False})
-    worker = servers.settings.worker.model_copy(update={"answer_seconds": 60.0})
+    worker = servers.settings.worker.model_copy(update={"answer_seconds": 200.0})
     with serve(create_app(servers.settings.model_copy(update={"api": api, "worker": worker}))) as address:
         yield address
 
@@ -59,7 +59,7 @@ def url(servers: ServerSet, world: Workbench) -> Iterator[str]:
 def client_of(bench: Workbench, url: str, tenant_id: str, scope: Scope = Scope.ADMIN) -> Client:
     with bench.backend.unit(tenant_id, "test") as unit:
         key = unit.keys.create("test", [scope])[1]
-    return Client(url, api_key=key, timeout_seconds=90)
+    return Client(url, api_key=key, timeout_seconds=220)
 
 
 @pytest.fixture(scope="module")

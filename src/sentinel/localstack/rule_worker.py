@@ -26,7 +26,7 @@ def rule_worker_program(settings: Settings) -> Program:
         argv=(sys.executable, str(_SCRIPT)),
         directory=settings.home,
         environment=spark_environment(settings, find_java(settings.home)),
-        stop_seconds=30,
+        stop_seconds=40,
         start_seconds=5,
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -49,6 +49,7 @@ class EventFinder:
     Args:
         snapshot: The pipeline as it is configured now.
         columns: Field of the current schema -> column of the lake's table.
+        check: Called during a search; ends it by raising.
     """
 
     def __init__(
@@ -57,20 +58,23 @@ class EventFinder:
         kafka: KafkaSettings,
         reader: ExplainReader,
         snapshot: PipelineSnapshot,
+        *,
         columns: Mapping[str, str],
+        check: Callable[[], None],
     ) -> None:
         self._lake = lake
         self._kafka = kafka
         self._reader = reader
         self._snapshot = snapshot
         self._columns = columns
+        self._check = check
 
     def find(self, wanted: Mapping[str, Any]) -> FoundEvent:
         """Return the event of a request: `event_base64`, the record's bytes, or `event`, an event id or a place.
 
         Raises:
             NotFoundError: It is nowhere.
-            InvalidError: The pipeline's ids cannot be looked for.
+            InvalidError: The pipeline's ids cannot be looked for, or not in time.
             StoreUnavailableError: A store does not answer.
         """
         if wanted.get("event_base64") is not None:
@@ -105,9 +109,10 @@ class EventFinder:
             self._lake,
             self._snapshot.tenant_id,
             self._snapshot.pipeline_id,
+            event_id,
             column=self._columns[field.name],
             kind=field.type,
-            event_id=event_id,
+            check=self._check,
         )
         return None if row is None else _of_row(row)
 
@@ -127,7 +132,8 @@ class EventFinder:
 
     def _archived(self, partition: int, offset: int) -> FoundEvent | None:
         snapshot = self._snapshot
-        row = row_at_place(self._lake, snapshot.tenant_id, snapshot.pipeline_id, partition, offset)
+        place = (partition, offset)
+        row = row_at_place(self._lake, snapshot.tenant_id, snapshot.pipeline_id, place, self._check)
         return None if row is None else _of_row(row)
 
 

@@ -67,7 +67,9 @@ def explain(context: TaskContext) -> dict[str, Any]:
     reader = ExplainReader(context.database, context.tenant_id, context.pipeline_id)
     snapshot = SnapshotStore(context.database, context.tenant_id).current(context.pipeline_id)
     history = reader.schemas()
-    finder = EventFinder(settings.lake, settings.kafka, reader, snapshot, column_names(history))
+    finder = EventFinder(
+        settings.lake, settings.kafka, reader, snapshot, columns=column_names(history), check=context.check
+    )
     if request.get("rule") is not None:
         reader.rule(request["rule"], request.get("version"))  # said before a search that may take long
     found = finder.find(request)

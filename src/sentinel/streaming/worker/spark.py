@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import subprocess
 import threading
 
+from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
 from sentinel.clock import monotonic_seconds
@@ -13,6 +15,8 @@ from sentinel.settings import Settings
 from sentinel.streaming.query.session import build_session, evaluation_session
 
 log = logging.getLogger(__name__)
+
+JVM_SECONDS = 10.0
 
 
 class WarmSpark:
@@ -70,7 +74,17 @@ class WarmSpark:
             return True
 
     def stop(self) -> None:
-        """End Spark if it was started."""
+        """End Spark if it was started, and its JVM with it."""
         with self._lock:
-            if self._spark is not None and not self.is_gone():
+            if self._spark is None:
+                return
+            jvm = getattr(SparkContext._gateway, "proc", None)
+            if not self.is_gone():
                 self._spark.stop()
+            if jvm is not None:
+                # It ends when nobody can talk to it any more.
+                jvm.stdin.close()
+                try:
+                    jvm.wait(JVM_SECONDS)
+                except subprocess.TimeoutExpired:
+                    jvm.kill()
