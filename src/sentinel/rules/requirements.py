@@ -65,6 +65,8 @@ def _required(node: syntax.Node, schema: EventSchema) -> dict[str, frozenset[str
             either = [_required(operand, schema) for operand in operands]
             fields = set(either[0]).intersection(*either[1:])
             return {field: frozenset().union(*(each[field] for each in either)) for field in fields}
+        case syntax.Call(name=name, arguments=(inner, syntax.Literal(value=False))) if name.lower() == "coalesce":
+            return _required(inner, schema)
         case _:
             return {}
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sentinel.rules.patterns import PatternError, check_like, check_regex
+from sentinel.rules.like import check_like
+from sentinel.rules.patterns import PatternError, check_regex
 
 
 class TestRegex:
