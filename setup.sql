@@ -84,9 +84,22 @@ CREATE TABLE sentinel.rules (
     current_version integer NOT NULL DEFAULT 1,
     version         bigint NOT NULL DEFAULT 1,
     created_at      timestamptz NOT NULL DEFAULT now(),
-    updated_at      timestamptz NOT NULL DEFAULT now()
+    updated_at      timestamptz NOT NULL DEFAULT now(),
+    name            text NOT NULL CHECK (name ~ '^[a-z][a-z0-9_]{0,63}$'),
+    state           text NOT NULL DEFAULT 'active'
+                    CHECK (state IN ('draft', 'shadow', 'rollout', 'active', 'paused', 'archived')),
+    -- A version that is tried beside the current one, and how far it is.
+    candidate_version integer,
+    candidate_state text CHECK (candidate_state IN ('draft', 'shadow', 'rollout')),
+    -- {"entity", "share", "salt"} of the version in rollout: the rule's, or its candidate's.
+    rollout         jsonb,
+    CONSTRAINT rules_is_active_means_alerting CHECK (is_active = (state IN ('rollout', 'active'))),
+    CONSTRAINT rules_candidate_has_state CHECK ((candidate_version IS NULL) = (candidate_state IS NULL)),
+    CONSTRAINT rules_rollout_has_plan
+        CHECK (rollout IS NOT NULL OR (state <> 'rollout' AND candidate_state IS DISTINCT FROM 'rollout'))
 );
 CREATE INDEX rules_pipeline_id ON sentinel.rules (pipeline_id);
+CREATE UNIQUE INDEX rules_name ON sentinel.rules (pipeline_id, name) WHERE state <> 'archived';
 
 CREATE TABLE sentinel.rule_versions (
     id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -106,15 +119,86 @@ CREATE TABLE sentinel.rule_versions (
 );
 
 -- A rule set is the immutable list of the rule versions that were active together. Every change of a rule or of its
--- status writes the next one, so "which rules were in force" is a look-up.
+-- status writes the next one, so "which rules were in force" is a look-up. members holds what else was in force:
+-- {"shadow": [version ids], "references": {rule name: version id}, "arms": [...], "mutes": [...], "scorecards": [...]}.
 CREATE TABLE sentinel.rule_sets (
     tenant_id        text NOT NULL REFERENCES sentinel.tenants,
     pipeline_id      bigint NOT NULL REFERENCES sentinel.pipelines ON DELETE CASCADE,
     version          integer NOT NULL,
     rule_version_ids bigint[] NOT NULL,
     created_at       timestamptz NOT NULL DEFAULT now(),
+    members          jsonb NOT NULL DEFAULT '{}',
     PRIMARY KEY (pipeline_id, version)
 );
+
+-- What is evaluated and not alerted: a rule (mute), or an entity for one rule or for all (snooze, which expires). In
+-- force from the rule set that names it on, for records with a timestamp before expires_at.
+CREATE TABLE sentinel.mutes (
+    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    tenant_id   text NOT NULL REFERENCES sentinel.tenants,
+    pipeline_id bigint NOT NULL REFERENCES sentinel.pipelines ON DELETE CASCADE,
+    rule_id     bigint REFERENCES sentinel.rules ON DELETE CASCADE,
+    field       text,
+    value       text,
+    expires_at  timestamptz,
+    reason      text NOT NULL CHECK (reason <> ''),
+    created_by  text NOT NULL,
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    ended_at    timestamptz,
+    ended_by    text,
+    CONSTRAINT mutes_silence_something CHECK (rule_id IS NOT NULL OR field IS NOT NULL),
+    CONSTRAINT mutes_snooze_ends
+        CHECK ((field IS NULL) = (value IS NULL) AND (field IS NULL OR expires_at IS NOT NULL))
+);
+CREATE INDEX mutes_open ON sentinel.mutes (pipeline_id, id) WHERE ended_at IS NULL;
+
+-- Rules with points, summed up to a decision on an event. Versions are immutable.
+CREATE TABLE sentinel.scorecards (
+    id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    tenant_id       text NOT NULL REFERENCES sentinel.tenants,
+    pipeline_id     bigint NOT NULL REFERENCES sentinel.pipelines ON DELETE CASCADE,
+    name            text NOT NULL CHECK (name ~ '^[a-z][a-z0-9_]{0,63}$'),
+    is_active       boolean NOT NULL DEFAULT true,
+    current_version integer NOT NULL DEFAULT 1,
+    version         bigint NOT NULL DEFAULT 1,
+    created_at      timestamptz NOT NULL DEFAULT now(),
+    updated_at      timestamptz NOT NULL DEFAULT now(),
+    UNIQUE (pipeline_id, name)
+);
+
+CREATE TABLE sentinel.scorecard_versions (
+    id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    tenant_id    text NOT NULL REFERENCES sentinel.tenants,
+    scorecard_id bigint NOT NULL REFERENCES sentinel.scorecards ON DELETE CASCADE,
+    version      integer NOT NULL,
+    weights      jsonb NOT NULL,
+    review       integer NOT NULL,
+    decline      integer NOT NULL,
+    content_hash text NOT NULL,
+    comment      text NOT NULL DEFAULT '',
+    created_by   text NOT NULL DEFAULT '',
+    created_at   timestamptz NOT NULL DEFAULT now(),
+    UNIQUE (scorecard_id, version)
+);
+
+-- Who did what, when and why. The application role cannot change or delete an entry.
+CREATE TABLE sentinel.audit_entries (
+    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    tenant_id   text NOT NULL,
+    pipeline_id bigint,
+    actor       text NOT NULL,
+    action      text NOT NULL,
+    object_type text NOT NULL,
+    object_id   bigint NOT NULL,
+    object_name text NOT NULL DEFAULT '',
+    before      jsonb,
+    after       jsonb,
+    comment     text NOT NULL DEFAULT '',
+    created_at  timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX audit_entries_newest ON sentinel.audit_entries (tenant_id, id DESC);
+CREATE INDEX audit_entries_pipeline ON sentinel.audit_entries (tenant_id, pipeline_id, id DESC);
+CREATE INDEX audit_entries_object ON sentinel.audit_entries (tenant_id, object_type, object_id, id DESC);
 
 -- Whatever a running job must notice ends in an update of the pipeline's row.
 CREATE FUNCTION sentinel.notify_pipeline() RETURNS trigger
@@ -317,6 +401,35 @@ CREATE TABLE sentinel.entity_scores (
     PRIMARY KEY (pipeline_id, field, value)
 ) WITH (fillfactor = 70);
 
+-- What a scorecard says of an event that at least one of its rules matched. The first record of an event decides.
+CREATE TABLE sentinel.decisions (
+    pipeline_id          bigint NOT NULL,
+    scorecard_id         bigint NOT NULL,
+    event_id             text NOT NULL,
+    tenant_id            text NOT NULL,
+    scorecard_version_id bigint NOT NULL,
+    generation_id        bigint NOT NULL,
+    score                integer NOT NULL,
+    decision             text NOT NULL CHECK (decision IN ('approve', 'review', 'decline')),
+    rule_ids             bigint[] NOT NULL,
+    kafka_partition      integer NOT NULL,
+    kafka_offset         bigint NOT NULL,
+    kafka_timestamp      timestamptz NOT NULL,
+    decided_at           timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (pipeline_id, event_id, scorecard_id)
+);
+
+-- Matches that raised no alert, per rule and hour of their records' timestamps.
+CREATE TABLE sentinel.suppressed_counts (
+    pipeline_id bigint NOT NULL,
+    rule_id     bigint NOT NULL,
+    hour        timestamptz NOT NULL,
+    cause       text NOT NULL,
+    tenant_id   text NOT NULL,
+    match_count bigint NOT NULL,
+    PRIMARY KEY (pipeline_id, rule_id, hour, cause)
+) WITH (fillfactor = 50);
+
 -- ---------------------------------------------------------------- row-level security and grants
 
 DO $$
@@ -332,6 +445,8 @@ BEGIN
         EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON sentinel.%I TO sentinel_app', name);
     END LOOP;
 END $$;
+
+REVOKE UPDATE, DELETE ON sentinel.audit_entries FROM sentinel_app;
 
 -- A key is visible to whoever presents it: that is how its tenant becomes known.
 CREATE POLICY presented ON sentinel.api_keys FOR SELECT
@@ -367,5 +482,5 @@ CREATE TABLE public.alembic_version (
     version_num varchar(32) NOT NULL,
     CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO public.alembic_version VALUES ('0003');
+INSERT INTO public.alembic_version VALUES ('0004');
 GRANT SELECT ON public.alembic_version TO sentinel_app;

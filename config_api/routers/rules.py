@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
 
 from config_api.dependencies import (
     Answer,
@@ -19,17 +21,18 @@ from config_api.schemas.rules import (
     ActionAnswer,
     IssueAnswer,
     RuleAnswer,
+    RuleChangeRequest,
     RuleCheckAnswer,
     RuleCheckRequest,
     RuleCreateRequest,
-    RulePutRequest,
     RuleRollbackRequest,
     RuleStatusRequest,
     RuleVersionAnswer,
 )
-from sentinel.domain.rule import Rule
+from sentinel.domain.rule import Rule, RuleState
 from sentinel.domain.schema_definition import read_schema
 from sentinel.errors import InvalidError
+from sentinel.wiring import Unit
 
 router = APIRouter(prefix="/api", tags=["rules"])
 
@@ -44,18 +47,25 @@ def add_rule(pipeline_id: PipelineId, body: RuleCreateRequest, unit: Writing, on
             rule_expression=body.rule_expression,
             severity=body.severity,
             description=body.description,
-            is_active=body.is_active,
+            name=body.name,
+            state=body.first_state,
             comment=body.comment,
         )
-        return _answer(rule, {"Location": f"/api/rules/{rule.id}"})
+        return _answer(unit, rule, {"Location": f"/api/rules/{rule.id}"})
 
     return once.run(work, status=201)
 
 
 @router.get("/pipelines/{pipeline_id}/rules", responses=problems(404))
-def list_rules(pipeline_id: PipelineId, unit: Reading) -> list[RuleAnswer]:
-    """The rules of a pipeline, oldest first."""
-    return [RuleAnswer.of(rule) for rule in unit.rules.list(pipeline_id)]
+def list_rules(
+    pipeline_id: PipelineId,
+    unit: Reading,
+    state: Annotated[RuleState | None, Query(description="Only rules in this state.")] = None,
+    archived: Annotated[bool, Query(description="Those that are archived as well.")] = False,
+) -> list[RuleAnswer]:
+    """The rules of a pipeline, oldest first; archived ones only where they are asked for."""
+    rules = unit.rules.list(pipeline_id, archived=archived or state is RuleState.ARCHIVED)
+    return [rule_answer(unit, rule) for rule in rules if state in (None, rule.state)]
 
 
 @router.post("/rules/check", responses=problems(404))
@@ -66,7 +76,7 @@ def check_rule(body: RuleCheckRequest, unit: Reading) -> RuleCheckAnswer:
         schema, wrong = read_schema([field.definition() for field in body.fields])
         if wrong:
             raise InvalidError(wrong[0].detail, details=wrong)
-    checked = unit.rules.check(body.rule_expression, pipeline_id=body.pipeline_id, schema=schema)
+    checked = unit.rules.check(body.rule_expression, pipeline_id=body.pipeline_id, schema=schema, name=body.name)
     return RuleCheckAnswer(
         valid=checked.result.valid,
         issues=[IssueAnswer.model_validate(issue.as_json()) for issue in checked.result.issues],
@@ -81,12 +91,12 @@ def get_rule(rule_id: RuleId, unit: Reading, response: Response) -> RuleAnswer:
     """One rule."""
     rule = unit.rules.get(rule_id)
     response.headers["ETag"] = etag(rule.version)
-    return RuleAnswer.of(rule)
+    return rule_answer(unit, rule)
 
 
-@router.put("/rules/{rule_id}", response_model=RuleAnswer, responses=problems(404, 412))
+@router.put("/rules/{rule_id}", response_model=RuleAnswer, responses=problems(404, 409, 412))
 def change_rule(
-    rule_id: RuleId, body: RulePutRequest, unit: Writing, once: OnlyOnce, expected: ExpectedVersion
+    rule_id: RuleId, body: RuleChangeRequest, unit: Writing, once: OnlyOnce, expected: ExpectedVersion
 ) -> Response:
     """Write the next version of a rule. Earlier versions stay what they were."""
 
@@ -97,9 +107,10 @@ def change_rule(
             severity=body.severity,
             description=body.description,
             expected_version=expected,
+            name=body.name,
             comment=body.comment,
         )
-        return _answer(rule)
+        return _answer(unit, rule)
 
     return once.run(work)
 
@@ -120,7 +131,7 @@ def roll_back_rule(
 
     def work() -> Answer:
         rule = unit.rules.roll_back(rule_id, body.version, expected_version=expected, comment=body.comment)
-        return _answer(rule)
+        return _answer(unit, rule)
 
     return once.run(work)
 
@@ -132,10 +143,16 @@ def change_rule_status(
     """Switch a rule on or off."""
 
     def work() -> Answer:
-        return _answer(unit.rules.set_active(rule_id, is_active=body.is_active, expected_version=expected))
+        return _answer(unit, unit.rules.set_active(rule_id, is_active=body.is_active, expected_version=expected))
 
     return once.run(work)
 
 
-def _answer(rule: Rule, headers: dict[str, str] | None = None) -> Answer:
-    return Answer(RuleAnswer.of(rule), rule.version, headers or {})
+def rule_answer(unit: Unit, rule: Rule) -> RuleAnswer:
+    """Return a rule as it is answered; a draft with what its check says."""
+    drafted = RuleState.DRAFT in (rule.state, rule.candidate_state)
+    return RuleAnswer.of(rule, unit.rules.checked(rule).result.issues if drafted else ())
+
+
+def _answer(unit: Unit, rule: Rule, headers: dict[str, str] | None = None) -> Answer:
+    return Answer(rule_answer(unit, rule), rule.version, headers or {})

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, JsonValue, StrictBool, StringConstraints, model_validator
 
 from config_api.schemas.base import AnswerModel, Description, RequestModel, Text, Timestamp
 from config_api.schemas.event_schemas import SchemaField
-from sentinel.domain.rule import Rule, RuleContent, RuleHistoryEntry, Severity
+from sentinel.domain.rule import (
+    RULE_NAME,
+    RolloutPlan,
+    Rule,
+    RuleContent,
+    RuleHistoryEntry,
+    RuleState,
+    RuleVersion,
+    Severity,
+)
 from sentinel.domain.rule_action import RuleAction
+from sentinel.rules.issue import Issue
 
 _EXAMPLE: dict[str, JsonValue] = {
     "rule_expression": "amount > 10000 AND country <> 'DE'",
@@ -21,6 +32,7 @@ _SHORT_EXAMPLE: dict[str, JsonValue] = {
     "description": "Large foreign order",
 }
 Comment = Annotated[Text, StringConstraints(max_length=500)]
+RuleName = Annotated[Text, StringConstraints(pattern=rf"^{RULE_NAME.pattern}$")]
 _EXPRESSION = "A condition in Spark SQL over the fields of the schema, or `when CONDITION then ACTION, ...`."
 
 
@@ -37,10 +49,31 @@ class RulePutRequest(RequestModel):
     comment: Comment = Field(default="", description="Why this version is made; kept with it.")
 
 
+class RuleChangeRequest(RulePutRequest):
+    """The next version of a rule."""
+
+    name: RuleName | None = Field(default=None, description="Its name from now on; without one it keeps its name.")
+
+
 class RuleCreateRequest(RulePutRequest):
     """A new rule."""
 
-    is_active: StrictBool = True
+    name: RuleName | None = Field(default=None, description="How other rules refer to it; `rule_<id>` without one.")
+    is_active: StrictBool | None = Field(default=None, description="True stands for active, false for paused.")
+    state: Literal[RuleState.DRAFT, RuleState.SHADOW, RuleState.ACTIVE, RuleState.PAUSED] | None = Field(
+        default=None, description="`active` without one. The expression of a draft may have errors."
+    )
+
+    @model_validator(mode="after")
+    def _one_state(self) -> RuleCreateRequest:
+        if self.is_active is not None and self.state is not None:
+            raise ValueError("give either is_active or state")
+        return self
+
+    @property
+    def first_state(self) -> RuleState:
+        """Where the rule begins."""
+        return self.state or (RuleState.PAUSED if self.is_active is False else RuleState.ACTIVE)
 
 
 class RuleRollbackRequest(RequestModel):
@@ -70,6 +103,7 @@ class RuleCheckRequest(RequestModel):
     rule_expression: Text = Field(description=_EXPRESSION)
     pipeline_id: int | None = Field(default=None, ge=1, le=2**63 - 1)
     fields: list[SchemaField] | None = Field(default=None, alias="schema")
+    name: RuleName | None = Field(default=None, description="Of the rule that it is the text of, where it has one.")
 
     @model_validator(mode="after")
     def _one_schema(self) -> RuleCheckRequest:
@@ -111,11 +145,56 @@ class RuleCheckAnswer(AnswerModel):
     actions: list[ActionAnswer]
 
 
+class RolloutAnswer(AnswerModel):
+    """For whom the version on trial counts."""
+
+    entity: str = Field(description="The field whose value is hashed.")
+    share_percent: float
+    salt: str
+
+    @classmethod
+    def of(cls, plan: RolloutPlan) -> RolloutAnswer:
+        """Build the answer."""
+        return cls(entity=plan.entity, share_percent=plan.share / 100, salt=plan.salt)
+
+
+class CandidateAnswer(AnswerModel):
+    """A version that is tried beside the current one."""
+
+    state: RuleState = Field(description="draft, shadow or rollout.")
+    version: int
+    rule_version_id: int
+    rule_expression: str
+    short_form: str | None
+    actions: list[ActionAnswer]
+    severity: Severity
+    description: str
+
+    @classmethod
+    def of(cls, version: RuleVersion, state: RuleState) -> CandidateAnswer:
+        """Build the answer."""
+        return cls(
+            state=state,
+            version=version.version,
+            rule_version_id=version.rule_version_id,
+            rule_expression=version.condition,
+            short_form=version.short_form,
+            actions=[ActionAnswer.of(action) for action in version.actions],
+            severity=version.severity,
+            description=version.description,
+        )
+
+
 class RuleAnswer(AnswerModel):
     """A rule with its current version."""
 
     id: int
     pipeline_id: int
+    name: str = Field(description="Unique among the rules of the pipeline that are not archived.")
+    state: RuleState
+    candidate: CandidateAnswer | None = Field(description="The version that is tried beside the current one.")
+    rollout: RolloutAnswer | None
+    issues: list[IssueAnswer] = Field(description="Of a draft, also one beside the rule: what the check says of it.")
     rule_expression: str = Field(description="The condition in Spark SQL.")
     short_form: str | None = Field(description="The rule as it was written, where that was in the short form.")
     actions: list[ActionAnswer]
@@ -130,11 +209,20 @@ class RuleAnswer(AnswerModel):
     updated_at: Timestamp
 
     @classmethod
-    def of(cls, rule: Rule) -> RuleAnswer:
+    def of(cls, rule: Rule, issues: Sequence[Issue] = ()) -> RuleAnswer:
         """Build the answer."""
         return cls(
             id=rule.id,
             pipeline_id=rule.pipeline_id,
+            name=rule.name,
+            state=rule.state,
+            candidate=(
+                CandidateAnswer.of(rule.candidate, rule.candidate_state)
+                if rule.candidate and rule.candidate_state
+                else None
+            ),
+            rollout=None if rule.rollout is None else RolloutAnswer.of(rule.rollout),
+            issues=[IssueAnswer.model_validate(issue.as_json()) for issue in issues],
             rule_expression=rule.current.condition,
             short_form=rule.current.short_form,
             actions=[ActionAnswer.of(action) for action in rule.current.actions],

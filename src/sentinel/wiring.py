@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from redis.exceptions import RedisError
 
 from sentinel.catalog.access import KeyCatalog
+from sentinel.catalog.lifecycle import LifecycleCatalog
 from sentinel.catalog.pipelines import PipelineCatalog
+from sentinel.catalog.publishing import Publisher
 from sentinel.catalog.rules import RuleCatalog
 from sentinel.catalog.schemas import SchemaCatalog
 from sentinel.catalog.scores import ScoreCatalog
@@ -38,6 +40,7 @@ class Unit:
     pipelines: PipelineCatalog
     schemas: SchemaCatalog
     rules: RuleCatalog
+    lifecycle: LifecycleCatalog
     keys: KeyCatalog
     scores: ScoreCatalog
     alerts: AlertReader
@@ -129,11 +132,14 @@ class Backend:
         rules = PostgresRules(connection)
         alerts = PostgresAlerts(connection, monotonic_seconds)
         ledger = PostgresLedgerReader(connection)
-        rule_catalog = RuleCatalog(pipelines, schemas, rules, caller)
+        publisher = Publisher(pipelines, schemas, rules)
+        rule_catalog = RuleCatalog(pipelines, rules, publisher, caller)
+        lifecycle = LifecycleCatalog(rules, rule_catalog, publisher, caller)
         return Unit(
             pipelines=PipelineCatalog(pipelines, schemas, caller),
-            schemas=SchemaCatalog(pipelines, schemas, rules, rule_catalog, caller),
+            schemas=SchemaCatalog(pipelines, schemas, rules, lifecycle, caller),
             rules=rule_catalog,
+            lifecycle=lifecycle,
             keys=KeyCatalog(PostgresApiKeys(connection)),
             scores=ScoreCatalog(
                 tenant_id,

@@ -1,41 +1,51 @@
-"""Use cases on rules: check, add, change, switch on and off."""
+"""Use cases on rules: check, add, change, rename, roll back, switch on and off."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
+from sentinel.catalog.publishing import Publisher, refuse_broken_dependents, refuse_dependents
 from sentinel.catalog.versions import refuse_other_version
 from sentinel.domain.event_schema import EventSchema
 from sentinel.domain.pipeline import Pipeline
-from sentinel.domain.rule import Rule, RuleContent, RuleHistoryEntry, RuleVersion, Severity
+from sentinel.domain.rule import (
+    EVALUATED,
+    RULE_NAME,
+    Rule,
+    RuleContent,
+    RuleHistoryEntry,
+    RuleState,
+    Severity,
+)
 from sentinel.errors import ConflictError, ErrorDetail, InvalidError, InvalidRuleError, NotFoundError
-from sentinel.rules.checker import CheckResult, check
+from sentinel.rules.checker import CheckResult
 from sentinel.rules.dsl.check import CheckedRule, check_rule
-from sentinel.stores.base import PipelineStore, RuleStore, SchemaStore
-
-# What the figures in docs/performance.md were measured with.
-MAX_ACTIVE_RULES = 1000
+from sentinel.rules.references import NO_RULES, may_refer
+from sentinel.stores.base import PipelineStore, RuleStore
 
 
 class RuleCatalog:
-    """Rules of one tenant. Every change of what is active writes the next rule set, which a running job notices."""
+    """Rules of one tenant. Every change of what is evaluated writes the next rule set, which a running job notices."""
 
-    def __init__(self, pipelines: PipelineStore, schemas: SchemaStore, rules: RuleStore, caller: str) -> None:
+    def __init__(self, pipelines: PipelineStore, rules: RuleStore, publisher: Publisher, caller: str) -> None:
         self._pipelines = pipelines
-        self._schemas = schemas
         self._rules = rules
+        self._publisher = publisher
         self._caller = caller
 
-    def list(self, pipeline_id: int) -> list[Rule]:
+    def list(self, pipeline_id: int, *, archived: bool = False) -> list[Rule]:
         """Return the rules of a pipeline, oldest first.
+
+        Args:
+            archived: Those that are archived as well.
 
         Raises:
             NotFoundError: There is no such pipeline.
         """
         if self._pipelines.get(pipeline_id) is None:
             raise no_pipeline(pipeline_id)
-        return self._rules.list(pipeline_id)
+        return self._rules.list(pipeline_id, archived=archived)
 
     def get(self, rule_id: int) -> Rule:
         """Return a rule.
@@ -48,20 +58,34 @@ class RuleCatalog:
             raise NotFoundError(f"there is no rule {rule_id}")
         return rule
 
-    def check(self, rule_expression: str, *, pipeline_id: int | None, schema: EventSchema | None) -> CheckedRule:
+    def check(
+        self, rule_expression: str, *, pipeline_id: int | None, schema: EventSchema | None, name: str | None = None
+    ) -> CheckedRule:
         """Check a rule against a pipeline's current schema, or against a schema that is no pipeline's yet.
+
+        Args:
+            name: Of the rule whose text it is; what refers to itself is refused.
 
         Raises:
             NotFoundError: There is no such pipeline.
         """
+        known = NO_RULES
         if schema is None:
             if pipeline_id is None:
                 raise ValueError("a check needs a pipeline or a schema")
             pipeline = self._pipelines.get(pipeline_id)
             if pipeline is None:
                 raise no_pipeline(pipeline_id)
-            schema = self._schema_of(pipeline)
-        return check_rule(rule_expression, schema)
+            schema = self._publisher.schema_of(pipeline)
+            if may_refer(rule_expression):
+                known = self._publisher.known_rules(pipeline_id, name)
+        return check_rule(rule_expression, schema, known)
+
+    def checked(self, rule: Rule) -> CheckedRule:
+        """Check a draft as it is now: what is left to mend before it can be evaluated."""
+        version = rule.candidate if rule.candidate_state is RuleState.DRAFT and rule.candidate else rule.current
+        text = version.short_form or version.condition
+        return self.check(text, pipeline_id=rule.pipeline_id, schema=None, name=rule.name)
 
     def add(
         self,
@@ -70,29 +94,41 @@ class RuleCatalog:
         rule_expression: str,
         severity: Severity | None,
         description: str,
-        is_active: bool = True,
+        name: str | None = None,
+        state: RuleState = RuleState.ACTIVE,
         comment: str = "",
     ) -> Rule:
         """Add a rule.
 
         Args:
-            rule_expression: A condition in Spark SQL, or a rule in the short form.
+            rule_expression: A condition in Spark SQL, or a rule in the short form. A draft's may have errors.
             severity: May be left out where the short form names it; without either it is `warning`.
+            name: None: it is named by its number.
+            state: draft, shadow, active or paused.
 
         Raises:
             NotFoundError: There is no such pipeline.
             InvalidRuleError: The expression has errors; all issues are listed.
-            InvalidError: No severity, or two different ones.
-            ConflictError: The pipeline has as many active rules as one may.
+            InvalidError: No severity, or two different ones; a name or a state that cannot be.
+            ConflictError: The pipeline has as many active rules as one may, or a rule of that name.
         """
         pipeline = self._locked(pipeline_id)
-        content = self._content(pipeline, rule_expression, severity, description)
-        if is_active:
-            self._refuse_too_many(pipeline_id)
-        rule = self._rules.add(pipeline_id, content, is_active=is_active, created_by=self._caller, comment=comment)
-        if is_active:
-            self.publish(pipeline)
-        return rule
+        if state in (RuleState.ROLLOUT, RuleState.ARCHIVED):
+            message = f"a rule does not begin as {state}; add it as draft, shadow, active or paused"
+            raise InvalidError(message, details=[ErrorDetail("/state", message)])
+        if name is not None:
+            self._refuse_name(pipeline_id, name)
+        content = self.content(
+            pipeline, rule_expression, severity, description, name=name, draft=state is RuleState.DRAFT
+        )
+        first = RuleState.DRAFT if state in EVALUATED else state
+        rule = self._rules.add(pipeline_id, content, name=name, state=first, created_by=self._caller, comment=comment)
+        if state in EVALUATED:
+            what = f"rule {rule.name}"
+            self._publisher.admit(pipeline, rule, rule.current, state, what=what, pointer="/rule_expression")
+            self._rules.set_state([rule.id], state)
+            self._publisher.publish(pipeline)
+        return self.get(rule.id)
 
     def change(
         self,
@@ -102,19 +138,29 @@ class RuleCatalog:
         severity: Severity | None,
         description: str,
         expected_version: int | None,
+        name: str | None = None,
         comment: str = "",
     ) -> Rule:
         """Write the next version of a rule. The same content again changes nothing.
+
+        Args:
+            name: Its name from now on; None: it keeps the one it has.
 
         Raises:
             NotFoundError: There is no such rule.
             VersionMismatchError: It is no longer at the expected version.
             InvalidRuleError: The expression has errors; all issues are listed.
-            InvalidError: No severity, or two different ones.
+            InvalidError: No severity, or two different ones; a name that cannot be.
+            ConflictError: It is archived, a candidate is tried beside it, rules that refer to it could not be evaluated
+                any more, or the name is taken or referred to.
         """
-        pipeline, rule = self._locked_rule(rule_id)
-        refuse_other_version(f"rule {rule_id}", rule.version, expected_version)
-        content = self._content(pipeline, rule_expression, severity, description)
+        pipeline, rule = self.locked_rule(rule_id, expected_version)
+        content = self.content(
+            pipeline, rule_expression, severity, description, name=rule.name, draft=rule.state is RuleState.DRAFT
+        )
+        if name is not None and name != rule.name:
+            self._rename(rule, name)
+            rule = self.get(rule_id)
         return self._write(pipeline, rule, content, comment)
 
     def history(self, rule_id: int) -> Sequence[RuleHistoryEntry]:
@@ -126,40 +172,58 @@ class RuleCatalog:
         self.get(rule_id)
         return self._rules.history(rule_id)
 
+    def version(self, rule_id: int, version: int) -> RuleHistoryEntry:
+        """Return one version of a rule.
+
+        Raises:
+            NotFoundError: There is no such rule or version.
+        """
+        entries = self.history(rule_id)
+        wanted = next((entry for entry in entries if entry.version.version == version), None)
+        if wanted is None:
+            raise NotFoundError(f"rule {rule_id} has no version {version}; its newest is {len(entries)}")
+        return wanted
+
     def roll_back(self, rule_id: int, version: int, *, expected_version: int | None, comment: str = "") -> Rule:
         """Write the content of an earlier version as the next one: what was in force between them stays known.
+
+        A candidate that is tried beside the rule is given up with it.
 
         Raises:
             NotFoundError: There is no such rule or version.
             VersionMismatchError: It is no longer at the expected version.
-            ConflictError: That version does not fit the schema of today.
+            ConflictError: It is archived, or that version does not fit the schema of today.
         """
-        pipeline, rule = self._locked_rule(rule_id)
-        refuse_other_version(f"rule {rule_id}", rule.version, expected_version)
-        wanted = next(
-            (entry.version for entry in self._rules.history(rule_id) if entry.version.version == version), None
-        )
-        if wanted is None:
-            raise NotFoundError(f"rule {rule_id} has no version {version}; its newest is {rule.current.version}")
-        self._refuse_unfit(pipeline, wanted, f"version {version} of rule {rule_id}", "/version")
+        pipeline, rule = self.locked_rule(rule_id, expected_version)
+        wanted = self.version(rule_id, version).version
+        what = f"version {version} of rule {rule_id}"
+        state = rule.state if rule.state in EVALUATED else RuleState.ACTIVE
+        if rule.state is not RuleState.DRAFT:
+            self._publisher.admit(pipeline, rule, wanted, state, what=what, pointer="/version")
+        if rule.candidate is not None:
+            self._rules.set_candidate(rule_id, None, None)
+            rule = self.get(rule_id)
         return self._write(pipeline, rule, wanted.content, comment or f"back to version {version}")
 
     def _write(self, pipeline: Pipeline, rule: Rule, content: RuleContent, comment: str) -> Rule:
-        if rule.current.content == content:
-            return rule
-        changed = self._rules.add_version(rule.id, content, created_by=self._caller, comment=comment)
-        if rule.is_active:
-            self.publish(pipeline)
-        return changed
-
-    def _refuse_unfit(self, pipeline: Pipeline, version: RuleVersion, what: str, pointer: str) -> None:
-        result = check(version.condition, self._schema_of(pipeline))
-        if not result.valid:
+        """Make this the next current version."""
+        if rule.candidate is not None:
             raise ConflictError(
-                f"{what} does not fit schema version {pipeline.schema_version} of its pipeline; change its "
-                "expression first",
-                details=[ErrorDetail(pointer, issue.message) for issue in errors_of(result)],
+                f"version {rule.candidate.version} of {rule.name} is tried beside it; promote or abort that first"
             )
+        if rule.current.content != content:
+            if rule.state is not RuleState.DRAFT:
+                others = [other for other in self._rules.list(pipeline.id) if other.id != rule.id]
+                schema = self._publisher.schema_of(pipeline)
+                refuse_broken_dependents(rule, content.condition, others, schema, "/rule_expression")
+            version = self._rules.add_version(rule.id, content, created_by=self._caller, comment=comment, current=False)
+            if rule.state in EVALUATED:
+                what = f"version {version} of {rule.name}"
+                written = self.version(rule.id, version).version
+                self._publisher.admit(pipeline, rule, written, rule.state, what=what, pointer="/rule_expression")
+            self._rules.set_current(rule.id, version)
+        self._publisher.publish(pipeline)
+        return self.get(rule.id)
 
     def set_active(self, rule_id: int, *, is_active: bool, expected_version: int | None) -> Rule:
         """Switch a rule on or off.
@@ -167,45 +231,74 @@ class RuleCatalog:
         Raises:
             NotFoundError: There is no such rule.
             VersionMismatchError: It is no longer at the expected version.
-            ConflictError: It no longer fits the schema, or there are as many active rules as one may.
+            ConflictError: It is archived, no longer fits the schema, or there are as many active rules as one may.
         """
-        pipeline, rule = self._locked_rule(rule_id)
-        refuse_other_version(f"rule {rule_id}", rule.version, expected_version)
-        if rule.is_active == is_active:
+        pipeline, rule = self.locked_rule(rule_id, expected_version)
+        if rule.is_active == is_active or (not is_active and rule.state is RuleState.PAUSED):
             return rule
-        if is_active:
-            self._refuse_too_many(pipeline.id)
-            self._refuse_unfit(pipeline, rule.current, f"rule {rule_id}", "/is_active")
-        self._rules.set_active([rule_id], is_active)
-        self.publish(pipeline)
+        state = RuleState.ACTIVE if is_active else RuleState.PAUSED
+        if rule.state is RuleState.DRAFT or is_active:
+            self._publisher.admit(
+                pipeline, rule, rule.current, RuleState.ACTIVE, what=f"rule {rule_id}", pointer="/is_active"
+            )
+        self._rules.set_state([rule_id], state)
+        self._publisher.publish(pipeline)
         return self.get(rule_id)
 
-    def deactivate(self, pipeline: Pipeline, rule_ids: Sequence[int]) -> None:
-        """Switch rules off that no longer fit; the caller holds the pipeline."""
-        if rule_ids:
-            self._rules.set_active(rule_ids, False)
-            self.publish(pipeline)
+    def locked_rule(self, rule_id: int, expected_version: int | None) -> tuple[Pipeline, Rule]:
+        """Return a rule that may be changed, with its pipeline held.
 
-    def publish(self, pipeline: Pipeline) -> None:
-        """Write the next rule set and point the pipeline, which the caller holds, to it: its job notices."""
-        version = pipeline.rule_set_version + 1
-        self._rules.add_rule_set(pipeline.id, version)
-        self._pipelines.set_rule_set_version(pipeline.id, version)
+        Raises:
+            NotFoundError: There is no such rule.
+            VersionMismatchError: It is no longer at the expected version.
+            ConflictError: It is archived.
+        """
+        pipeline = self._locked(self.get(rule_id).pipeline_id)
+        rule = self.get(rule_id)
+        refuse_other_version(f"rule {rule_id}", rule.version, expected_version)
+        if rule.state is RuleState.ARCHIVED:
+            raise ConflictError(f"rule {rule_id} is archived, which is for good; add a new one with its expression")
+        return pipeline, rule
 
-    def _content(
-        self, pipeline: Pipeline, rule_expression: str, severity: Severity | None, description: str
+    def content(
+        self,
+        pipeline: Pipeline,
+        rule_expression: str,
+        severity: Severity | None,
+        description: str,
+        *,
+        name: str | None,
+        draft: bool = False,
     ) -> RuleContent:
-        checked = check_rule(rule_expression, self._schema_of(pipeline))
-        refuse_errors(checked.result)
-        return RuleContent(
-            checked.rule_expression, _severity(checked, severity), description, checked.short_form, checked.actions
-        )
+        """Return what a request says of a rule, checked.
 
-    def _refuse_too_many(self, pipeline_id: int) -> None:
-        active = sum(rule.is_active for rule in self._rules.list(pipeline_id))
-        if active >= MAX_ACTIVE_RULES:
+        Args:
+            draft: Errors in the expression are no hindrance.
+
+        Raises:
+            InvalidRuleError: The expression has errors; all issues are listed.
+            InvalidError: No severity, or two different ones.
+        """
+        known = self._publisher.known_rules(pipeline.id, name) if may_refer(rule_expression) else NO_RULES
+        checked = check_rule(rule_expression, self._publisher.schema_of(pipeline), known)
+        if not draft:
+            refuse_errors(checked.result)
+        chosen = _severity(checked, severity or (Severity.WARNING if draft and checked.short_form is None else None))
+        return RuleContent(checked.rule_expression, chosen, description, checked.short_form, checked.actions)
+
+    def _rename(self, rule: Rule, name: str) -> None:
+        self._refuse_name(rule.pipeline_id, name)
+        refuse_dependents(rule, self._rules.list(rule.pipeline_id), "renamed")
+        self._rules.set_name(rule.id, name)
+
+    def _refuse_name(self, pipeline_id: int, name: str) -> None:
+        if RULE_NAME.fullmatch(name) is None:
+            message = f"{name[:80]!r} is no name of a rule: a-z, then a-z, 0-9 and _, at most 64 characters"
+            raise InvalidError(message, details=[ErrorDetail("/name", message)])
+        if any(rule.name == name for rule in self._rules.list(pipeline_id)):
             raise ConflictError(
-                f"pipeline {pipeline_id} has {active} active rules, as many as one may; switch one off first"
+                f"pipeline {pipeline_id} has a rule named {name} already; choose another name",
+                details=[ErrorDetail("/name", "taken")],
             )
 
     def _locked(self, pipeline_id: int) -> Pipeline:
@@ -213,16 +306,6 @@ class RuleCatalog:
         if pipeline is None:
             raise no_pipeline(pipeline_id)
         return pipeline
-
-    def _locked_rule(self, rule_id: int) -> tuple[Pipeline, Rule]:
-        pipeline = self._locked(self.get(rule_id).pipeline_id)
-        return pipeline, self.get(rule_id)
-
-    def _schema_of(self, pipeline: Pipeline) -> EventSchema:
-        version = self._schemas.get(pipeline.id, pipeline.schema_version)
-        if version is None:
-            raise NotFoundError(f"pipeline {pipeline.id} has no schema version {pipeline.schema_version}")
-        return version.schema
 
 
 def _severity(checked: CheckedRule, given: Severity | None) -> Severity:

@@ -8,11 +8,14 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from sentinel.catalog.lifecycle import LifecycleCatalog
 from sentinel.catalog.pipelines import counted
-from sentinel.catalog.rules import RuleCatalog, errors_of, no_pipeline
+from sentinel.catalog.publishing import known_rules
+from sentinel.catalog.rules import errors_of, no_pipeline
 from sentinel.catalog.versions import refuse_other_version
 from sentinel.domain.event_schema import EventSchema
 from sentinel.domain.pipeline import Pipeline
+from sentinel.domain.rule import EVALUATED, Rule, RuleState
 from sentinel.domain.schema_change import SchemaChange, compare
 from sentinel.domain.schema_definition import FieldDefinition, read_schema
 from sentinel.errors import BreakingChangeError, InvalidError, NotFoundError
@@ -58,13 +61,13 @@ class SchemaCatalog:
         pipelines: PipelineStore,
         schemas: SchemaStore,
         rules: RuleStore,
-        rule_catalog: RuleCatalog,
+        lifecycle: LifecycleCatalog,
         caller: str,
     ) -> None:
         self._pipelines = pipelines
         self._schemas = schemas
         self._rules = rules
-        self._rule_catalog = rule_catalog
+        self._lifecycle = lifecycle
         self._caller = caller
 
     def get(self, pipeline_id: int, version: int | None = None) -> SchemaVersion:
@@ -124,7 +127,7 @@ class SchemaCatalog:
         version = self._schemas.add(pipeline_id, current.version + 1, schema, self._caller)
         pipeline = self._pipelines.set_schema_version(pipeline_id, version.version)
         off = tuple(rule.rule_id for rule in broken if rule.deactivated and rule.is_active)
-        self._rule_catalog.deactivate(pipeline, off)
+        self._lifecycle.deactivate(pipeline, off, self._broken_candidates(pipeline_id, schema))
         return SchemaPut(version, changed=True, deactivated_rules=off)
 
     def _broken_rules(self, pipeline_id: int, change: SchemaChange, schema: EventSchema) -> list[BrokenRule]:
@@ -132,10 +135,16 @@ class SchemaCatalog:
             return []
         touched = {item.field: item for item in change.breaking}
         broken = []
-        for rule in self._rules.list(pipeline_id):
-            result = check(rule.current.condition, schema)
+        rules = self._rules.list(pipeline_id)
+        known = known_rules(rules)
+        for rule in rules:
+            if rule.state is RuleState.DRAFT:
+                continue
+            result = check(rule.current.condition, schema, known)
             reasons = [issue.message for issue in errors_of(result)]
-            if result.valid:
+            if rule.state is RuleState.ROLLOUT and not _can_roll_out(rule, schema):
+                reasons.append("its rollout goes by a field that is no entity any more")
+            if result.valid and not reasons:
                 used = sorted(set(touched) & set(result.columns))
                 reasons = [
                     f"uses {name}: {touched[name].before} becomes {touched[name].after}"
@@ -144,9 +153,26 @@ class SchemaCatalog:
                 ]
             if reasons:
                 broken.append(
-                    BrokenRule(rule.id, rule.current.description, rule.is_active, not result.valid, tuple(reasons))
+                    BrokenRule(
+                        rule.id,
+                        rule.current.description,
+                        rule.state in EVALUATED,
+                        not result.valid or (rule.state is RuleState.ROLLOUT and not _can_roll_out(rule, schema)),
+                        tuple(reasons),
+                    )
                 )
         return broken
+
+    def _broken_candidates(self, pipeline_id: int, schema: EventSchema) -> list[Rule]:
+        rules = self._rules.list(pipeline_id)
+        known = known_rules(rules)
+        return [
+            rule
+            for rule in rules
+            if rule.candidate is not None
+            and rule.candidate_state is not RuleState.DRAFT
+            and not (check(rule.candidate.condition, schema, known).valid and _can_roll_out(rule, schema))
+        ]
 
     def _version(self, pipeline: Pipeline, version: int) -> SchemaVersion:
         found = self._schemas.get(pipeline.id, version)
@@ -156,6 +182,10 @@ class SchemaCatalog:
                 f"the newest is {pipeline.schema_version}"
             )
         return found
+
+
+def _can_roll_out(rule: Rule, schema: EventSchema) -> bool:
+    return rule.rollout is None or rule.rollout.entity in {field.name for field in schema.entities}
 
 
 def plan(pipeline: Pipeline, schema: EventSchema, change: SchemaChange, broken: Sequence[BrokenRule]) -> dict[str, Any]:

@@ -142,7 +142,9 @@ class Client:
         severity: str | None = None,
         description: str = "",
         *,
-        is_active: bool = True,
+        is_active: bool | None = None,
+        name: str | None = None,
+        state: str | None = None,
     ) -> models.Rule:
         """Add a rule, in Spark SQL or as `when ... then ...`, which may name its severity itself.
 
@@ -154,6 +156,8 @@ class Client:
             "severity": severity,
             "description": description,
             "is_active": is_active,
+            "name": name,
+            "state": state,
         }
         return models.Rule.model_validate(self._send("POST", f"/api/pipelines/{pipeline_id}/rules", body).json())
 
@@ -173,10 +177,11 @@ class Client:
         severity: str | None = None,
         description: str = "",
         *,
+        name: str | None = None,
         if_version: int | None = None,
     ) -> models.Rule:
-        """Write the next version of a rule. `if_version` is its `row_version`."""
-        body = {"rule_expression": rule_expression, "severity": severity, "description": description}
+        """Write the next version of a rule. `if_version` is its `row_version`; without a name it keeps its own."""
+        body = {"rule_expression": rule_expression, "severity": severity, "description": description, "name": name}
         return models.Rule.model_validate(
             self._send("PUT", f"/api/rules/{rule_id}", body, if_version=if_version).json()
         )

@@ -91,6 +91,31 @@ class Rule(Model):
     row_version: int
     created_at: datetime
     updated_at: datetime
+    name: str = ""
+    state: str = ""
+    candidate: Candidate | None = None
+    rollout: Rollout | None = None
+    issues: list[Issue] = []
+
+
+class Candidate(Model):
+    """A version that is tried beside a rule's current one."""
+
+    state: str
+    version: int
+    rule_version_id: int
+    rule_expression: str
+    short_form: str | None = None
+    severity: Severity
+    description: str
+
+
+class Rollout(Model):
+    """For whom a version on trial counts."""
+
+    entity: str
+    share_percent: float
+    salt: str
 
 
 class RuleChange(Model):

@@ -106,6 +106,8 @@ class Binder:
                 return self.case(node)
             case syntax.Cast():
                 return self.cast(node)
+            case syntax.Reference():
+                return self.reference(node)
             case _:
                 return unknown(node.start, node.end)
 
@@ -208,6 +210,20 @@ class Binder:
             self.report.error(
                 "constant-moment", made.start, made.end, message, "TIMESTAMP '2024-01-31 10:00:00', DATE '2024-01-31'"
             )
+
+    def reference(self, node: syntax.Reference) -> Bound:
+        """Bind what `rule('name')` stands for; what is wrong with it is told at the place of the reference."""
+        outer, self.report = self.report, Report()
+        try:
+            bound = self.condition(node.condition, f"The rule {node.name}")
+        finally:
+            inner, self.report = self.report, outer
+        errors = [issue for issue in inner.issues if issue.severity == "error"]
+        if errors:
+            message = f"The rule {node.name} does not fit the schema: {errors[0].message}"
+            self.report.error("rule-reference", node.start, node.end, message, f"Change {node.name} first.")
+            return unknown(node.start, node.end)
+        return replace(bound, sql=f"({bound.sql})", start=node.start, end=node.end, is_literal=False, literal=None)
 
     def cast(self, node: syntax.Cast) -> Bound:
         """Bind a cast to a scalar type; what does not fit becomes null."""

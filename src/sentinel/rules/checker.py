@@ -13,6 +13,7 @@ from sentinel.rules.issue import Issue
 from sentinel.rules.limits import MAX_COMPILED_LENGTH, MAX_TEXT_LENGTH
 from sentinel.rules.operators import require_boolean
 from sentinel.rules.parser import parse
+from sentinel.rules.references import NO_RULES, KnownRules, expand
 from sentinel.rules.requirements import Requirement, requirements
 from sentinel.rules.syntax import Node
 
@@ -52,8 +53,12 @@ class CheckResult:
         }
 
 
-def check(expression: str, schema: EventSchema) -> CheckResult:
-    """Check a rule expression. Never raises for any text; takes milliseconds."""
+def check(expression: str, schema: EventSchema, known: KnownRules = NO_RULES) -> CheckResult:
+    """Check a rule expression. Never raises for any text; takes milliseconds.
+
+    Args:
+        known: The rules that it may refer to.
+    """
     if len(expression) > MAX_TEXT_LENGTH:
         message = f"The rule has {len(expression)} characters; at most {MAX_TEXT_LENGTH} are allowed."
         issue = Issue("error", "too-long", MAX_TEXT_LENGTH, len(expression), message, "Split it into several rules.")
@@ -61,18 +66,22 @@ def check(expression: str, schema: EventSchema) -> CheckResult:
     tree, issues = parse(expression)
     if tree is None:
         return _result(issues, frozenset(), None)
-    return check_tree(tree, schema, issues)
+    return check_tree(tree, schema, issues, known)
 
 
-def check_tree(tree: Node, schema: EventSchema, issues: Sequence[Issue] = ()) -> CheckResult:
+def check_tree(
+    tree: Node, schema: EventSchema, issues: Sequence[Issue] = (), known: KnownRules = NO_RULES
+) -> CheckResult:
     """Check a parsed rule.
 
     Args:
         issues: What was found while it was parsed.
+        known: The rules that it may refer to.
     """
     binder = Binder(schema)
     bound: Bound | None = None
     try:
+        tree = expand(tree, known, binder.report)
         bound = binder.bind(tree)
     except TooLongError:
         message = f"The compiled rule is longer than {MAX_COMPILED_LENGTH} characters."

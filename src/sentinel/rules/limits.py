@@ -14,6 +14,12 @@ MAX_IN_ITEMS = 10_000
 MAX_COMPILED_LENGTH = 200_000
 """Characters of a compiled condition."""
 
+MAX_REFERENCES = 100
+"""Rules that a composite rule may refer to, counted with what those refer to in turn."""
+
+MAX_REFERENCE_LEVELS = 10
+"""How long a chain of rules that refer to rules may be."""
+
 MAX_ISSUES = 100
 """Issues told of one expression; what follows is not looked at."""
 

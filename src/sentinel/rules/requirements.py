@@ -67,6 +67,8 @@ def _required(node: syntax.Node, schema: EventSchema) -> dict[str, frozenset[str
             return {field: frozenset().union(*(each[field] for each in either)) for field in fields}
         case syntax.Call(name=name, arguments=(inner, syntax.Literal(value=False))) if name.lower() == "coalesce":
             return _required(inner, schema)
+        case syntax.Reference(condition=condition):
+            return _required(condition, schema)
         case _:
             return {}
 

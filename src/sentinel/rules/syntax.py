@@ -169,5 +169,13 @@ class Cast(Node):
 
 
 @dataclass(frozen=True, slots=True)
+class Reference(Node):
+    """`rule('name')` with the condition that it stands for, whose places are in another text."""
+
+    name: str
+    condition: Node
+
+
+@dataclass(frozen=True, slots=True)
 class Refused(Node):
     """Something that was already reported as an issue and is skipped."""

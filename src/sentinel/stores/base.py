@@ -19,7 +19,7 @@ from sentinel.domain.ledger import (
     RunningJob,
 )
 from sentinel.domain.pipeline import Pipeline, PipelineConfig, PipelineStatus
-from sentinel.domain.rule import Rule, RuleContent, RuleHistoryEntry
+from sentinel.domain.rule import RolloutPlan, Rule, RuleContent, RuleHistoryEntry, RuleSetMembers, RuleState
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,23 +96,48 @@ class RuleStore(Protocol):
     def get(self, rule_id: int) -> Rule | None:
         """Return the rule."""
 
-    def list(self, pipeline_id: int | None = None) -> list[Rule]:
+    def list(self, pipeline_id: int | None = None, *, archived: bool = False) -> list[Rule]:
         """Return the rules of a pipeline, or of all, oldest first."""
 
     def history(self, rule_id: int) -> Sequence[RuleHistoryEntry]:
         """Return all versions of a rule, oldest first."""
 
-    def add(self, pipeline_id: int, content: RuleContent, *, is_active: bool, created_by: str, comment: str) -> Rule:
-        """Create a rule at version 1."""
+    def add(
+        self,
+        pipeline_id: int,
+        content: RuleContent,
+        *,
+        name: str | None,
+        state: RuleState,
+        created_by: str,
+        comment: str,
+    ) -> Rule:
+        """Create a rule at version 1; without a name it gets one by its number."""
 
-    def add_version(self, rule_id: int, content: RuleContent, *, created_by: str, comment: str) -> Rule:
-        """Write the next version and make it the current one."""
+    def add_version(
+        self, rule_id: int, content: RuleContent, *, created_by: str, comment: str, current: bool = True
+    ) -> int:
+        """Write the next version, make it the current one unless told otherwise, and return its number."""
 
-    def set_active(self, rule_ids: Sequence[int], is_active: bool) -> None:
-        """Switch rules on or off."""
+    def set_current(self, rule_id: int, version: int) -> None:
+        """Make a version the current one."""
 
-    def add_rule_set(self, pipeline_id: int, version: int) -> None:
-        """Write the rule set of what is active now."""
+    def set_name(self, rule_id: int, name: str) -> None:
+        """Give a rule another name."""
+
+    def set_state(self, rule_ids: Sequence[int], state: RuleState, rollout: RolloutPlan | None = None) -> None:
+        """Move rules to a state; the plan is that of a rollout. A candidate beside one becomes a draft."""
+
+    def set_candidate(
+        self, rule_id: int, version: int | None, state: RuleState | None, rollout: RolloutPlan | None = None
+    ) -> None:
+        """Put a version beside the current one, or take it away."""
+
+    def add_rule_set(self, pipeline_id: int, version: int, members: RuleSetMembers) -> None:
+        """Write a rule set."""
+
+    def rule_set(self, pipeline_id: int, version: int) -> RuleSetMembers:
+        """Return what a rule set holds."""
 
 
 class AlertReader(Protocol):

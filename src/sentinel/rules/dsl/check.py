@@ -11,6 +11,7 @@ from sentinel.rules.dsl.parser import is_short_form, parse_short
 from sentinel.rules.dsl.short_rule import ShortRuleError
 from sentinel.rules.dsl.writer import as_sql
 from sentinel.rules.issue import Issue
+from sentinel.rules.references import NO_RULES, KnownRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +31,23 @@ class CheckedRule:
     actions: tuple[RuleAction, ...] = ()
 
 
-def check_rule(text: str, schema: EventSchema) -> CheckedRule:
-    """Check a rule in Spark SQL or in the short form. Never raises for any text; takes milliseconds."""
+def check_rule(text: str, schema: EventSchema, known: KnownRules = NO_RULES) -> CheckedRule:
+    """Check a rule in Spark SQL or in the short form. Never raises for any text; takes milliseconds.
+
+    Args:
+        known: The rules that it may refer to.
+    """
     if not is_short_form(text):
-        return CheckedRule(check(text, schema), text)
+        return CheckedRule(check(text, schema, known), text)
     try:
         rule = parse_short(text)
     except ShortRuleError as refused:
         return CheckedRule(CheckResult((refused.issue,), frozenset(), None), text, text)
-    result = check_tree(rule.condition, schema)
+    result = check_tree(rule.condition, schema, known=known)
     sql = as_sql(rule.condition)
     if result.valid:
         # What the job will compile is this text, so it must pass as well.
-        written = check(sql, schema)
+        written = check(sql, schema, known)
         result = replace(result, compiled=written.compiled, requirements=written.requirements)
         if not written.valid:
             node = rule.condition

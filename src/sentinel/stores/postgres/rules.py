@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+import uuid
 from collections.abc import Sequence
 
-from sentinel.domain.rule import Rule, RuleContent, RuleHistoryEntry, RuleVersion, Severity
+from psycopg.types.json import Jsonb
+
+from sentinel.domain.rule import (
+    RolloutPlan,
+    Rule,
+    RuleContent,
+    RuleHistoryEntry,
+    RuleSetMembers,
+    RuleState,
+    RuleVersion,
+    Severity,
+)
 from sentinel.domain.rule_action import RuleAction
 from sentinel.stores.postgres.database import Connection, Row, required
 from sentinel.stores.postgres.statements import load_statements
@@ -25,9 +37,10 @@ class PostgresRules:
         row = self._connection.execute(_SQL["get"], {"rule_id": rule_id}).fetchone()
         return _rule(row) if row else None
 
-    def list(self, pipeline_id: int | None = None) -> list[Rule]:
+    def list(self, pipeline_id: int | None = None, *, archived: bool = False) -> list[Rule]:
         """Return the rules of a pipeline, or of all, oldest first."""
-        return [_rule(row) for row in self._connection.execute(_SQL["list"], {"pipeline_id": pipeline_id})]
+        rows = self._connection.execute(_SQL["list"], {"pipeline_id": pipeline_id, "archived": archived})
+        return [_rule(row) for row in rows]
 
     def history(self, rule_id: int) -> Sequence[RuleHistoryEntry]:
         """Return all versions of a rule, oldest first."""
@@ -39,33 +52,80 @@ class PostgresRules:
             for row in rows
         ]
 
-    def add(self, pipeline_id: int, content: RuleContent, *, is_active: bool, created_by: str, comment: str) -> Rule:
-        """Create a rule at version 1."""
-        cursor = self._connection.execute(_SQL["add"], {"pipeline_id": pipeline_id, "is_active": is_active})
-        rule_id = required(cursor.fetchone())["id"]
+    def add(
+        self,
+        pipeline_id: int,
+        content: RuleContent,
+        *,
+        name: str | None,
+        state: RuleState,
+        created_by: str,
+        comment: str,
+    ) -> Rule:
+        """Create a rule at version 1; without a name it gets one by its number."""
+        parameters = {"pipeline_id": pipeline_id, "name": name or f"r_{uuid.uuid4().hex}", "state": state}
+        rule_id = required(self._connection.execute(_SQL["add"], parameters).fetchone())["id"]
+        if name is None:
+            self._connection.execute(_SQL["name_by_id"], {"rule_id": rule_id})
         self._write_version(rule_id, content, created_by, comment)
         return self._existing(rule_id)
 
-    def add_version(self, rule_id: int, content: RuleContent, *, created_by: str, comment: str) -> Rule:
-        """Write the next version and make it the current one."""
-        self._write_version(rule_id, content, created_by, comment)
-        self._connection.execute(_SQL["point_to_newest"], {"rule_id": rule_id})
-        return self._existing(rule_id)
+    def add_version(
+        self, rule_id: int, content: RuleContent, *, created_by: str, comment: str, current: bool = True
+    ) -> int:
+        """Write the next version, make it the current one unless told otherwise, and return its number."""
+        version = self._write_version(rule_id, content, created_by, comment)
+        if current:
+            self.set_current(rule_id, version)
+        return version
 
-    def set_active(self, rule_ids: Sequence[int], is_active: bool) -> None:
-        """Switch rules on or off."""
-        self._connection.execute(_SQL["set_active"], {"rule_ids": [*rule_ids], "is_active": is_active})
+    def set_current(self, rule_id: int, version: int) -> None:
+        """Make a version the current one."""
+        self._connection.execute(_SQL["set_current"], {"rule_id": rule_id, "content_version": version})
 
-    def add_rule_set(self, pipeline_id: int, version: int) -> None:
-        """Write the rule set of what is active now."""
-        self._connection.execute(_SQL["add_rule_set"], {"pipeline_id": pipeline_id, "version": version})
+    def set_name(self, rule_id: int, name: str) -> None:
+        """Give a rule another name."""
+        self._connection.execute(_SQL["set_name"], {"rule_id": rule_id, "name": name})
 
-    def _write_version(self, rule_id: int, content: RuleContent, created_by: str, comment: str) -> None:
+    def set_state(self, rule_ids: Sequence[int], state: RuleState, rollout: RolloutPlan | None = None) -> None:
+        """Move rules to a state; the plan is that of a rollout. A candidate beside one becomes a draft."""
+        plan = None if rollout is None else Jsonb(rollout.as_json())
+        self._connection.execute(_SQL["set_state"], {"rule_ids": [*rule_ids], "state": state, "rollout": plan})
+
+    def set_candidate(
+        self, rule_id: int, version: int | None, state: RuleState | None, rollout: RolloutPlan | None = None
+    ) -> None:
+        """Put a version beside the current one, or take it away."""
+        plan = None if rollout is None else Jsonb(rollout.as_json())
+        self._connection.execute(
+            _SQL["set_candidate"],
+            {"rule_id": rule_id, "content_version": version, "state": state, "rollout": plan},
+        )
+
+    def add_rule_set(self, pipeline_id: int, version: int, members: RuleSetMembers) -> None:
+        """Write a rule set."""
+        self._connection.execute(
+            _SQL["add_rule_set"],
+            {
+                "pipeline_id": pipeline_id,
+                "version": version,
+                "rule_version_ids": list(members.rules),
+                "members": Jsonb(members.as_json()),
+            },
+        )
+
+    def rule_set(self, pipeline_id: int, version: int) -> RuleSetMembers:
+        """Return what a rule set holds."""
+        parameters = {"pipeline_id": pipeline_id, "version": version}
+        row = required(self._connection.execute(_SQL["rule_set"], parameters).fetchone())
+        return RuleSetMembers.from_json(row["rule_version_ids"], row["members"])
+
+    def _write_version(self, rule_id: int, content: RuleContent, created_by: str, comment: str) -> int:
         actions = [action.as_json() for action in content.actions]
         hashed = [content.condition, content.severity, content.description]
         if content.short_form is not None:
             hashed += [content.short_form]
-        self._connection.execute(
+        row = self._connection.execute(
             _SQL["add_version"],
             {
                 "rule_id": rule_id,
@@ -78,7 +138,8 @@ class PostgresRules:
                 "created_by": created_by,
                 "comment": comment,
             },
-        )
+        ).fetchone()
+        return int(required(row)["version"])
 
     def _existing(self, rule_id: int) -> Rule:
         return _rule(required(self._connection.execute(_SQL["get"], {"rule_id": rule_id}).fetchone()))
@@ -88,12 +149,26 @@ def _rule(row: Row) -> Rule:
     return Rule(
         id=row["id"],
         pipeline_id=row["pipeline_id"],
-        is_active=row["is_active"],
+        name=row["name"],
+        state=RuleState(row["state"]),
         current=_version(row),
         version=row["version"],
         created_at=row["created_at"],
         updated_at=row["updated_at"],
+        candidate=None if row["candidate"] is None else _candidate(row["candidate"]),
+        candidate_state=None if row["candidate_state"] is None else RuleState(row["candidate_state"]),
+        rollout=None if row["rollout"] is None else RolloutPlan.from_json(row["rollout"]),
     )
+
+
+def _candidate(version: Row) -> RuleVersion:
+    stored = {
+        **version,
+        "id": version["rule_id"],
+        "rule_version_id": version["id"],
+        "content_version": version["version"],
+    }
+    return _version(stored)
 
 
 def _version(row: Row) -> RuleVersion:

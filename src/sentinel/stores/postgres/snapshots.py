@@ -7,7 +7,7 @@ from typing import Any
 
 from sentinel.domain.event_schema import EventSchema
 from sentinel.domain.pipeline import PipelineConfig, PipelineSnapshot, PipelineStatus
-from sentinel.domain.rule import RuleSet, RuleVersion, Severity
+from sentinel.domain.rule import RuleSet, RuleSetMembers, RuleVersion, Severity
 from sentinel.errors import NotFoundError
 from sentinel.stores.postgres.database import Connection, Database, Row
 from sentinel.stores.postgres.statements import load_statements
@@ -39,7 +39,7 @@ class CatalogReader:
             config=PipelineConfig.from_json(row["config"]),
             schema_version=row["schema_version"],
             schema=EventSchema.from_json(row["fields"]),
-            rule_set=RuleSet(row["rule_set_version"], tuple(_rule_version(rule) for rule in row["rules"])),
+            rule_set=_rule_set(row["rule_set_version"], row),
             start_at=row["start_at"],
             source_epoch=row["source_epoch"],
         )
@@ -60,7 +60,7 @@ class CatalogReader:
             f"rule set {version} of pipeline {pipeline_id}",
             {"pipeline_id": pipeline_id, "version": version},
         )
-        return RuleSet(version, tuple(_rule_version(rule) for rule in row["rules"]))
+        return _rule_set(version, row)
 
     def schema(self, connection: Connection, pipeline_id: int, version: int) -> EventSchema:
         """Return any schema version that was ever in force.
@@ -120,6 +120,22 @@ class SnapshotStore:
                 schema=self._reader.schema(connection, pipeline_id, schema_version),
                 rule_set=self._reader.rule_set(connection, pipeline_id, rule_set_version),
             )
+
+
+def _rule_set(version: int, row: Row) -> RuleSet:
+    versions = {known.rule_version_id: known for known in map(_rule_version, row["versions"])}
+    members = RuleSetMembers.from_json(row["rule_version_ids"], row["members"])
+    alerting, shadow = set(members.rules), set(members.shadow)
+    return RuleSet(
+        version,
+        # In the order of the ids of their rules, as they were read.
+        rules=tuple(known for number, known in versions.items() if number in alerting),
+        shadow=tuple(known for number, known in versions.items() if number in shadow),
+        references={name: versions[number] for name, number in members.references.items()},
+        arms=members.arms,
+        mutes=members.mutes,
+        scorecards=members.scorecards,
+    )
 
 
 def _rule_version(row: dict[str, Any]) -> RuleVersion:

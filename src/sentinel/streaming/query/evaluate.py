@@ -10,6 +10,7 @@ with one projection each, copying the row from one to the next would cost more t
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -20,6 +21,8 @@ from sentinel.domain.event_schema import EventSchema
 from sentinel.domain.rule import RuleSet, RuleVersion
 from sentinel.errors import InvalidRuleError
 from sentinel.rules.compiler import CompiledCondition, compile_condition
+from sentinel.rules.references import closure
+from sentinel.rules.rollout import armed_conditions
 from sentinel.streaming.query.layout import Mask, arrange
 
 MASKS_PER_PROJECTION = 8
@@ -30,7 +33,8 @@ class CompiledRuleSet:
     """The expressions of one rule set over one schema version, built once and used for every micro-batch.
 
     Attributes:
-        conditions: Spark SQL, one per rule, in the order of the rule set.
+        conditions: Spark SQL, one per rule, in the order of the rule set; what users wrote, for the gate to look at.
+            For a rule in rollout the masks hold more: whose events it decides.
         masks: Which rules each mask column stands for.
         columns: The mask columns' expressions.
     """
@@ -80,38 +84,52 @@ def compile_rule_set(rule_set: RuleSet, schema: EventSchema) -> CompiledRuleSet:
     Raises:
         InvalidRuleError: A condition does not pass the gate for this schema; names the rule.
     """
-    compiled = [compile_rule(rule, schema) for rule in rule_set.rules]
+    compiled = _compile_all(rule_set, schema)
     conditions = tuple(condition.sql for condition in compiled)
     masks = arrange(compiled)
-    return CompiledRuleSet(rule_set, conditions, masks, tuple(_mask_column(mask, conditions) for mask in masks))
+    decisive = armed_conditions(rule_set, conditions)
+    return CompiledRuleSet(rule_set, conditions, masks, tuple(_mask_column(mask, decisive) for mask in masks))
 
 
 def masks_of(rule_set: RuleSet, schema: EventSchema) -> tuple[Mask, ...]:
     """Return the masks that `compile_rule_set` makes, without Spark."""
-    return arrange([compile_rule(rule, schema) for rule in rule_set.rules])
+    return arrange(_compile_all(rule_set, schema))
 
 
-def _mask_column(mask: Mask, conditions: tuple[str, ...]) -> Column:
+def _compile_all(rule_set: RuleSet, schema: EventSchema) -> list[CompiledCondition]:
+    references = rule_set.conditions_by_name
+    return [compile_rule(rule, schema, references) for rule in rule_set.rules]
+
+
+def _mask_column(mask: Mask, conditions: Sequence[str]) -> Column:
     bits = [f"CASE WHEN {conditions[rule]} THEN {1 << bit}L ELSE 0L END" for bit, rule in enumerate(mask.rules)]
     gate = "cause IS NULL" if mask.gate is None else f"cause IS NULL AND {mask.gate}"
     return F.expr(f"CASE WHEN {gate} THEN {balanced_or(bits)} ELSE 0L END")
 
 
-def compile_rule(rule: RuleVersion, schema: EventSchema) -> CompiledCondition:
+def compile_rule(
+    rule: RuleVersion, schema: EventSchema, references: Mapping[str, str] | None = None
+) -> CompiledCondition:
     """Compile one rule to a total expression.
+
+    Args:
+        references: Rule name -> the condition that `rule('name')` stands for; `RuleSet.conditions_by_name`.
 
     Raises:
         InvalidRuleError: Its condition does not pass the gate for this schema; the message names the rule.
     """
     try:
-        return _compiled(rule.condition, schema)
+        known = references or {}
+        # Of all names only those that count: the others' changes must not have it compiled again.
+        used = sorted(closure(rule.condition, known) & known.keys())
+        return _compiled(rule.condition, schema, tuple((name, known[name]) for name in used))
     except InvalidRuleError as error:
         raise InvalidRuleError(f"rule {rule.rule_id}: {error.message}", issues=error.issues) from error
 
 
 @lru_cache(maxsize=50_000)
-def _compiled(condition: str, schema: EventSchema) -> CompiledCondition:
-    return compile_condition(condition, schema)
+def _compiled(condition: str, schema: EventSchema, references: tuple[tuple[str, str], ...]) -> CompiledCondition:
+    return compile_condition(condition, schema, dict(references))
 
 
 def balanced_or(terms: list[str]) -> str:
