@@ -14,13 +14,14 @@ import httpx
 
 from sentinel.client import models
 from sentinel.client.problems import refuse
+from sentinel.client.rule_states import RuleStates
 from sentinel.errors import StoreUnavailableError
 from sentinel.settings import Settings
 
 _BEFORE = re.compile(r"[?&]before=(\d+)")
 
 
-class Client:
+class Client(RuleStates):
     """Speaks to the configuration API. Safe to share between threads.
 
     A write carries an `Idempotency-Key` of its own, so it is repeated once when the connection breaks.

@@ -49,7 +49,9 @@ def requirements(node: syntax.Node, schema: EventSchema) -> tuple[Requirement, .
     return tuple(Requirement(field, values) for field, values in sorted(found.items()))
 
 
-def _required(node: syntax.Node, schema: EventSchema) -> dict[str, frozenset[str]]:
+def _required(  # noqa: PLR0911 - one per kind of node
+    node: syntax.Node, schema: EventSchema
+) -> dict[str, frozenset[str]]:
     match node:
         case syntax.Binary(operator="=", left=left, right=right):
             return _equality(left, (right,), schema) or _equality(right, (left,), schema)
