@@ -16,6 +16,9 @@ from sentinel.files.kinds.base import Written
 from sentinel.files.remote import Remote
 
 
+_ODD_BREAK = re.compile("[\r\x85\u2028\u2029\ufeff]")
+
+
 class _Dumper(yaml.SafeDumper):
     """Texts of several lines as blocks, lists of plain mappings in one line each, no aliases."""
 
@@ -24,7 +27,9 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+    # What YAML takes for a line break would be read back as another one, unless it is escaped.
+    style = '"' if _ODD_BREAK.search(text) else "|" if "\n" in text else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
 def _mapping(dumper: yaml.SafeDumper, value: dict[str, Any]) -> yaml.MappingNode:
