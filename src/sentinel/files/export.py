@@ -15,7 +15,6 @@ from sentinel.files.kinds import KINDS
 from sentinel.files.kinds.base import Written
 from sentinel.files.remote import Remote
 
-
 _ODD_BREAK = re.compile("[\r\x85\u2028\u2029\ufeff]")
 
 

@@ -45,7 +45,9 @@ def name_of(sigma_id: uuid.UUID, title: str) -> str:
     """Return the name of an imported rule: its title, and the end of its id, by which it is found again."""
     plain = re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_")
     start = plain[: _NAME_LENGTH - _ID_DIGITS - 1].strip("_")
-    return f"{start if start[:1].isalpha() else f'sigma_{start}'[: _NAME_LENGTH - _ID_DIGITS - 1]}{_ending(sigma_id)}"
+    if not start[:1].isalpha():
+        start = f"sigma_{start}"[: _NAME_LENGTH - _ID_DIGITS - 1].strip("_")
+    return f"{start}{_ending(sigma_id)}"
 
 
 def compare(rules: Sequence[ConvertedRule], existing: Sequence[models.Rule]) -> list[SigmaChange]:

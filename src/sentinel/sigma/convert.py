@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sigma.exceptions import SigmaError
-from sigma.rule import SigmaRule
+from sigma.rule import SigmaDetectionItem, SigmaRule
 
 from sentinel.documents import Document, read_file, yaml_files
 from sentinel.domain.event_schema import EventSchema
@@ -136,7 +137,7 @@ def convert(source: SigmaSource, backend: SentinelBackend) -> ConvertedRule:
     """
     try:
         _bounded(source.value)
-        rule = SigmaRule.from_dict(source.value)
+        rule = _parsed(source.value)
         log_source, warnings = _log_source(rule, backend.mapping)
         condition = backend.condition_of(rule, log_source)
     except SigmaError as error:
@@ -157,6 +158,38 @@ def convert(source: SigmaSource, backend: SentinelBackend) -> ConvertedRule:
     title = " ".join(rule.title.split())
     description = describe(rule, title, sigma_id)
     return ConvertedRule(sigma_id, title, condition, severity, description, source.where, tuple(warnings))
+
+
+def _parsed(value: dict[str, Any]) -> SigmaRule:
+    """Return the rule.
+
+    Raises:
+        SigmaError: It is none; the message names the field and its modifiers where it is about one.
+    """
+    try:
+        return SigmaRule.from_dict(value)
+    except SigmaError as error:
+        said = re.sub(r"b'([^']*)'$", r"\1", str(error.args[0]) if error.args else type(error).__name__)
+        key = next(_broken_keys(value.get("detection")), None)
+        raise SigmaError(f"field {key}: {said}" if key else said) from error
+
+
+def _broken_keys(detection: Any) -> Iterator[str]:
+    """Yield the keys (`field|modifier`) of a detection that pySigma refuses."""
+    if isinstance(detection, list):
+        for item in detection:
+            yield from _broken_keys(item)
+    elif isinstance(detection, dict):
+        for key, item in detection.items():
+            if isinstance(item, dict) or (isinstance(item, list) and any(isinstance(each, dict) for each in item)):
+                yield from _broken_keys(item)
+            elif key != "condition":
+                try:
+                    SigmaDetectionItem.from_mapping(key, item)
+                except SigmaError:
+                    yield key
+                except (AttributeError, TypeError, ValueError):
+                    continue
 
 
 def describe(rule: SigmaRule, title: str, sigma_id: uuid.UUID) -> str:
