@@ -23,6 +23,7 @@ class Caller:
     """Who calls.
 
     Attributes:
+        name: For the record: the key's name, which need not be unique, and its id.
         key: None in open mode, where everything is allowed.
     """
 
@@ -67,7 +68,7 @@ def identify(
     presented = bearer.credentials if bearer else header
     if presented:
         key = backend.authenticate(presented)
-        return Caller(key.tenant_id, f"key:{key.id}", key)
+        return Caller(key.tenant_id, f"{key.name} (key:{key.id})", key)
     if not request.app.state.settings.api.open:
         raise UnauthenticatedError("send an API key as `Authorization: Bearer snt_...` or `X-API-Key: snt_...`")
     _refuse_strangers(request)

@@ -12,7 +12,18 @@ from fastapi import FastAPI
 from config_api import problems
 from config_api.access import refuse_open_to_others
 from config_api.middleware import BodyLimitMiddleware, RequestIdMiddleware
-from config_api.routers import alerts, health, ledger, lifecycle, pipelines, rules, schemas
+from config_api.routers import (
+    alerts,
+    audit,
+    health,
+    ledger,
+    lifecycle,
+    mutes,
+    pipelines,
+    rules,
+    schemas,
+    scorecards,
+)
 from sentinel.errors import StoreUnavailableError
 from sentinel.settings import Settings
 from sentinel.wiring import Backend
@@ -59,7 +70,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     problems.install(app)
     app.add_middleware(BodyLimitMiddleware, max_bytes=chosen.api.max_body_bytes)
     app.add_middleware(RequestIdMiddleware)
-    for module in (pipelines, schemas, rules, lifecycle, alerts, ledger, health):
+    for module in (pipelines, schemas, rules, lifecycle, mutes, scorecards, audit, alerts, ledger, health):
         app.include_router(module.router)
     return app
 

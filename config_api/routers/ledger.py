@@ -18,6 +18,7 @@ from config_api.schemas.ledger import (
     ScoreAnswer,
 )
 from config_api.schemas.problems import problems
+from sentinel.catalog.scores import Verdict
 from sentinel.domain.ledger import RecordPlace
 from sentinel.errors import ErrorDetail, InvalidError
 
@@ -94,4 +95,6 @@ def get_score(
         raise InvalidError("partition and offset belong together", details=[ErrorDetail("", f"{missing} is missing")])
     place = None if partition is None or offset is None else RecordPlace(partition, offset)
     verdict = unit.scores.verdict(pipeline_id, event_id, place)
-    return ScoreAnswer.model_validate(asdict(verdict))
+    processed = verdict.status in (Verdict.MATCHED, Verdict.CLEAN)
+    decisions = unit.scorecards.decisions_on(pipeline_id, event_id, processed=processed)
+    return ScoreAnswer.model_validate({**asdict(verdict), "decisions": [asdict(each) for each in decisions]})

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
-from config_api.dependencies import Answer, ExpectedVersion, OnlyOnce, RuleId, Writing
+from config_api.dependencies import Answer, ExpectedVersion, OnlyOnce, Reading, RuleId, Writing
 from config_api.routers.rules import rule_answer
-from config_api.schemas.lifecycle import CandidateStateRequest, CommentRequest, StateRequest
+from config_api.schemas.lifecycle import CandidateStateRequest, CommentRequest, RolloutResultAnswer, StateRequest
 from config_api.schemas.problems import problems
 from config_api.schemas.rules import RuleAnswer, RulePutRequest
 from sentinel.domain.rule import Rule
@@ -95,6 +95,13 @@ def abort(rule_id: RuleId, body: CommentRequest, unit: Writing, once: OnlyOnce, 
         return _answer(unit, unit.lifecycle.abort(rule_id, expected_version=expected, comment=body.comment))
 
     return once.run(work)
+
+
+@router.get("/{rule_id}/rollout", responses=problems(404))
+def get_rollout(rule_id: RuleId, unit: Reading) -> RolloutResultAnswer:
+    """What the rollout of a rule has shown so far: alerts per arm and share, and what the guard rail says."""
+    rule = unit.rules.get(rule_id)
+    return RolloutResultAnswer.of(rule, unit.lifecycle.arm_counts(rule))
 
 
 def _answer(unit: Unit, rule: Rule) -> Answer:

@@ -25,6 +25,7 @@ from config_api.schemas.rules import (
     RuleCheckAnswer,
     RuleCheckRequest,
     RuleCreateRequest,
+    RuleDiffAnswer,
     RuleRollbackRequest,
     RuleStatusRequest,
     RuleVersionAnswer,
@@ -121,6 +122,17 @@ def list_rule_versions(rule_id: RuleId, unit: Reading) -> list[RuleVersionAnswer
     entries = unit.rules.history(rule_id)
     befores = [None, *entries]
     return [RuleVersionAnswer.of(entry, before) for entry, before in zip(entries, befores, strict=False)][::-1]
+
+
+@router.get("/rules/{rule_id}/versions/diff", responses=problems(404))
+def diff_rule_versions(
+    rule_id: RuleId,
+    unit: Reading,
+    from_version: Annotated[int, Query(alias="from", ge=1, le=2**31 - 1)],
+    to_version: Annotated[int, Query(alias="to", ge=1, le=2**31 - 1)],
+) -> RuleDiffAnswer:
+    """What lies between two versions of a rule, in either direction."""
+    return RuleDiffAnswer.of(unit.rules.version(rule_id, from_version), unit.rules.version(rule_id, to_version))
 
 
 @router.post("/rules/{rule_id}/rollback", response_model=RuleAnswer, responses=problems(404, 409, 412))

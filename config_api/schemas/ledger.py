@@ -10,6 +10,7 @@ from pydantic import Field
 from config_api.schemas.base import AnswerModel, Timestamp
 from sentinel.catalog.scores import Verdict
 from sentinel.domain.ledger import DeadLetterEntry
+from sentinel.domain.scorecard import Decision
 
 
 class BorderAnswer(AnswerModel):
@@ -106,6 +107,17 @@ class DeadLetterAnswer(AnswerModel):
         )
 
 
+class DecisionAnswer(AnswerModel):
+    """What a scorecard says of an event."""
+
+    scorecard: str
+    version: int = Field(description="Of the scorecard.")
+    score: int = Field(description="The points of its rules that matched, summed up.")
+    decision: Decision
+    rule_ids: list[int] = Field(description="The rules that matched, those without points and muted ones among them.")
+    decided_at: Timestamp | None = Field(description="Null where no rule of it matched.")
+
+
 class ScoreAnswer(AnswerModel):
     """What detection says of an event."""
 
@@ -115,3 +127,4 @@ class ScoreAnswer(AnswerModel):
     rule_ids: list[int]
     source: str | None = Field(description="The store that decided: redis, postgresql or ledger.")
     detail: str
+    decisions: list[DecisionAnswer] = Field(description="What the scorecards say of it, by name.")

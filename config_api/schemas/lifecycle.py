@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import ConfigDict, Field
 
-from config_api.schemas.base import RequestModel, Text
-from config_api.schemas.rules import Comment
-from sentinel.domain.rule import RuleState
+from config_api.schemas.base import AnswerModel, RequestModel, Text
+from config_api.schemas.rules import Comment, RolloutAnswer
+from sentinel.domain.rollout import ArmCount, guard_rail
+from sentinel.domain.rule import Rule, RuleState
 
 _SHARE = "For a rollout: percent of the entities, in steps of 0.01."
 _ENTITY = "For a rollout: the field of role entity that it goes by; the first one of the schema without."
@@ -38,6 +40,59 @@ class CandidateStateRequest(StateRequest):
     """A state to move a candidate to."""
 
     state: Literal[RuleState.DRAFT, RuleState.SHADOW, RuleState.ROLLOUT]
+
+
+class ArmAnswer(AnswerModel):
+    """Alerts of one arm while the rollout had one share."""
+
+    share_percent: float = Field(description="What the candidate decided then.")
+    arm: Literal["control", "candidate"]
+    version: int
+    rule_version_id: int
+    match_count: int
+    entity_count: int = Field(description="How many different entities they are about.")
+
+
+class RolloutResultAnswer(AnswerModel):
+    """What a rollout has shown so far. Muted and snoozed matches are not in it."""
+
+    rule_id: int
+    name: str
+    state: RuleState
+    rollout: RolloutAnswer | None = Field(description="Null where none is under way.")
+    control_version: int | None = Field(description="Null where a new rule is rolled out.")
+    candidate_version: int | None
+    arms: list[ArmAnswer]
+    guard_rail: str | None = Field(description="Why the rollout of the share in force should be aborted.")
+
+    @classmethod
+    def of(cls, rule: Rule, counts: Sequence[ArmCount]) -> RolloutResultAnswer:
+        """Build the answer."""
+        plan = rule.rollout
+        now = [count for count in counts if plan is not None and count.share == plan.share]
+        control = sum(count.entity_count for count in now if not count.is_candidate)
+        candidate = sum(count.entity_count for count in now if count.is_candidate)
+        compared = plan is not None and rule.candidate is not None
+        return cls(
+            rule_id=rule.id,
+            name=rule.name,
+            state=rule.state,
+            rollout=None if plan is None else RolloutAnswer.of(plan),
+            control_version=rule.current.version if compared else None,
+            candidate_version=None if plan is None else (rule.candidate or rule.current).version,
+            arms=[
+                ArmAnswer(
+                    share_percent=count.share / 100,
+                    arm="candidate" if count.is_candidate else "control",
+                    version=count.version,
+                    rule_version_id=count.rule_version_id,
+                    match_count=count.match_count,
+                    entity_count=count.entity_count,
+                )
+                for count in counts
+            ],
+            guard_rail=guard_rail(control, candidate, plan.share) if plan is not None and compared else None,
+        )
 
 
 class CommentRequest(RequestModel):

@@ -246,6 +246,27 @@ class ChangeAnswer(AnswerModel):
     after: JsonValue
 
 
+class RuleDiffAnswer(AnswerModel):
+    """What lies between two versions of a rule."""
+
+    rule_id: int
+    from_version: int
+    to_version: int
+    changes: list[ChangeAnswer]
+
+    @classmethod
+    def of(cls, before: RuleHistoryEntry, after: RuleHistoryEntry) -> RuleDiffAnswer:
+        """Build the answer."""
+        return cls.model_validate(
+            {
+                "rule_id": after.version.rule_id,
+                "from_version": before.version.version,
+                "to_version": after.version.version,
+                "changes": _changes(before, after),
+            }
+        )
+
+
 class RuleVersionAnswer(AnswerModel):
     """One version of a rule; it never changes."""
 
@@ -266,7 +287,6 @@ class RuleVersionAnswer(AnswerModel):
     def of(cls, entry: RuleHistoryEntry, before: RuleHistoryEntry | None) -> RuleVersionAnswer:
         """Build the answer."""
         content = _fields_of(entry.version.content)
-        old = _fields_of(before.version.content) if before else content
         return cls.model_validate(
             {
                 **content,
@@ -276,13 +296,18 @@ class RuleVersionAnswer(AnswerModel):
                 "comment": entry.comment,
                 "created_by": entry.created_by,
                 "created_at": entry.created_at,
-                "changes": [
-                    {"field": name, "before": old[name], "after": value}
-                    for name, value in content.items()
-                    if value != old[name]
-                ],
+                "changes": _changes(before or entry, entry),
             }
         )
+
+
+def _changes(before: RuleHistoryEntry, after: RuleHistoryEntry) -> list[dict[str, JsonValue]]:
+    old = _fields_of(before.version.content)
+    return [
+        {"field": name, "before": old[name], "after": value}
+        for name, value in _fields_of(after.version.content).items()
+        if value != old[name]
+    ]
 
 
 def _fields_of(content: RuleContent) -> dict[str, JsonValue]:

@@ -9,26 +9,32 @@ from dataclasses import dataclass
 from redis.exceptions import RedisError
 
 from sentinel.catalog.access import KeyCatalog
+from sentinel.catalog.audit import Auditor
 from sentinel.catalog.lifecycle import LifecycleCatalog
+from sentinel.catalog.mutes import MuteCatalog
 from sentinel.catalog.pipelines import PipelineCatalog
 from sentinel.catalog.publishing import Publisher
 from sentinel.catalog.rules import RuleCatalog
 from sentinel.catalog.schemas import SchemaCatalog
+from sentinel.catalog.scorecards import ScorecardCatalog
 from sentinel.catalog.scores import ScoreCatalog
 from sentinel.clock import monotonic_seconds, utc_now
 from sentinel.domain.api_key import ApiKey, hash_secret
 from sentinel.errors import SentinelError, StoreUnavailableError, UnauthenticatedError
 from sentinel.settings import Settings
-from sentinel.stores.base import AlertReader, AnswerStore, LedgerReader
+from sentinel.stores.base import AlertReader, AnswerStore, AuditStore, LedgerReader
 from sentinel.stores.postgres.alerts import PostgresAlerts
 from sentinel.stores.postgres.answers import PostgresAnswers
 from sentinel.stores.postgres.api_keys import PostgresApiKeys, find_presented
+from sentinel.stores.postgres.audit import PostgresAudit
 from sentinel.stores.postgres.database import Connection, Database, first_line
 from sentinel.stores.postgres.ledger_reader import PostgresLedgerReader
 from sentinel.stores.postgres.migrate import schema_problem
+from sentinel.stores.postgres.mutes import PostgresMutes
 from sentinel.stores.postgres.pipelines import PostgresPipelines
 from sentinel.stores.postgres.rules import PostgresRules
 from sentinel.stores.postgres.schemas import PostgresSchemas
+from sentinel.stores.postgres.scorecards import PostgresScorecards
 from sentinel.stores.redis.scores import connect
 from sentinel.stores.redis.scores_reader import RedisScoreReader
 
@@ -41,6 +47,9 @@ class Unit:
     schemas: SchemaCatalog
     rules: RuleCatalog
     lifecycle: LifecycleCatalog
+    mutes: MuteCatalog
+    scorecards: ScorecardCatalog
+    audit: AuditStore
     keys: KeyCatalog
     scores: ScoreCatalog
     alerts: AlertReader
@@ -132,14 +141,21 @@ class Backend:
         rules = PostgresRules(connection)
         alerts = PostgresAlerts(connection, monotonic_seconds)
         ledger = PostgresLedgerReader(connection)
-        publisher = Publisher(pipelines, schemas, rules)
-        rule_catalog = RuleCatalog(pipelines, rules, publisher, caller)
-        lifecycle = LifecycleCatalog(rules, rule_catalog, publisher, caller)
+        mutes = PostgresMutes(connection)
+        scorecards = PostgresScorecards(connection)
+        audit = PostgresAudit(connection)
+        auditor = Auditor(audit, caller)
+        publisher = Publisher(pipelines, schemas, rules, mutes, scorecards)
+        rule_catalog = RuleCatalog(pipelines, rules, publisher, auditor, caller)
+        lifecycle = LifecycleCatalog(rules, rule_catalog, publisher, auditor, caller)
         return Unit(
             pipelines=PipelineCatalog(pipelines, schemas, caller),
             schemas=SchemaCatalog(pipelines, schemas, rules, lifecycle, caller),
             rules=rule_catalog,
             lifecycle=lifecycle,
+            mutes=MuteCatalog(pipelines, rules, mutes, publisher, auditor, caller=caller, now=utc_now),
+            scorecards=ScorecardCatalog(pipelines, rules, scorecards, publisher, auditor, caller=caller),
+            audit=audit,
             keys=KeyCatalog(PostgresApiKeys(connection)),
             scores=ScoreCatalog(
                 tenant_id,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sentinel.catalog.publishing import Publisher, refuse_dependents
+from sentinel.catalog.audit import Auditor
+from sentinel.catalog.publishing import Publisher
 from sentinel.catalog.rules import RuleCatalog
 from sentinel.domain.pipeline import Pipeline
+from sentinel.domain.rollout import BUCKETS, ArmCount
 from sentinel.domain.rule import (
     EVALUATED,
     TRANSITIONS,
@@ -17,7 +19,6 @@ from sentinel.domain.rule import (
     Severity,
 )
 from sentinel.errors import ConflictError, ErrorDetail, InvalidError
-from sentinel.rules.rollout import BUCKETS
 from sentinel.stores.base import RuleStore
 
 CANDIDATE_STATES = (RuleState.DRAFT, RuleState.SHADOW, RuleState.ROLLOUT)
@@ -27,10 +28,13 @@ _ADMITTED = frozenset((RuleState.SHADOW, RuleState.ROLLOUT, RuleState.ACTIVE, Ru
 class LifecycleCatalog:
     """Moves rules and candidates of one tenant from state to state."""
 
-    def __init__(self, rules: RuleStore, catalog: RuleCatalog, publisher: Publisher, caller: str) -> None:
+    def __init__(
+        self, rules: RuleStore, catalog: RuleCatalog, publisher: Publisher, auditor: Auditor, caller: str
+    ) -> None:
         self._rules = rules
         self._catalog = catalog
         self._publisher = publisher
+        self._auditor = auditor
         self._caller = caller
 
     def set_state(
@@ -65,13 +69,12 @@ class LifecycleCatalog:
             )
         plan = self._plan(pipeline, rule, rule.current, state=state, entity=entity, share=share)
         if state in (RuleState.DRAFT, RuleState.ARCHIVED):
-            others = [other for other in self._rules.list(pipeline.id) if other.id != rule_id]
-            refuse_dependents(rule, others, "archived" if state is RuleState.ARCHIVED else "made a draft")
+            self._publisher.refuse_needed(pipeline, rule, "archived" if state is RuleState.ARCHIVED else "made a draft")
         if state in EVALUATED or (state is RuleState.PAUSED and rule.state is RuleState.DRAFT):
             self._publisher.admit(pipeline, rule, rule.current, state, what=f"rule {rule.name}", pointer="/state")
         self._rules.set_state([rule_id], state, plan)
         self._publisher.publish(pipeline)
-        return self._catalog.get(rule_id)
+        return self._auditor.rule("state", rule, self._catalog.get(rule_id), comment)
 
     def propose(
         self,
@@ -103,7 +106,7 @@ class LifecycleCatalog:
         version = self._rules.add_version(rule_id, content, created_by=self._caller, comment=comment, current=False)
         self._rules.set_candidate(rule_id, version, RuleState.DRAFT)
         self._publisher.publish(pipeline)
-        return self._catalog.get(rule_id)
+        return self._auditor.rule("propose", rule, self._catalog.get(rule_id), comment)
 
     def set_candidate_state(
         self,
@@ -136,7 +139,7 @@ class LifecycleCatalog:
             self._publisher.admit(pipeline, rule, candidate, state, what=what, pointer="/state")
         self._rules.set_candidate(rule_id, candidate.version, state, plan)
         self._publisher.publish(pipeline)
-        return self._catalog.get(rule_id)
+        return self._auditor.rule("candidate", rule, self._catalog.get(rule_id), comment)
 
     def promote(self, rule_id: int, *, expected_version: int | None, comment: str = "") -> Rule:
         """Make what is tried the rule: the candidate, or a new rule's own version. It is active from then on.
@@ -157,7 +160,7 @@ class LifecycleCatalog:
         if rule.state is not RuleState.ACTIVE:
             self._rules.set_state([rule_id], RuleState.ACTIVE)
         self._publisher.publish(pipeline)
-        return self._catalog.get(rule_id)
+        return self._auditor.rule("promote", rule, self._catalog.get(rule_id), comment)
 
     def abort(self, rule_id: int, *, expected_version: int | None, comment: str = "") -> Rule:
         """Give up what is tried: the candidate goes, its version stays in the history; a new rule is paused.
@@ -173,15 +176,26 @@ class LifecycleCatalog:
         _candidate_of(rule)
         self._rules.set_candidate(rule_id, None, None)
         self._publisher.publish(pipeline)
-        return self._catalog.get(rule_id)
+        return self._auditor.rule("abort", rule, self._catalog.get(rule_id), comment)
+
+    def arm_counts(self, rule: Rule) -> tuple[ArmCount, ...]:
+        """Return the alerts of each arm of a rollout, per share that it has had; none where none is under way."""
+        version = rule.candidate or rule.current
+        if rule.rollout is None:
+            return ()
+        return self._rules.arm_counts(rule.pipeline_id, rule.id, version.rule_version_id, rule.rollout.entity)
 
     def deactivate(self, pipeline: Pipeline, rule_ids: Sequence[int], candidates: Sequence[Rule]) -> None:
         """Pause rules, and make candidates drafts, that no longer fit the schema; the caller holds the pipeline."""
+        touched = [*map(self._catalog.get, rule_ids), *(rule for rule in candidates if rule.id not in rule_ids)]
         if rule_ids:
             self._rules.set_state(rule_ids, RuleState.PAUSED)
         for rule in candidates:
             if rule.candidate is not None and rule.id not in rule_ids:
                 self._rules.set_candidate(rule.id, rule.candidate.version, RuleState.DRAFT)
+        for rule in touched:
+            why = f"does not fit schema version {pipeline.schema_version}"
+            self._auditor.rule("deactivate", rule, self._catalog.get(rule.id), why)
         self._publisher.publish(pipeline)
 
     def _plan(

@@ -17,10 +17,11 @@ from sentinel.domain.rule import (
     RuleState,
     RuleVersion,
 )
+from sentinel.domain.scorecard import Scorecard
 from sentinel.errors import ConflictError, ErrorDetail, NotFoundError
 from sentinel.rules.checker import check
 from sentinel.rules.references import KnownRules, closure, references_in
-from sentinel.stores.base import PipelineStore, RuleStore, SchemaStore
+from sentinel.stores.base import MuteStore, PipelineStore, RuleStore, SchemaStore, ScorecardStore
 
 # What the figures in docs/performance.md were measured with.
 MAX_ACTIVE_RULES = 1000
@@ -29,10 +30,19 @@ MAX_ACTIVE_RULES = 1000
 class Publisher:
     """Puts versions of one tenant's rules in force. The caller holds the pipeline's lock."""
 
-    def __init__(self, pipelines: PipelineStore, schemas: SchemaStore, rules: RuleStore) -> None:
+    def __init__(
+        self,
+        pipelines: PipelineStore,
+        schemas: SchemaStore,
+        rules: RuleStore,
+        mutes: MuteStore,
+        scorecards: ScorecardStore,
+    ) -> None:
         self._pipelines = pipelines
         self._schemas = schemas
         self._rules = rules
+        self._mutes = mutes
+        self._scorecards = scorecards
 
     def schema_of(self, pipeline: Pipeline) -> EventSchema:
         """Return the schema in force.
@@ -81,9 +91,27 @@ class Publisher:
         if rule.state not in EVALUATED:
             self._refuse_too_many(pipeline.id, others)
 
+    def refuse_needed(self, pipeline: Pipeline, rule: Rule, what: str) -> None:
+        """Refuse what would take a rule away from rules or scorecards that name it.
+
+        Args:
+            what: What is to become of it, as in "archived".
+
+        Raises:
+            ConflictError: Some do; the message names them.
+        """
+        refuse_dependents(rule, self._rules.list(pipeline.id), what)
+        refuse_weighted(rule, self._scorecards.list(pipeline.id), what)
+
     def publish(self, pipeline: Pipeline) -> None:
         """Write the next rule set, where it differs from the one in force, and point the pipeline to it."""
-        members = members_of(self._rules.list(pipeline.id))
+        rules = self._rules.list(pipeline.id)
+        ids = {rule.name: rule.id for rule in rules}
+        members = replace(
+            members_of(rules),
+            mutes=tuple(mute.silence for mute in self._mutes.kept(pipeline.id)),
+            scorecards=tuple(card.member(ids) for card in self._scorecards.list(pipeline.id) if card.is_active),
+        )
         if members == self._rules.rule_set(pipeline.id, pipeline.rule_set_version):
             return
         version = pipeline.rule_set_version + 1
@@ -138,6 +166,19 @@ def members_of(rules: Sequence[Rule]) -> RuleSetMembers:
         references={name: published[name].rule_version_id for name in sorted(used & published.keys())},
         arms=tuple(arms),
     )
+
+
+def refuse_weighted(rule: Rule, cards: Sequence[Scorecard], what: str) -> None:
+    """Refuse what would take a rule away from scorecards that weigh it.
+
+    Raises:
+        ConflictError: Some do; the message names them.
+    """
+    found = [card.name for card in cards if card.is_active and rule.name in card.current.content.weights]
+    if found:
+        raise ConflictError(
+            f"{rule.name} cannot be {what} while scorecards weigh it: {', '.join(found)}; change those first"
+        )
 
 
 def dependents(name: str, rules: Sequence[Rule]) -> list[Rule]:

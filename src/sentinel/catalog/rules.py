@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from sentinel.catalog.publishing import Publisher, refuse_broken_dependents, refuse_dependents
+from sentinel.catalog.audit import Auditor
+from sentinel.catalog.publishing import Publisher, refuse_broken_dependents
 from sentinel.catalog.versions import refuse_other_version
 from sentinel.domain.event_schema import EventSchema
 from sentinel.domain.pipeline import Pipeline
@@ -28,10 +30,13 @@ from sentinel.stores.base import PipelineStore, RuleStore
 class RuleCatalog:
     """Rules of one tenant. Every change of what is evaluated writes the next rule set, which a running job notices."""
 
-    def __init__(self, pipelines: PipelineStore, rules: RuleStore, publisher: Publisher, caller: str) -> None:
+    def __init__(
+        self, pipelines: PipelineStore, rules: RuleStore, publisher: Publisher, auditor: Auditor, caller: str
+    ) -> None:
         self._pipelines = pipelines
         self._rules = rules
         self._publisher = publisher
+        self._auditor = auditor
         self._caller = caller
 
     def list(self, pipeline_id: int, *, archived: bool = False) -> list[Rule]:
@@ -121,14 +126,13 @@ class RuleCatalog:
         content = self.content(
             pipeline, rule_expression, severity, description, name=name, draft=state is RuleState.DRAFT
         )
-        first = RuleState.DRAFT if state in EVALUATED else state
-        rule = self._rules.add(pipeline_id, content, name=name, state=first, created_by=self._caller, comment=comment)
+        rule = self._rules.add(pipeline_id, content, name=name, state=state, created_by=self._caller, comment=comment)
         if state in EVALUATED:
             what = f"rule {rule.name}"
-            self._publisher.admit(pipeline, rule, rule.current, state, what=what, pointer="/rule_expression")
-            self._rules.set_state([rule.id], state)
+            unborn = replace(rule, state=RuleState.DRAFT)
+            self._publisher.admit(pipeline, unborn, rule.current, state, what=what, pointer="/rule_expression")
             self._publisher.publish(pipeline)
-        return self.get(rule.id)
+        return self._auditor.rule("add", None, rule, comment)
 
     def change(
         self,
@@ -158,10 +162,11 @@ class RuleCatalog:
         content = self.content(
             pipeline, rule_expression, severity, description, name=rule.name, draft=rule.state is RuleState.DRAFT
         )
+        before = rule
         if name is not None and name != rule.name:
-            self._rename(rule, name)
+            self._rename(pipeline, rule, name)
             rule = self.get(rule_id)
-        return self._write(pipeline, rule, content, comment)
+        return self._auditor.rule("change", before, self._write(pipeline, rule, content, comment), comment)
 
     def history(self, rule_id: int) -> Sequence[RuleHistoryEntry]:
         """Return all versions of a rule, oldest first.
@@ -200,10 +205,11 @@ class RuleCatalog:
         state = rule.state if rule.state in EVALUATED else RuleState.ACTIVE
         if rule.state is not RuleState.DRAFT:
             self._publisher.admit(pipeline, rule, wanted, state, what=what, pointer="/version")
+        before, why = rule, comment or f"back to version {version}"
         if rule.candidate is not None:
             self._rules.set_candidate(rule_id, None, None)
             rule = self.get(rule_id)
-        return self._write(pipeline, rule, wanted.content, comment or f"back to version {version}")
+        return self._auditor.rule("rollback", before, self._write(pipeline, rule, wanted.content, why), why)
 
     def _write(self, pipeline: Pipeline, rule: Rule, content: RuleContent, comment: str) -> Rule:
         """Make this the next current version."""
@@ -226,7 +232,7 @@ class RuleCatalog:
         return self.get(rule.id)
 
     def set_active(self, rule_id: int, *, is_active: bool, expected_version: int | None) -> Rule:
-        """Switch a rule on or off.
+        """Switch a rule on or off. One that alerts nobody, such as a draft, is off.
 
         Raises:
             NotFoundError: There is no such rule.
@@ -234,16 +240,16 @@ class RuleCatalog:
             ConflictError: It is archived, no longer fits the schema, or there are as many active rules as one may.
         """
         pipeline, rule = self.locked_rule(rule_id, expected_version)
-        if rule.is_active == is_active or (not is_active and rule.state is RuleState.PAUSED):
+        if rule.is_active == is_active:
             return rule
         state = RuleState.ACTIVE if is_active else RuleState.PAUSED
-        if rule.state is RuleState.DRAFT or is_active:
+        if is_active:
             self._publisher.admit(
                 pipeline, rule, rule.current, RuleState.ACTIVE, what=f"rule {rule_id}", pointer="/is_active"
             )
         self._rules.set_state([rule_id], state)
         self._publisher.publish(pipeline)
-        return self.get(rule_id)
+        return self._auditor.rule("state", rule, self.get(rule_id))
 
     def locked_rule(self, rule_id: int, expected_version: int | None) -> tuple[Pipeline, Rule]:
         """Return a rule that may be changed, with its pipeline held.
@@ -286,9 +292,9 @@ class RuleCatalog:
         chosen = _severity(checked, severity or (Severity.WARNING if draft and checked.short_form is None else None))
         return RuleContent(checked.rule_expression, chosen, description, checked.short_form, checked.actions)
 
-    def _rename(self, rule: Rule, name: str) -> None:
+    def _rename(self, pipeline: Pipeline, rule: Rule, name: str) -> None:
         self._refuse_name(rule.pipeline_id, name)
-        refuse_dependents(rule, self._rules.list(rule.pipeline_id), "renamed")
+        self._publisher.refuse_needed(pipeline, rule, "renamed")
         self._rules.set_name(rule.id, name)
 
     def _refuse_name(self, pipeline_id: int, name: str) -> None:

@@ -10,6 +10,7 @@ from sentinel.domain.event_schema import EventSchema
 from sentinel.domain.pipeline import PipelineSnapshot
 
 MAX_DEAD_LETTER_BYTES = 262_144
+MAX_ENTITY_CHARACTERS = 256  # part of a primary key; an index entry ends at 2.7 kB
 
 
 @dataclass(frozen=True, slots=True)

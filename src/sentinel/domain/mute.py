@@ -20,6 +20,21 @@ class SuppressionCause(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class SuppressedCount:
+    """Matches of one rule that raised no alert.
+
+    Attributes:
+        hour: Of their records' timestamps.
+        cause: Why: `muted`, `snoozed`, or what else keeps matches from being alerts.
+    """
+
+    rule_id: int
+    hour: datetime
+    cause: str
+    match_count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Mute:
     """A rule that is silent (mute), or an entity that is, for one rule or for all (snooze).
 

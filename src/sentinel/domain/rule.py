@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -70,6 +72,14 @@ class RuleContent:
     description: str
     short_form: str | None = None
     actions: tuple[RuleAction, ...] = ()
+
+    @property
+    def content_hash(self) -> str:
+        """SHA-256, hex; equal for equal content. The actions are part of the short form."""
+        hashed = [self.condition, self.severity, self.description]
+        if self.short_form is not None:
+            hashed += [self.short_form]
+        return hashlib.sha256(json.dumps(hashed).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,34 @@ class Scorecard:
     created_at: datetime
     updated_at: datetime
 
+    def member(self, rule_ids: Mapping[str, int]) -> ScorecardMember:
+        """Return what it comes to in a rule set.
+
+        Args:
+            rule_ids: Rule name -> id, of the rules that are there.
+        """
+        content = self.current.content
+        weights = {rule_ids[name]: points for name, points in sorted(content.weights.items()) if name in rule_ids}
+        return ScorecardMember(self.id, self.current.id, self.name, weights, content.thresholds)
+
+
+@dataclass(frozen=True, slots=True)
+class EventDecision:
+    """What a scorecard says of one event.
+
+    Attributes:
+        version: Of the scorecard.
+        rule_ids: The rules that matched, all of them.
+        decided_at: None where nothing matched, so that there was nothing to write down.
+    """
+
+    scorecard: str
+    version: int
+    score: int
+    decision: Decision
+    rule_ids: tuple[int, ...]
+    decided_at: datetime | None
+
 
 @dataclass(frozen=True, slots=True)
 class ScorecardMember:

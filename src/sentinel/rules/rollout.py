@@ -5,11 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
+from sentinel.domain.rollout import BUCKETS
 from sentinel.domain.rule import RolloutPlan, RuleSet
 from sentinel.rules.literals import text_literal
 from sentinel.rules.syntax import EVENT
-
-BUCKETS = 10_000
 
 
 def bucket(salt: str, key: str) -> int:

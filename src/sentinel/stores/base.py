@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
 from sentinel.domain.alert import AlertFilter, AlertPage
 from sentinel.domain.api_key import ApiKey, Scope
+from sentinel.domain.audit import AuditEntry, AuditFilter
 from sentinel.domain.event_schema import EventSchema
 from sentinel.domain.ledger import (
     DeadLetterEntry,
@@ -18,8 +19,11 @@ from sentinel.domain.ledger import (
     RecordPlace,
     RunningJob,
 )
+from sentinel.domain.mute import Mute, SuppressedCount
 from sentinel.domain.pipeline import Pipeline, PipelineConfig, PipelineStatus
+from sentinel.domain.rollout import ArmCount
 from sentinel.domain.rule import RolloutPlan, Rule, RuleContent, RuleHistoryEntry, RuleSetMembers, RuleState
+from sentinel.domain.scorecard import EventDecision, Scorecard, ScorecardContent, ScorecardVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +142,90 @@ class RuleStore(Protocol):
 
     def rule_set(self, pipeline_id: int, version: int) -> RuleSetMembers:
         """Return what a rule set holds."""
+
+    def arm_counts(self, pipeline_id: int, rule_id: int, rule_version_id: int, entity: str) -> tuple[ArmCount, ...]:
+        """Return the alerts of each arm while a version was in rollout, per share that it had."""
+
+
+class MuteStore(Protocol):
+    """Keeps mutes and snoozes, and reads what they silenced."""
+
+    def add(
+        self,
+        pipeline_id: int,
+        *,
+        rule_id: int | None,
+        field: str | None,
+        value: str | None,
+        expires_at: datetime | None,
+        reason: str,
+        created_by: str,
+    ) -> Mute:
+        """Write a mute or snooze."""
+
+    def get(self, mute_id: int) -> Mute | None:
+        """Return a mute or snooze."""
+
+    def list(self, pipeline_id: int, *, ended: bool, before: int | None, limit: int) -> list[Mute]:
+        """Return those of a pipeline, newest first; also those that count no more where asked for."""
+
+    def kept(self, pipeline_id: int) -> tuple[Mute, ...]:
+        """Return what a rule set has to know, in the order of their ids."""
+
+    def end(self, mute_id: int, ended_by: str) -> None:
+        """End a mute or snooze."""
+
+    def suppressed(
+        self, pipeline_id: int, *, rule_id: int | None, since: datetime | None, until: datetime | None, limit: int
+    ) -> tuple[SuppressedCount, ...]:
+        """Return the matches that raised no alert, per rule and hour, newest hour first."""
+
+
+class ScorecardStore(Protocol):
+    """Keeps scorecards, and reads what they decided."""
+
+    def get(self, scorecard_id: int) -> Scorecard | None:
+        """Return a scorecard."""
+
+    def list(self, pipeline_id: int) -> tuple[Scorecard, ...]:
+        """Return the scorecards of a pipeline, oldest first."""
+
+    def versions(self, scorecard_id: int) -> tuple[ScorecardVersion, ...]:
+        """Return all versions, newest first."""
+
+    def add(self, pipeline_id: int, name: str, content: ScorecardContent, *, created_by: str, comment: str) -> int:
+        """Create a scorecard at version 1 and return its id."""
+
+    def add_version(self, scorecard_id: int, content: ScorecardContent, *, created_by: str, comment: str) -> None:
+        """Write the next version and make it the current one."""
+
+    def set_active(self, scorecard_id: int, is_active: bool) -> None:
+        """Switch a scorecard on or off."""
+
+    def decisions_on(self, pipeline_id: int, event_id: str) -> tuple[EventDecision, ...]:
+        """Return what scorecards said of an event, by name."""
+
+
+class AuditStore(Protocol):
+    """Keeps audit entries: they are added and read, nothing else."""
+
+    def add(
+        self,
+        *,
+        actor: str,
+        action: str,
+        object_type: str,
+        object_id: int,
+        object_name: str,
+        pipeline_id: int | None,
+        before: Mapping[str, Any] | None,
+        after: Mapping[str, Any] | None,
+        comment: str,
+    ) -> None:
+        """Write an entry."""
+
+    def page(self, wanted: AuditFilter, *, before: int | None, limit: int) -> list[AuditEntry]:
+        """Return entries, newest first, from before the entry `before` on."""
 
 
 class AlertReader(Protocol):

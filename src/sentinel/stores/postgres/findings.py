@@ -6,19 +6,20 @@ import base64
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 from psycopg.errors import DataError, ProgramLimitExceeded, StatementTooComplex
 
-from sentinel.domain.finding import DeadLetter, FindingBatch, Match
+from sentinel.domain.finding import DeadLetter, FindingBatch
 from sentinel.domain.generation import Generation, Lease
 from sentinel.domain.score import score_of
+from sentinel.domain.timestamps import utc
 from sentinel.stores.postgres.database import Connection, Database, first_line
 from sentinel.stores.postgres.json_text import jsonb_text
 from sentinel.stores.postgres.ledger import advance_progress, hold_lease, switch_generation
 from sentinel.stores.postgres.statements import load_statements
+from sentinel.stores.postgres.verdicts import Judged, count_silent, judge, write_decisions
 
 _SQL = load_statements("findings")
 
@@ -72,7 +73,10 @@ class FindingStore:
                 if part.borders is not None:
                     switch_generation(tx, lease, self._tenant_id, generation.generation_id, part.borders)
                 if batch.matches:
-                    inserted += self._write_alerts(tx, generation, alert_rows(generation, batch.matches, text_of))
+                    judged = judge(generation.snapshot.rule_set, batch.matches)
+                    inserted += self._write_alerts(tx, generation, alert_rows(judged, text_of))
+                    count_silent(tx, self._tenant_id, lease.pipeline_id, judged)
+                    write_decisions(tx, self._tenant_id, generation, judged)
                 self._write_dead_letters(tx, generation, batch.dead_letters)
                 advance_progress(tx, lease.pipeline_id, batch.next_offsets)
         return inserted
@@ -136,24 +140,22 @@ class FindingStore:
             )
 
 
-def alert_rows(
-    generation: Generation, matches: list[Match], text_of: Callable[[bytes], str]
-) -> Iterator[tuple[Any, ...]]:
-    """Yield one row per match and rule, in the order of the staging table's columns after the ordinal."""
-    rules = generation.snapshot.rule_set.rules
-    for match in matches:
-        hit = [rules[index] for index in match.rules]
-        score = score_of(rule.severity for rule in hit)
+def alert_rows(judged: list[Judged], text_of: Callable[[bytes], str]) -> Iterator[tuple[Any, ...]]:
+    """Yield one row per match and rule that alerts, in the order of the staging table's columns after the ordinal."""
+    for each in judged:
+        if not each.alerted:
+            continue
+        match = each.match
+        score = score_of(rule.severity for rule in each.alerted)
         data = text_of(match.raw)
-        entities = orjson.dumps({k: v.replace("\x00", "\ufffd") for k, v in match.entities.items()}).decode()
+        entities = orjson.dumps(each.entities).decode()
         content_hash = hashlib.md5(match.raw, usedforsecurity=False).digest()
         timestamp = utc(match.timestamp_ms)
-        event_id = match.event_id.replace("\x00", "\ufffd")
-        for rule in hit:
+        for rule in each.alerted:
             yield (
                 rule.rule_id,
                 rule.rule_version_id,
-                event_id,
+                each.event_id,
                 rule.severity.value,
                 score,
                 entities,
@@ -163,8 +165,3 @@ def alert_rows(
                 match.offset,
                 timestamp,
             )
-
-
-def utc(timestamp_ms: int) -> datetime:
-    """Return a Kafka timestamp as an aware datetime, kept inside what PostgreSQL and Python can hold."""
-    return datetime.fromtimestamp(min(max(timestamp_ms, 0), 253_402_300_799_000) / 1000, tz=UTC)

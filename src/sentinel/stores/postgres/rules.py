@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import uuid
 from collections.abc import Sequence
 
 from psycopg.types.json import Jsonb
 
+from sentinel.domain.rollout import ArmCount
 from sentinel.domain.rule import (
     RolloutPlan,
     Rule,
@@ -120,11 +120,18 @@ class PostgresRules:
         row = required(self._connection.execute(_SQL["rule_set"], parameters).fetchone())
         return RuleSetMembers.from_json(row["rule_version_ids"], row["members"])
 
+    def arm_counts(self, pipeline_id: int, rule_id: int, rule_version_id: int, entity: str) -> tuple[ArmCount, ...]:
+        """Return the alerts of each arm while a version was in rollout, per share that it had."""
+        parameters = {
+            "pipeline_id": pipeline_id,
+            "rule_id": rule_id,
+            "rule_version_id": rule_version_id,
+            "entity": entity,
+        }
+        return tuple(ArmCount(**row) for row in self._connection.execute(_SQL["arm_counts"], parameters))
+
     def _write_version(self, rule_id: int, content: RuleContent, created_by: str, comment: str) -> int:
         actions = [action.as_json() for action in content.actions]
-        hashed = [content.condition, content.severity, content.description]
-        if content.short_form is not None:
-            hashed += [content.short_form]
         row = self._connection.execute(
             _SQL["add_version"],
             {
@@ -134,7 +141,7 @@ class PostgresRules:
                 "description": content.description,
                 "short_form": content.short_form,
                 "actions": json.dumps(actions),
-                "content_hash": hashlib.sha256(json.dumps(hashed).encode()).hexdigest(),
+                "content_hash": content.content_hash,
                 "created_by": created_by,
                 "comment": comment,
             },

@@ -25,12 +25,11 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from sentinel.domain.event_schema import EventSchema
-from sentinel.domain.finding import MAX_DEAD_LETTER_BYTES, DeadLetter, FindingBatch, Match
+from sentinel.domain.finding import MAX_DEAD_LETTER_BYTES, MAX_ENTITY_CHARACTERS, DeadLetter, FindingBatch, Match
 from sentinel.domain.pipeline import PipelineConfig
 from sentinel.streaming.query.evaluate import CompiledRuleSet, any_mask, mask_names
 from sentinel.streaming.query.layout import Mask, rules_of_masks
 
-MAX_ENTITY_CHARACTERS = 256  # part of a primary key; an index entry ends at 2.7 kB
 _OPEN_BRACE = ord("{")
 
 
@@ -81,10 +80,7 @@ def _projection(schema: EventSchema, mask_count: int, config: PipelineConfig) ->
         F.col("offset").alias("o"),
         F.unix_millis("timestamp").alias("t"),
     ]
-    entities = [
-        F.substring(F.col(f"event.`{entity.name}`").cast("string"), 1, MAX_ENTITY_CHARACTERS).alias(entity.name)
-        for entity in schema.entities
-    ]
+    entities = entity_columns(schema)
     about_event = [
         F.when(matched, F.array(*[F.col(name) for name in masks])).alias("m"),
         F.col("event_id").alias("i"),
@@ -104,6 +100,14 @@ def _projection(schema: EventSchema, mask_count: int, config: PipelineConfig) ->
     too_large = F.octet_length("value") > config.max_record_bytes
     value = F.when(too_large, F.substring("value", 1, MAX_DEAD_LETTER_BYTES)).when(dead | matched, F.col("value"))
     return [key.alias("key"), value.alias("value"), F.col("partition")]
+
+
+def entity_columns(schema: EventSchema) -> list[Column]:
+    """Return the entities of an event as texts, null where there is none."""
+    return [
+        F.substring(F.col(f"event.`{entity.name}`").cast("string"), 1, MAX_ENTITY_CHARACTERS).alias(entity.name)
+        for entity in schema.entities
+    ]
 
 
 @dataclass(slots=True)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 import duckdb
 import pyarrow as pa
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from sentinel.domain.event_schema import EventSchema
+from sentinel.domain.finding import Match
 from sentinel.domain.pipeline import PipelineSnapshot
+from sentinel.stores.postgres.verdicts import judge
 from sentinel.streaming.query.evaluate import compile_rule_set
+from sentinel.streaming.query.findings import entity_columns
 from sentinel.streaming.query.layout import rules_of_masks
 from sentinel.streaming.query.parse import event_id
 from sentinel.streaming.reconcile.report import Difference
@@ -18,6 +23,7 @@ from sentinel.streaming.sink.lake_table import column_names
 Pair = tuple[int, str]
 PAIR = pa.schema([("rule_id", pa.int64()), ("event_id", pa.string())])
 EXAMPLES = 5
+CHUNK = 10_000
 
 
 def expected_alerts(
@@ -39,19 +45,40 @@ def expected_alerts(
     table = spark.read.format("delta").load(uri).where(F.col("_generation_id") == generation_id)
     compiled = compile_rule_set(snapshot.rule_set, snapshot.schema)
     events = lake_events(table, snapshot, column_names(history))
-    matched = compiled.evaluate(events).where(compiled.matched()).select("event_id", *compiled.mask_names)
-    pairs = []
-    for row in matched.toLocalIterator():
-        for index in rules_of_masks([row[name] for name in compiled.mask_names], compiled.masks):
-            # As the writer stores it.
-            pairs.append((snapshot.rule_set.rules[index].rule_id, row["event_id"].replace("\x00", "\ufffd")))
+    matched = compiled.evaluate(events).where(compiled.matched())
+    entities = entity_columns(snapshot.schema)
+    wanted = matched.select(
+        "event_id",
+        *compiled.mask_names,
+        F.unix_millis("timestamp").alias("timestamp_ms"),
+        F.struct(*entities).alias("entities") if entities else F.lit(None).alias("entities"),
+        "partition",
+        "offset",
+    )
+    matches = (
+        Match(
+            row["partition"],
+            row["offset"],
+            row["timestamp_ms"],
+            row["event_id"],
+            rules_of_masks([row[name] for name in compiled.mask_names], compiled.masks),
+            {k: v for k, v in (row["entities"].asDict() if entities else {}).items() if v is not None},
+            b"",
+        )
+        for row in wanted.toLocalIterator()
+    )
+    pairs: list[Pair] = []
+    while chunk := list(islice(matches, CHUNK)):
+        # As the writer stores it; what is muted or snoozed it does not store.
+        judged = judge(snapshot.rule_set, chunk)
+        pairs += [(rule.rule_id, each.event_id) for each in judged for rule in each.alerted]
     return pairs
 
 
 def lake_events(table: DataFrame, snapshot: PipelineSnapshot, columns: dict[str, str]) -> DataFrame:
     """Turn rows of the lake back into parsed events.
 
-    Columns out: event struct, event_id string, cause string (null), partition int, offset bigint.
+    Columns out: event struct, event_id string, cause string (null), partition int, offset bigint, timestamp timestamp.
     """
     names = set(table.columns)
 
@@ -64,6 +91,7 @@ def lake_events(table: DataFrame, snapshot: PipelineSnapshot, columns: dict[str,
         F.struct(*fields).alias("event"),
         F.col("_partition").alias("partition"),
         F.col("_offset").alias("offset"),
+        F.col("_timestamp").alias("timestamp"),
         F.lit(None).cast("string").alias("cause"),
     )
     identity = event_id(F.col("event"), snapshot.schema, snapshot.kafka_topic, snapshot.source_epoch)

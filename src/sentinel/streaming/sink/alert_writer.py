@@ -16,6 +16,7 @@ from sentinel.domain.generation import Generation, Lease
 from sentinel.errors import SentinelError, StoreUnavailableError, TerminalError
 from sentinel.settings import KafkaSettings
 from sentinel.stores.postgres.findings import FindingStore, GenerationFindings
+from sentinel.stores.postgres.verdicts import judge
 from sentinel.streaming.faults import fault_point
 from sentinel.streaming.query.evaluate import masks_of
 from sentinel.streaming.query.findings import FindingDecoder
@@ -74,7 +75,7 @@ class Committer:
         fault_point("after_commit")
         if any(part.borders is not None for part in parts):
             fault_point("generation_switched")
-        self._scores.notify([event.event_id for part in parts for event in part.batch.clean])
+        self._scores.notify([event_id for part in parts for event_id in without_alert(part)])
         return True
 
 
@@ -93,6 +94,17 @@ class WriterFailed:
 
 
 WriterEvent = Activated | WriterFailed
+
+
+def without_alert(part: GenerationFindings) -> list[str]:
+    """Return the events whose score is 0, where every event is scored: those that are clean, and those that only
+    muted or snoozed rules matched.
+    """
+    snapshot = part.generation.snapshot
+    events = [event.event_id for event in part.batch.clean]
+    if snapshot.config.score_every_event and snapshot.rule_set.mutes:
+        events += [each.event_id for each in judge(snapshot.rule_set, part.batch.matches) if not each.alerted]
+    return events
 
 
 def collect(parts: list[GenerationFindings], pending: list[GenerationFindings]) -> None:

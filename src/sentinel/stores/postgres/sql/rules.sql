@@ -87,3 +87,22 @@ VALUES (sentinel.current_tenant(), %(pipeline_id)s, %(version)s, %(rule_version_
 -- name: rule_set
 -- What a rule set holds.
 SELECT rule_version_ids, members FROM sentinel.rule_sets WHERE pipeline_id = %(pipeline_id)s AND version = %(version)s
+
+-- name: arm_counts
+-- Alerts of a rule under the generations in which a version was on trial beside the control, per share and version.
+WITH trials AS (
+    SELECT g.id, g.activated_at, (arms.value ->> 'share')::integer AS share
+    FROM sentinel.generations g
+    JOIN sentinel.rule_sets rs ON rs.pipeline_id = g.pipeline_id AND rs.version = g.rule_set_version
+    CROSS JOIN jsonb_array_elements(rs.members -> 'arms') AS arms (value)
+    WHERE g.pipeline_id = %(pipeline_id)s AND g.state IN ('active', 'retired')
+      AND (arms.value ->> 'candidate')::bigint = %(rule_version_id)s
+)
+SELECT t.share, a.rule_version_id = %(rule_version_id)s AS is_candidate, v.version, a.rule_version_id,
+       count(*) AS match_count, count(DISTINCT a.entities ->> %(entity)s) AS entity_count
+FROM sentinel.alerts a
+JOIN trials t ON t.id = a.generation_id
+JOIN sentinel.rule_versions v ON v.id = a.rule_version_id
+WHERE a.rule_id = %(rule_id)s AND a.alert_timestamp >= (SELECT min(activated_at) FROM trials)
+GROUP BY t.share, a.rule_version_id, v.version
+ORDER BY t.share, is_candidate
