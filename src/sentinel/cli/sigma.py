@@ -51,7 +51,7 @@ def import_rules(
         rules, refused = convert_all(sources, EventSchema.from_json(fields), names)
         problems += refused
         if problems and not (keep_going or dry_run):
-            say(f"{len(problems)} of {len(sources) + len(problems) - len(refused)} rules cannot be imported:")
+            say(f"{len(problems)} of {len(sources) + len(problems) - len(refused)} cannot be imported, so nothing is:")
             refuse_all(problems)
         changes = compare(rules, client.list_rules(found.id))
         for change in changes:
@@ -74,7 +74,7 @@ def import_rules(
     if problems:
         for problem in problems:
             say(f"{problem.pointer}: {problem.detail}")
-        raise InvalidError(f"{len(problems)} rules cannot be imported")
+        raise InvalidError(f"{len(problems)} {'rule' if len(problems) == 1 else 'rules'} cannot be imported")
 
 
 def _pipeline(client: Client, named: str) -> models.Pipeline:
