@@ -19,7 +19,7 @@ from sentinel.files.show import as_json, lines_of
 Source = Annotated[Path, typer.Option("-f", "--file", help="A YAML file, or a directory of them.")]
 Prune = Annotated[bool, typer.Option("--prune", help="Archive rules of declared pipelines that no file declares.")]
 
-CHANGES_EXIT_CODE = 2
+CHANGES_EXIT_CODE = 3  # 2 is what a wrong command line ends with
 
 
 def plan(
@@ -27,7 +27,7 @@ def plan(
     *,
     prune: Prune = False,
     detailed_exitcode: Annotated[
-        bool, typer.Option("--detailed-exitcode", help="Exit with 2 where there are changes.")
+        bool, typer.Option("--detailed-exitcode", help="Exit with 3 where there are changes.")
     ] = False,
     as_json_text: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     url: Url = "",

@@ -358,7 +358,7 @@ class TestCommands:
         monkeypatch.setenv("SENTINEL_KEY", key_of(tenant))
         source = str(files)
         assert self.run(monkeypatch, "plan", "-f", source) == 0
-        assert self.run(monkeypatch, "plan", "-f", source, "--detailed-exitcode") == 2
+        assert self.run(monkeypatch, "plan", "-f", source, "--detailed-exitcode") == 3
         out = capsys.readouterr().out
         assert "+ rule Card payments / large" in out
         assert "Plan: 5 to add." in out
