@@ -57,7 +57,7 @@ def import_rules(
         for change in changes:
             if dry_run:
                 print(f"{change.action} {change.name}: {change.rule.title} ({change.rule.where})")
-                print(f"    {change.rule.severity}: {change.rule.condition}")
+                print(f"    {change.rule.severity}: {_printable(change.rule.condition)}")
             for warning in change.rule.warnings:
                 say(f"{change.rule.where}: warning: rule {change.rule.title!r}: {warning}")
         if not dry_run:
@@ -75,6 +75,11 @@ def import_rules(
         for problem in problems:
             say(f"{problem.pointer}: {problem.detail}")
         raise InvalidError(f"{len(problems)} {'rule' if len(problems) == 1 else 'rules'} cannot be imported")
+
+
+def _printable(text: str) -> str:
+    """Return a text without what a terminal would act on."""
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
 
 
 def _pipeline(client: Client, named: str) -> models.Pipeline:

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from sentinel.client import Client
-from sentinel.errors import ConflictError, NotFoundError
+from sentinel.errors import ConflictError, InvalidError, NotFoundError
 from sentinel.files.kinds import KINDS
 from sentinel.files.kinds.base import Written
 from sentinel.files.remote import Remote
@@ -80,7 +80,11 @@ def write(items: Sequence[Written], directory: Path, *, overwrite: bool) -> int:
     Raises:
         ConflictError: One of the files is there and has another content, and overwriting was not asked for. Nothing is
             written then.
+        InvalidError: A name would lead out of the directory.
     """
+    for item in items:
+        if not (directory / item.path).resolve().is_relative_to(directory.resolve()):
+            raise InvalidError(f"{item.path!r} leads out of {directory}")
     texts = {directory / item.path: text_of(item) for item in items}
     changed = {path: text for path, text in texts.items() if not _has(path, text)}
     there = [path for path in changed if path.exists()]

@@ -155,7 +155,7 @@ def convert(source: SigmaSource, backend: SentinelBackend) -> ConvertedRule:
     level = str(rule.level) if rule.level is not None else ""
     severity = backend.mapping.levels.get(level) or LEVELS.get(level, Severity.WARNING)
     sigma_id = rule.id if isinstance(rule.id, uuid.UUID) else uuid.uuid5(uuid.NAMESPACE_URL, f"sigma:{rule.title}")
-    title = " ".join(rule.title.split())
+    title = "".join(sign if sign.isprintable() else "\ufffd" for sign in " ".join(rule.title.split()))
     description = describe(rule, title, sigma_id)
     return ConvertedRule(sigma_id, title, condition, severity, description, source.where, tuple(warnings))
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from sentinel.errors import InvalidError
-from sentinel.files.export import slugs_of, text_of
+from sentinel.errors import ConflictError, InvalidError
+from sentinel.files.export import slugs_of, text_of, write
 from sentinel.files.kinds.base import Written
 from sentinel.files.loading import load
 
@@ -103,3 +103,16 @@ def test_every_text_is_read_back_as_it_was(tmp_path: Path, text: str) -> None:
     value = {"kind": "rule", "pipeline": "P", "name": "large", "rule_expression": "a > 1", "severity": "info"}
     (tmp_path / "f.yaml").write_text(text_of(Written("f.yaml", {**value, "description": text})))
     assert load(tmp_path)["rule"][("P", "large")].spec.description == text
+
+
+def test_what_is_written_stays_in_its_directory_and_replaces_nothing_unasked(tmp_path: Path) -> None:
+    items = [Written("p/pipeline.yaml", {"a": "1"}), Written("p/rules/r.yaml", {"b": "2"})]
+    assert write(items, tmp_path / "out", overwrite=False) == 2
+    assert write(items, tmp_path / "out", overwrite=False) == 0
+    other = [Written("p/rules/new.yaml", {"c": "3"}), Written("p/rules/r.yaml", {"b": "other"})]
+    with pytest.raises(ConflictError, match=r"r.yaml is there already with another content"):
+        write(other, tmp_path / "out", overwrite=False)
+    assert not (tmp_path / "out" / "p" / "rules" / "new.yaml").exists()
+    assert write(other, tmp_path / "out", overwrite=True) == 2
+    with pytest.raises(InvalidError, match="leads out of"):
+        write([Written("../x.yaml", {})], tmp_path / "out", overwrite=True)

@@ -204,6 +204,10 @@ class TestWhatIsKept:
         assert len(long.description) == MAX_DESCRIPTION
         assert "by Ann, Bob" in long.description
 
+    def test_a_title_cannot_move_the_cursor(self) -> None:
+        rule = convert(source_of("selection: {a: x}", title="Go\x1b[2J\n on"), SentinelBackend(SCHEMA, Mapping()))
+        assert rule.title == "Go\ufffd[2J on"
+
     def test_the_same_id_twice_is_a_mistake(self) -> None:
         sources = [source_of("selection: {a: x}", id=str(uuid.UUID(int=5)))] * 1
         again = SigmaSource("other.yml:1", sources[0].value)
