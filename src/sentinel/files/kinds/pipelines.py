@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, create_model
 
 from sentinel.client import models
 from sentinel.domain.event_schema import EventSchema
@@ -46,13 +46,12 @@ class FieldSpec(Spec):
     role: Literal["event_id", "event_time", "entity"] | None = None
 
 
-class ConfigSpec(Spec):
-    """How the job runs the pipeline; what is left out stays as it is."""
-
-    mode: Literal["realtime", "microbatch"] | None = None
-    score_every_event: bool | None = None
-    future_tolerance_seconds: int | None = None
-    max_record_bytes: int | None = None
+# Every setting that the API has, each of its type; one that is left out stays as it is.
+_SETTINGS: dict[str, Any] = {
+    name: (field.annotation, None) for name, field in models.PipelineConfig.model_fields.items()
+}
+_SETTINGS["mode"] = (Literal["realtime", "microbatch"], None)
+ConfigSpec: type[Spec] = create_model("ConfigSpec", __base__=Spec, **_SETTINGS)
 
 
 class PipelineSpec(Spec):
@@ -63,7 +62,7 @@ class PipelineSpec(Spec):
     kafka_topic: str
     start_at: Literal["earliest", "latest"] = "earliest"
     status: Literal["active", "paused", "stopped"] = "active"
-    config: ConfigSpec = ConfigSpec()
+    config: Annotated[Spec, BeforeValidator(ConfigSpec.model_validate)] = ConfigSpec()
     fields: list[FieldSpec] = Field(alias="schema")
 
 
