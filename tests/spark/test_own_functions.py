@@ -18,6 +18,7 @@ from sentinel.rules.checker import check
 from sentinel.rules.compiler import compile_condition
 from sentinel.rules.functions.own.in_polygon import corners_of
 from sentinel.rules.functions.own.is_weekend import known_zones
+from sentinel.streaming.query.gate import refusals
 from sentinel.streaming.query.session import evaluation_session
 
 pytestmark = pytest.mark.spark
@@ -170,6 +171,7 @@ def test_ip_in_version_6(spark: SparkSession) -> None:
     ]
     assert verdicts(spark, "ip_in(a, '::/0')", [{"a": text} for text in odd]) == [None] * len(odd)
     assert verdicts(spark, "ip_in(a, '::/0')", [{"a": "10.0.0.1"}]) == [False]
+    assert refusals(spark, compile_condition("ip_in(a, '2001:db8::/32')", SCHEMA).sql) == []
 
 
 def test_is_weekend(spark: SparkSession) -> None:
