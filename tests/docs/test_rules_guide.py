@@ -13,7 +13,7 @@ from sentinel.domain.event_schema import EventSchema
 from sentinel.rules.dsl.check import check_rule
 from sentinel.rules.functions import FUNCTIONS
 from sentinel.rules.issue import CODES
-from sentinel.rules.references import KnownRules
+from sentinel.rules.known import KnownNames
 from sentinel.settings import PROJECT_ROOT
 
 GUIDE = (PROJECT_ROOT / "docs" / "rules.md").read_text()
@@ -25,7 +25,7 @@ def _json(name: str) -> str:
 
 
 # What the section on composite rules says the names stand for.
-KNOWN = KnownRules(dict(re.findall(r"`(\w+)` is `([^`]+)`", GUIDE)))
+KNOWN = KnownNames(dict(re.findall(r"`(\w+)` is `([^`]+)`", GUIDE)))
 SCHEMA = EventSchema.from_json(json.loads(_json("schema")))
 RULES = [
     (line, what)

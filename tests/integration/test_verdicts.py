@@ -13,6 +13,7 @@ from sentinel.domain.generation import Generation, Lease
 from sentinel.domain.mute import Mute
 from sentinel.domain.rule import RuleState, Severity
 from sentinel.domain.scorecard import ScorecardContent, Thresholds
+from sentinel.rules.explanation.evidence import evidence_plan
 from sentinel.stores.postgres.database import Database
 from sentinel.stores.postgres.findings import FindingStore, GenerationFindings
 from sentinel.stores.postgres.ledger import LedgerStore
@@ -49,7 +50,7 @@ class Desk:
         assert lease is not None
         self.lease: Lease = lease
         self.ledger.init_progress(lease, {0: 0, 1: 0})
-        self.store = FindingStore(database, bench.tenant_id, score_ttl_seconds=3600)
+        self.store = FindingStore(database, bench.tenant_id, score_ttl_seconds=3600, plan_evidence=evidence_plan)
         self.generation: Generation | None = None
         self.ends = {0: 0, 1: 0}
 

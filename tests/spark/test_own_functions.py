@@ -18,6 +18,7 @@ from sentinel.rules.checker import check
 from sentinel.rules.compiler import compile_condition
 from sentinel.rules.functions.own.in_polygon import corners_of
 from sentinel.rules.functions.own.is_weekend import known_zones
+from sentinel.streaming.query.gate import refusals
 from sentinel.streaming.query.session import evaluation_session
 
 pytestmark = pytest.mark.spark
@@ -114,6 +115,65 @@ def test_ip_in(spark: SparkSession) -> None:
     assert verdicts(spark, "ip_in(a, '10.0.0.0/8')", [{"a": text} for text in odd]) == [False, *[None] * 8]
 
 
+def test_ip_in_version_6(spark: SparkSession) -> None:
+    chance = random.Random(5)
+    whole = [ipaddress.IPv6Address(chance.getrandbits(128)) for _ in range(40)]
+    sparse = [ipaddress.IPv6Address(chance.getrandbits(16) << chance.randrange(0, 113, 16)) for _ in range(60)]
+    near = [ipaddress.IPv6Address((0x20010DB8 << 96) + chance.getrandbits(96)) for _ in range(20)]
+    addresses = [text for one in [*whole, *sparse, *near] for text in (str(one), one.exploded.upper())]
+    addresses += ["::", "::1", "1::", "1:2:3:4:5:6:7::", "::2:3:4:5:6:7:8", "::ffff:10.0.0.1", "64:ff9b::192.0.2.33"]
+    addresses += [
+        "2001:db8::",
+        "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff",
+        "2001:db9::",
+        "2001:db7:ffff::",
+        "fe80::1%eth0",
+    ]
+    networks = [
+        "2001:db8::/32",
+        "::/0",
+        "8000::/1",
+        "::1/128",
+        "fe80::/10",
+        "::ffff:0:0/96",
+        "64:ff9b::/96",
+        "2001::/19",
+    ]
+    rules = [f"ip_in(a, '{network}')" for network in networks]
+    for network, rule in zip(networks, rules, strict=True):
+        right = [
+            ipaddress.ip_address(address.partition("%")[0]) in ipaddress.ip_network(network) for address in addresses
+        ]
+        assert verdicts(spark, rule, [{"a": address} for address in addresses]) == right, network
+        assert True in right
+    odd = [
+        "1::2::3",
+        "1:2:3:4:5:6:7",
+        "1:2:3:4:5:6:7:8:9",
+        "12345::",
+        ":::",
+        "1:::2",
+        ":1::",
+        "1::2:",
+        "::g",
+        "::1.2.3",
+    ]
+    odd += [
+        "::256.1.1.1",
+        "1:2:3:4:5:6:7:8::",
+        "1:2:3:4:5:6:7:1.2.3.4",
+        ":",
+        " ::1",
+        "::1\n",
+        "",
+        "a" * 5000 + "::",
+        None,
+    ]
+    assert verdicts(spark, "ip_in(a, '::/0')", [{"a": text} for text in odd]) == [None] * len(odd)
+    assert verdicts(spark, "ip_in(a, '::/0')", [{"a": "10.0.0.1"}]) == [False]
+    assert refusals(spark, compile_condition("ip_in(a, '2001:db8::/32')", SCHEMA).sql) == []
+
+
 def test_is_weekend(spark: SparkSession) -> None:
     moments = [datetime(2024, 3, 29, tzinfo=UTC) + timedelta(minutes=97 * n) for n in range(200)]
     for zone in ("UTC", "Europe/Berlin", "Pacific/Auckland", "America/Los_Angeles"):
@@ -170,7 +230,7 @@ def test_similarity(spark: SparkSession) -> None:
         ("in_polygon(lat, lon, '1 1, 91 2, 3 3')", "is no place"),
         ("in_polygon(lat, lon, a)", "written out"),
         ("ip_in(a, '10.0.0.1/8')", "has host bits set"),
-        ("ip_in(a, '::/0')", "IPv4 network"),
+        ("ip_in(a, '::/129')", "Write a network"),
         ("is_weekend(at, 'Mars/Olympus')", "not a time zone"),
         ("is_weekend(at)", "takes 2 arguments"),
         ("distance_km(lat, lon, lat2) > 1", "takes 4 arguments"),

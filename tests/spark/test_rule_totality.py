@@ -55,7 +55,11 @@ FIELDS: dict[Accepts, tuple[str, ...]] = {
 }
 
 # Texts of a form of their own, by the argument's name.
-FORMS = {"fence": ("'50 5, 55 5, 55 15'",), "network": ("'10.0.0.0/8'",), "zone": ("'Europe/Berlin'",)}
+FORMS = {
+    "fence": ("'50 5, 55 5, 55 15'",),
+    "network": ("'10.0.0.0/8'", "'2001:db8::/32'"),
+    "zone": ("'Europe/Berlin'",),
+}
 
 
 def calls_of(function: RuleFunction) -> list[str]:

@@ -40,6 +40,10 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "producer": ("sentinel.cli.producer", "producer", "Send card transactions, or replay a file, into a topic."),
     "lists": ("sentinel.cli.lists", "app", "Upload, edit, show and compare lists that rules read."),
     "keys": ("sentinel.cli.keys", "app", "Make, list and revoke API keys."),
+    "plan": ("sentinel.cli.files", "plan", "Show what applying files would change."),
+    "apply": ("sentinel.cli.files", "apply", "Make the API have what files say."),
+    "export": ("sentinel.cli.files", "export", "Write pipelines and rules as files."),
+    "sigma": ("sentinel.cli.sigma", "app", "Import Sigma rules."),
     "lake": ("sentinel.cli.lake", "lake_app", "Query the lake with SQL: `sentinel lake query`."),
     "demo": ("sentinel.cli.demo", "demo", "Show the whole system at work in about three minutes."),
 }

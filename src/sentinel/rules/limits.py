@@ -47,6 +47,12 @@ PATTERN_BUDGET = 16_000_000
 A pattern whose cost grows with the n-th power of the text's length is applied to texts of at most the n-th root of
 this; for longer ones the outcome is unknown."""
 
+MAX_LINEAR_FACTOR = 100
+"""Steps per character up to which a pattern of linear cost is applied to texts of any length."""
+
+MIN_TEXT = 100
+"""A pattern that could only be applied to texts shorter than this is refused."""
+
 MAX_PATTERN_DEGREE = 3
 """Largest exponent of that growth a pattern may have."""
 

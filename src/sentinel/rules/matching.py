@@ -5,8 +5,9 @@ from __future__ import annotations
 from sentinel.rules.arguments import checked_regex, shortened
 from sentinel.rules.bound import Bound
 from sentinel.rules.coercion import coerce
+from sentinel.rules.like import check_like
 from sentinel.rules.literals import text_literal
-from sentinel.rules.patterns import PatternError, check_like
+from sentinel.rules.patterns import PatternError
 from sentinel.rules.report import Report
 from sentinel.rules.types import BOOLEAN, STRING, is_lenient
 

@@ -4,20 +4,25 @@ Regular expressions are a subset that Java, RE2 (DuckDB) and Python read alike: 
 possessive or atomic parts, no nested classes. Java backtracks: a pattern's cost on a hostile text of n characters may
 grow like n^k or 2^n. The bound here is conservative (after Weideman et al. 2016, "Analyzing matching time behavior of
 backtracking regular expression matchers"): inside a repetition every choice must be decided by the next character,
-which rules out 2^n; each repetition that the next character does not end counts one to k, and so do the scan itself
-and searching for the start. `max_text_length` says up to what length a text is matched.
+which rules out 2^n; each open repetition that the next character does not end counts one to k, and so do the scan
+itself and searching for the start; one whose count is bounded multiplies the cost by that bound instead. Where the
+first open repetition cannot run over a place at which a match could begin, as in `[.]exe +`, it and the search for the
+start count once. `max_text_length` says up to what length a text is matched.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from math import prod
 
 from sentinel.rules.limits import (
     MAX_GROUP_LOOP_TEXT,
+    MAX_LINEAR_FACTOR,
     MAX_PATTERN_DEGREE,
     MAX_PATTERN_LENGTH,
     MAX_REPEAT,
+    MIN_TEXT,
     PATTERN_BUDGET,
 )
 
@@ -66,8 +71,13 @@ class _Part:
         degree: Number of repetitions that the next character does not end.
         loops: Number of open repetitions after each other.
         deterministic: Whether the next character decides every choice inside it.
-        last_loop: Characters an open repetition at its end may go on with; empty: there is none.
+        last_loops: Of the repetitions at its end, the characters each may go on with and between how many counts it
+            may end; None: it is open.
         loops_group: Whether it repeats a group, for which Java recurses.
+        spans: Of the bounded repetitions that the next character does not end, in how many places each may.
+        scans: How many characters each of its bounded repetitions of one character may read, if that is many.
+        first_loop: Characters that the first open repetition may run over; empty: there is none.
+        first_counts: Whether that one counts in `degree`.
     """
 
     first: frozenset[int] = frozenset()
@@ -75,8 +85,16 @@ class _Part:
     degree: int = 0
     loops: int = 0
     deterministic: bool = True
-    last_loop: frozenset[int] = frozenset()
+    last_loops: tuple[tuple[frozenset[int], int | None], ...] = ()
     loops_group: bool = False
+    spans: tuple[int, ...] = ()
+    scans: tuple[int, ...] = ()
+    first_loop: frozenset[int] = frozenset()
+    first_counts: bool = False
+
+    def may_go_on(self, following: frozenset[int]) -> bool:
+        """Whether a repetition at its end may take a character with which something else may begin, too."""
+        return any(characters & following for characters, _ in self.last_loops)
 
 
 def check_regex(pattern: str) -> Pattern:
@@ -89,17 +107,42 @@ def check_regex(pattern: str) -> Pattern:
         raise PatternError(0, f"The pattern is longer than {MAX_PATTERN_LENGTH} characters.")
     reader = _Reader(pattern)
     part = reader.whole()
-    degree = part.degree + (1 if part.loops > part.degree else 0) + (0 if reader.anchored else 1)
+    scans = part.loops > part.degree
+    degree = part.degree + (1 if scans else 0) + (0 if reader.anchored else 1)
+    if not reader.anchored and part.first_loop and not part.first_loop & part.first:
+        # Its runs from different starts do not overlap: together they are no longer than the text.
+        degree -= 1 if part.first_counts or (part.loops == 1 and part.degree == 0) else 0
+    has_unread = len(part.scans) > sum(span > _WIDE for span in part.spans)
+    bounds = (*part.spans, 1 + sum(part.scans) if has_unread and not scans else 1)
     if degree > MAX_PATTERN_DEGREE:
         raise PatternError(
             0,
             "The pattern has too many open repetitions after each other: on some texts it would take very long.",
             "Anchor it with ^, drop a leading .* (a match may begin anywhere), or write what ends a repeated part.",
         )
-    limit = None if degree <= 1 else int(PATTERN_BUDGET ** (1 / degree))
+    is_linear = degree <= 1 and prod(bounds) <= MAX_LINEAR_FACTOR
+    limit = None if is_linear else _longest_text(degree, bounds)
+    if limit is not None and limit < MIN_TEXT:
+        raise PatternError(
+            0,
+            "The pattern has too many repetitions with large bounds: on some texts it would take very long.",
+            "Lower the bounds, anchor it with ^, or write what ends a repeated part.",
+        )
     if part.loops_group:
         limit = min(limit or MAX_GROUP_LOOP_TEXT, MAX_GROUP_LOOP_TEXT)
     return Pattern(reader.groups, limit)
+
+
+def _longest_text(degree: int, bounds: tuple[int, ...]) -> int:
+    """Return up to what length a pattern stays within the budget; a bounded choice is one of the text's at most."""
+    low, high = 0, PATTERN_BUDGET
+    while low < high:
+        length = (low + high + 1) // 2
+        if length**degree * prod(min(bound, length) for bound in bounds) <= PATTERN_BUDGET:
+            low = length
+        else:
+            high = length - 1
+    return low
 
 
 class _Reader:
@@ -140,8 +183,11 @@ class _Reader:
             degree=max(branch.degree for branch in branches),
             loops=sum(branch.loops for branch in branches),
             deterministic=disjoint and not nullable and all(branch.deterministic for branch in branches),
-            last_loop=frozenset().union(*(branch.last_loop for branch in branches)),
+            last_loops=tuple(loop for branch in branches for loop in branch.last_loops),
             loops_group=any(branch.loops_group for branch in branches),
+            spans=max((branch.spans for branch in branches), key=prod),
+            scans=max((branch.scans for branch in branches), key=sum),
+            first_loop=_ALL if any(branch.first_loop for branch in branches) else frozenset(),
         )
 
     def sequence(self) -> _Part:
@@ -162,7 +208,7 @@ class _Reader:
             raise PatternError(start, "A position such as ^ or \\b is repeated.", "Remove the repetition.")
         if self.peek() and self.peek() in "*+{":
             raise PatternError(self.at, "A repetition is repeated.", "Put the inner one into a group, or remove one.")
-        ambiguous = atom.nullable or not atom.deterministic or bool(atom.last_loop & atom.first)
+        ambiguous = atom.nullable or not atom.deterministic or atom.may_go_on(atom.first)
         if ambiguous and (high is None or high > 1):
             raise PatternError(
                 start,
@@ -171,15 +217,26 @@ class _Reader:
                 "Separate what repeats, as in (\\d+,)*, so that the next character decides, or drop a repetition.",
             )
         wide = high is None or high - low > _WIDE
+        span = None if high is None else high - low
         return _Part(
             first=atom.first,
             nullable=low == 0 or atom.nullable,
             degree=atom.degree,
-            loops=atom.loops + (1 if wide else 0),
+            loops=atom.loops + (1 if high is None or (wide and is_group) else 0),
             deterministic=atom.deterministic,
-            last_loop=atom.last_loop | (atom.first if low != high else frozenset()),
+            last_loops=atom.last_loops + (((atom.first, span),) if low != high else ()),
             loops_group=atom.loops_group or (is_group and wide),
+            spans=atom.spans,
+            scans=atom.scans + ((high,) if wide and high is not None and not is_group else ()),
+            first_loop=self.first_loop(atom, is_group=is_group, high=high, wide=wide),
+            first_counts=atom.first_counts,
         )
+
+    @staticmethod
+    def first_loop(atom: _Part, *, is_group: bool, high: int | None, wide: bool) -> frozenset[int]:
+        if is_group and (wide or (atom.first_loop and high != 1)):
+            return _ALL
+        return atom.first_loop or (atom.first if high is None else frozenset())
 
     def quantifier(self) -> tuple[int, int | None] | None:
         bounds: tuple[int, int | None]
@@ -312,67 +369,19 @@ def _one(characters: frozenset[int]) -> _Part:
 
 def _joined(left: _Part, right: _Part) -> _Part:
     """Return the analysis of two parts in sequence."""
-    ambiguous = bool(left.last_loop & right.first)
-    # An open repetition at the end of the left part that the next character does not end may stop anywhere in between.
+    # A repetition at the end of the left part that the next character does not end may stop anywhere in between.
+    unsure = [span for characters, span in left.last_loops if characters & right.first]
+    is_open = None in unsure
     return _Part(
         first=left.first | right.first if left.nullable else left.first,
         nullable=left.nullable and right.nullable,
-        degree=left.degree + right.degree + (1 if ambiguous else 0),
+        degree=left.degree + right.degree + (1 if is_open else 0),
         loops=left.loops + right.loops,
-        deterministic=left.deterministic and right.deterministic and not ambiguous,
-        last_loop=right.last_loop | (left.last_loop if right.nullable else frozenset()),
+        deterministic=left.deterministic and right.deterministic and not unsure,
+        last_loops=right.last_loops + (left.last_loops if right.nullable else ()),
         loops_group=left.loops_group or right.loops_group,
+        spans=(*left.spans, *right.spans, *(span + 1 for span in unsure if span is not None)),
+        scans=left.scans + right.scans,
+        first_loop=left.first_loop or right.first_loop,
+        first_counts=(left.first_counts or (is_open and left.loops == 1)) if left.first_loop else right.first_counts,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class LikePattern:
-    """An accepted LIKE pattern.
-
-    Attributes:
-        regex: An equal regular expression without backtracking beyond one segment; None: LIKE itself is cheap.
-    """
-
-    regex: str | None
-
-
-def check_like(pattern: str, *, ignore_case: bool) -> LikePattern:
-    """Return how to evaluate a LIKE pattern without quadratic cost.
-
-    `%a%b%` becomes a regular expression in which every segment is found once, at its leftmost place, and never again
-    (atomic groups); since a segment has a fixed length, the leftmost place is as good as any.
-
-    Raises:
-        PatternError: A backslash stands before something other than %, _ or a backslash, which Spark refuses.
-    """
-    if len(pattern) > MAX_PATTERN_LENGTH:
-        raise PatternError(0, f"The pattern is longer than {MAX_PATTERN_LENGTH} characters.")
-    segments = [""]
-    at = 0
-    while at < len(pattern):
-        character = pattern[at]
-        if character == "\\":
-            if pattern[at + 1 : at + 2] not in ("%", "_", "\\") or at + 1 >= len(pattern):
-                raise PatternError(at, "In a LIKE pattern a backslash stands before %, _ or a backslash.", "Double it.")
-            at += 1
-            segments[-1] += _quoted(pattern[at])
-        elif character == "%":
-            segments.append("")
-        elif character == "_":
-            segments[-1] += "."
-        else:
-            segments[-1] += _quoted(character)
-        at += 1
-    inner = [segment for segment in segments[1:-1] if segment]
-    if len(inner) + (1 if len(segments) > 1 and segments[-1] else 0) < 2:
-        return LikePattern(None)
-    if ignore_case and not pattern.isascii():
-        raise PatternError(0, "ILIKE with several % takes plain ASCII only.", "Use lower(x) LIKE '...'.")
-    flags = "(?is)" if ignore_case else "(?s)"
-    found = "".join(f"(?>.*?{segment})" for segment in inner)
-    end = f".*{segments[-1]}\\z" if segments[-1] else ""
-    return LikePattern(f"{flags}\\A{segments[0]}{found}{end}")
-
-
-def _quoted(character: str) -> str:
-    return character if character.isalnum() or character in " _" or not character.isascii() else "\\" + character

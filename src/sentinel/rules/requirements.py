@@ -49,7 +49,9 @@ def requirements(node: syntax.Node, schema: EventSchema) -> tuple[Requirement, .
     return tuple(Requirement(field, values) for field, values in sorted(found.items()))
 
 
-def _required(node: syntax.Node, schema: EventSchema) -> dict[str, frozenset[str]]:
+def _required(  # noqa: PLR0911 - one per kind of node
+    node: syntax.Node, schema: EventSchema
+) -> dict[str, frozenset[str]]:
     match node:
         case syntax.Binary(operator="=", left=left, right=right):
             return _equality(left, (right,), schema) or _equality(right, (left,), schema)
@@ -65,6 +67,8 @@ def _required(node: syntax.Node, schema: EventSchema) -> dict[str, frozenset[str
             either = [_required(operand, schema) for operand in operands]
             fields = set(either[0]).intersection(*either[1:])
             return {field: frozenset().union(*(each[field] for each in either)) for field in fields}
+        case syntax.Call(name=name, arguments=(inner, syntax.Literal(value=False))) if name.lower() == "coalesce":
+            return _required(inner, schema)
         case syntax.Reference(condition=condition):
             return _required(condition, schema)
         case _:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sentinel.rules.patterns import PatternError, check_like, check_regex
+from sentinel.rules.like import check_like
+from sentinel.rules.patterns import PatternError, check_regex
 
 
 class TestRegex:
@@ -29,6 +30,14 @@ class TestRegex:
             (r"(\d+,)*", 1_000),
             (r"^(\w+\.)+com$", 1_000),
             ("(a|b)+", 1_000),
+            (r"\.exe\s+foo", None),
+            (r"\.exe\s+[^\"]{0,64}w", None),
+            (r"\.exe\s+[^\"]{0,64}w\d{2,10} *x", 496),
+            ("x?x?x?x", None),
+            ("^a{0,100}a{0,100}a{0,100}b", 16_000_000),
+            ("[ab]{0,99}a{0,99}c", 804),
+            (r"\s+foo", 4_000),
+            (r"x(a\s+){0,20}foo", 1_000),
         ],
     )
     def test_it_is_accepted_for_texts_up_to_a_length(self, pattern: str, limit: int | None) -> None:
@@ -52,6 +61,8 @@ class TestRegex:
             "a?a?a?a?a?a?a?a?a?a?aaaaaaaaaa",
             "(x|)*",
             "(^a|b|^)*",
+            r"q\s+\S{0,60}\s{0,60}\S{0,60}x",
+            "a{0,1000}a{0,1000}a{0,1000}b",
         ],
     )
     def test_catastrophic_backtracking_is_refused(self, pattern: str) -> None:

@@ -27,6 +27,8 @@ class TestRequirements:
             ("country = 'DE' OR country = 'FR' AND amount > 1", {"country": {"'DE'", "'FR'"}}),
             ("(country = 'DE' OR amount > 1) AND quantity = 1", {"quantity": {"1L"}}),
             ("country = 'It''s'", {"country": {"'It\\'s'"}}),
+            ("coalesce(country = 'DE' AND amount > 1, FALSE)", {"country": {"'DE'"}}),
+            ("quantity = 1 AND COALESCE(country = 'DE', false)", {"country": {"'DE'"}, "quantity": {"1L"}}),
         ],
     )
     def test_equalities_that_no_match_escapes(self, expression: str, expected: dict[str, set[str]]) -> None:
@@ -50,6 +52,10 @@ class TestRequirements:
             "quantity = 1.5",
             "CASE WHEN country = 'DE' THEN FALSE ELSE TRUE END",
             "country = 'DE' AND country = 'FR'",
+            "coalesce(country = 'DE', TRUE)",
+            "coalesce(country = 'DE', is_foreign)",
+            "coalesce(country = 'DE', is_foreign, FALSE)",
+            "NOT coalesce(country = 'DE', FALSE)",
         ],
     )
     def test_what_cannot_be_told_is_left_out(self, expression: str) -> None:

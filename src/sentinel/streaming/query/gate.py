@@ -21,9 +21,9 @@ from sentinel.rules.functions import FUNCTIONS
 # fmt: off
 _EMITTED = frozenset((
     "date_add", "date_sub", "datediff", "from_utc_timestamp", "get", "length", "levenshtein", "luhn_check",
-    "make_ym_interval", "nanvl", "nullif", "pi", "timestamp_millis", "timestamp_seconds", "trim", "try_add",
-    "try_divide", "try_element_at", "try_mod",
-    "try_multiply", "try_subtract", "try_to_timestamp", "when",
+    "hex", "make_ym_interval", "nanvl", "nullif", "pi", "regexp_replace", "timestamp_millis", "timestamp_seconds",
+    "trim", "try_add", "try_divide", "try_element_at", "try_mod", "try_multiply",
+    "try_subtract", "try_to_timestamp", "when",
 ))
 # fmt: on
 ALLOWED_FUNCTIONS = frozenset(name for name, function in FUNCTIONS.items() if not function.own) | _EMITTED
