@@ -44,6 +44,13 @@ class ConfigRequest(RequestModel):
         description="A rule goes into force only with a finished backtest of its condition that is at most so old; 0: "
         "without one, too.",
     )
+    rollout_max_ratio: float | None = Field(
+        default=None,
+        ge=0,
+        le=1_000_000,
+        allow_inf_nan=False,
+        description="A candidate in rollout that matches so many times more, or fewer, events is taken back; 0: never.",
+    )
 
     def applied_to(self, config: PipelineConfig) -> PipelineConfig:
         """Return the settings with these changes."""
@@ -111,6 +118,7 @@ class ConfigAnswer(AnswerModel):
     max_record_bytes: int
     storm_limit: int
     fresh_backtest_hours: int
+    rollout_max_ratio: float
 
 
 class PipelineAnswer(AnswerModel):

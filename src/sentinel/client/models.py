@@ -26,6 +26,7 @@ class PipelineConfig(Model):
     max_record_bytes: int
     storm_limit: int
     fresh_backtest_hours: int = 0
+    rollout_max_ratio: float = 2.0
 
 
 class Pipeline(Model):

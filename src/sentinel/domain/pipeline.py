@@ -39,6 +39,8 @@ class PipelineConfig:
             suppressed and stay in the lake.
         fresh_backtest_hours: A rule goes into force only with a backtest of exactly its condition that is at most so
             old; 0: without one, too.
+        rollout_max_ratio: The candidate of a rollout that matches so many times more, or fewer, events than the version
+            in force is taken back; 0: it is not.
     """
 
     mode: DetectMode = DetectMode.REALTIME
@@ -47,6 +49,7 @@ class PipelineConfig:
     max_record_bytes: int = 1_048_576
     storm_limit: int = 10_000
     fresh_backtest_hours: int = 0
+    rollout_max_ratio: float = 2.0
 
     def as_json(self) -> dict[str, Any]:
         """Return the stored form: every setting, also those at their default."""
@@ -57,6 +60,7 @@ class PipelineConfig:
             "max_record_bytes": self.max_record_bytes,
             "storm_limit": self.storm_limit,
             "fresh_backtest_hours": self.fresh_backtest_hours,
+            "rollout_max_ratio": self.rollout_max_ratio,
         }
 
     @classmethod
@@ -70,6 +74,7 @@ class PipelineConfig:
             max_record_bytes=stored.get("max_record_bytes", default.max_record_bytes),
             storm_limit=stored.get("storm_limit", default.storm_limit),
             fresh_backtest_hours=stored.get("fresh_backtest_hours", default.fresh_backtest_hours),
+            rollout_max_ratio=stored.get("rollout_max_ratio", default.rollout_max_ratio),
         )
 
 

@@ -5,10 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from math import sqrt
 
+from sentinel.domain.rollout import SURE
 from sentinel.domain.rule import RuleSet, RuleVersion
 
 MAX_SAMPLES = 20
+# With fewer events nothing is said of a rollout; so much larger a share of unknown outcomes is too much.
+LEAST_EVENTS = 1_000
+MOST_UNKNOWN = 0.05
 
 
 class Disagreement(StrEnum):
@@ -82,6 +87,49 @@ class TrialHour:
     both: int
     only_trial: int
     only_control: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrialTotals:
+    """What a trial has shown since it began, on events that both versions were evaluated on.
+
+    Attributes:
+        unknown, control_unknown: Events that the version on trial, or the one in force, could not tell.
+    """
+
+    evaluated: int
+    unknown: int
+    control_unknown: int
+    both: int
+    only_trial: int
+    only_control: int
+
+    def objection(self, max_ratio: float) -> str | None:
+        """Return why a rollout is to be taken back; None: nothing speaks against it.
+
+        Both versions saw the same events, so what only one of them matches is what differs; it counts where it is no
+        chance (three standard deviations of a fair coin).
+
+        Args:
+            max_ratio: Matches of one may be so many times those of the other; 0: whatever they are.
+        """
+        if not max_ratio or self.evaluated < LEAST_EVENTS:
+            return None
+        more = (self.unknown - self.control_unknown) / self.evaluated
+        if more > MOST_UNKNOWN:
+            return (
+                f"the candidate could not tell {self.unknown:,} of {self.evaluated:,} events, the version in force "
+                f"{self.control_unknown:,}"
+            )
+        candidate, control = self.both + self.only_trial, self.both + self.only_control
+        differ, rest = self.only_trial + self.only_control, abs(self.only_trial - self.only_control)
+        ratio = max(candidate, 0.5) / max(control, 0.5)
+        if rest <= SURE * sqrt(differ) or 1 / max_ratio <= ratio <= max_ratio:
+            return None
+        return (
+            f"the candidate matched {candidate:,} of {self.evaluated:,} events, the version in force {control:,}: "
+            f"{ratio:.2g} times as many, allowed is {1 / max_ratio:.2g} to {max_ratio:.2g}"
+        )
 
 
 def trials_of(rule_set: RuleSet) -> tuple[Trial, ...]:

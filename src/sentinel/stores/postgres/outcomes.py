@@ -13,9 +13,9 @@ from sentinel.domain.archive_commit import ArchiveCommit
 from sentinel.domain.generation import Lease
 from sentinel.domain.outcome import HourOutcomes, OutcomeCount, RuleCost
 from sentinel.domain.rule import RuleVersion
-from sentinel.domain.trial import MAX_SAMPLES, Disagreement, TrialCount, TrialHour, TrialSample
+from sentinel.domain.trial import MAX_SAMPLES, Disagreement, TrialCount, TrialHour, TrialSample, TrialTotals
 from sentinel.stores.postgres.archive_ledger import commit_of
-from sentinel.stores.postgres.database import Connection, Database
+from sentinel.stores.postgres.database import Connection, Database, required
 from sentinel.stores.postgres.ledger import hold_lease
 from sentinel.stores.postgres.statements import load_statements
 
@@ -112,6 +112,13 @@ class OutcomeStore:
             if marked.rowcount == len(commits):
                 self._add_outcomes(tx, found)
                 self._add_trials(tx, found)
+
+    def trial_totals(self, candidate_id: int, control_id: int) -> TrialTotals:
+        """Return what a version on trial has shown beside the one in force."""
+        wanted = {"candidate_id": candidate_id, "control_id": control_id}
+        with self._database.transaction(self._tenant_id) as tx:
+            row = tx.execute(_SQL["trial_totals"], wanted).fetchone()
+        return TrialTotals(**required(row))
 
     def without_cost(self, rules: Sequence[RuleVersion]) -> list[RuleVersion]:
         """Return those whose cost is not known."""

@@ -81,6 +81,7 @@ class Observer:
             try:
                 while not stopped.is_set() and self.run_once():
                     pass
+                self.guard_rollouts()
                 self.measure(stopped)
                 self.alarm = None
             except LeaseLostError:
@@ -164,6 +165,39 @@ class Observer:
                 culprits=culprits,
             )
 
+    def guard_rollouts(self) -> None:
+        """Take back the candidates of rollouts that do something else than they should, and say why.
+
+        Such a candidate is quarantined: without it the version in force decides for everybody.
+
+        Raises:
+            StoreUnavailableError: PostgreSQL does not answer; repeat it.
+            LeaseLostError: Another driver holds the pipeline.
+        """
+        snapshot = self._snapshots.current(self._pipeline_id)
+        versions = {rule.rule_version_id: rule for rule in snapshot.rule_set.rules}
+        for arms in snapshot.rule_set.arms:
+            if arms.control_id is None:
+                continue
+            totals = self._outcomes.trial_totals(arms.candidate_id, arms.control_id)
+            objection = totals.objection(snapshot.config.rollout_max_ratio)
+            if objection is not None:
+                candidate = versions[arms.candidate_id]
+                self._take_out(snapshot, self._sampled_generation, Culprit(candidate, None, None, objection))
+
+    def _take_out(self, snapshot: PipelineSnapshot, generation_id: int, culprit: Culprit) -> None:
+        rule = culprit.rule
+        log.error(
+            "pipeline %s: ALARM: version %s of rule %s is quarantined: %s",
+            self._pipeline_id,
+            rule.version,
+            rule.rule_id,
+            culprit.cause,
+        )
+        self._quarantines.quarantine(
+            self._lease, generation_id=generation_id, source_epoch=snapshot.source_epoch, culprits=[culprit]
+        )
+
     def measure(self, stopped: threading.Event) -> None:
         """Measure the rules in force whose cost is not known, on events that were counted last.
 
@@ -205,13 +239,7 @@ class Observer:
             f"it costs {found:,.0f} microseconds per event, more than the {budget:,.0f} that a rule may cost "
             "(SENTINEL_JOB__RULE_BUDGET_MICROSECONDS)"
         )
-        log.error("pipeline %s: ALARM: rule %s is quarantined: %s", self._pipeline_id, rule.rule_id, cause)
-        self._quarantines.quarantine(
-            self._lease,
-            generation_id=self._sampled_generation,
-            source_epoch=snapshot.source_epoch,
-            culprits=[Culprit(rule, None, None, cause)],
-        )
+        self._take_out(snapshot, self._sampled_generation, Culprit(rule, None, None, cause))
 
     def _rows(self, commits: Sequence[ArchiveCommit]) -> DataFrame:
         """Read the rows of these commits, which follow one another in one generation."""

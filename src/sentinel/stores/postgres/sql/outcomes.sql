@@ -97,3 +97,15 @@ ORDER BY o.hour DESC, o.rule_version_id DESC, c.version
 -- Events about which versions on trial and in force disagree.
 SELECT rule_version_id, kind, event_id, kafka_partition, kafka_offset, kafka_timestamp
 FROM sentinel.trial_samples WHERE rule_id = %(rule_id)s ORDER BY rule_version_id DESC, kind, kafka_timestamp, event_id
+
+-- name: trial_totals
+-- What a version on trial has shown beside the one in force, over the hours in which both were evaluated.
+SELECT COALESCE(sum(o.evaluated_count), 0)::bigint AS evaluated, COALESCE(sum(o.unknown_count), 0)::bigint AS unknown,
+       COALESCE(sum(c.unknown_count * o.evaluated_count / GREATEST(c.evaluated_count, 1)), 0)::bigint AS control_unknown,
+       COALESCE(sum(t.both_count), 0)::bigint AS both, COALESCE(sum(t.only_trial_count), 0)::bigint AS only_trial,
+       COALESCE(sum(t.only_control_count), 0)::bigint AS only_control
+FROM sentinel.rule_outcomes o
+JOIN sentinel.rule_outcomes c ON c.rule_version_id = %(control_id)s AND c.hour = o.hour AND NOT c.is_trial
+LEFT JOIN sentinel.trial_counts t
+  ON t.rule_version_id = o.rule_version_id AND t.control_version_id = %(control_id)s AND t.hour = o.hour
+WHERE o.rule_version_id = %(candidate_id)s AND o.is_trial
