@@ -202,3 +202,13 @@ def row_values(definition: ListDefinition, row: ListRow) -> dict[str, CellValue]
 def by_name(lists: tuple[PinnedList, ...]) -> Mapping[str, PinnedList]:
     """Return lists by their names."""
     return {pinned.definition.name: pinned for pinned in lists}
+
+
+def list_changes(old: tuple[PinnedList, ...], new: tuple[PinnedList, ...]) -> list[str]:
+    """Say in words which lists are at another version than before."""
+    before = {pinned.list_id: pinned.version for pinned in old}
+    return [
+        f"list {pinned.definition.name} version {before[pinned.list_id]} -> {pinned.version}"
+        for pinned in new
+        if before.get(pinned.list_id, pinned.version) != pinned.version
+    ]

@@ -11,10 +11,12 @@ import pytest
 from httpx import Client
 
 from config_api.app import create_app
+from sentinel.client import Client as ApiClient
 from sentinel.domain.api_key import Scope
 from sentinel.settings import Settings
 from sentinel.testing.http import serve
 from sentinel.wiring import Backend
+from tests.integration.api.reference_lists import LIST
 
 FIELDS = [
     {"name": "transaction_id", "type": "string", "nullable": False, "role": "event_id"},
@@ -87,6 +89,21 @@ def stranger(client_of: Callable[..., Client], settings: Settings) -> Client:
 def pipeline(client: Client) -> dict[str, Any]:
     """A pipeline of the tenant, as it was answered."""
     return create_pipeline(client)
+
+
+@pytest.fixture
+def api(client: Client, base_url: str) -> ApiClient:
+    """The typed client of the same caller."""
+    return ApiClient(base_url, api_key=client.headers["Authorization"].removeprefix("Bearer "))
+
+
+@pytest.fixture
+def users(client: Client) -> dict[str, Any]:
+    """A list of the tenant, with two rows."""
+    rows = [{"user_id": "u1", "level": 1}, {"user_id": "u2", "level": 2, "limit_amount": "12.50"}]
+    answer = client.post("/api/lists", json={**LIST, "rows": rows})
+    assert answer.status_code == 201, answer.text
+    return dict(answer.json())
 
 
 def create_pipeline(client: Client, **changed: Any) -> dict[str, Any]:

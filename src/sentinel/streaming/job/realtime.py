@@ -16,6 +16,7 @@ from pyspark.sql.streaming import StreamingQuery
 from sentinel.clock import monotonic_seconds
 from sentinel.domain.generation import Generation
 from sentinel.domain.pipeline import PipelineSnapshot
+from sentinel.domain.reference_list import list_changes
 from sentinel.domain.source_gap import OffsetRange
 from sentinel.errors import ConfigurationError, SentinelError, TransientError
 from sentinel.streaming.faults import InjectedFaultError
@@ -402,12 +403,7 @@ def change_between(old: PipelineSnapshot, new: PipelineSnapshot) -> str:
         changes.append(f"schema version {old.schema_version} -> {new.schema_version}")
     if old.rule_set.version != new.rule_set.version:
         changes.append(f"rule set {old.rule_set.version} -> {new.rule_set.version}")
-    before = {pinned.list_id: pinned.version for pinned in old.rule_set.lists}
-    changes += [
-        f"list {pinned.definition.name} version {before[pinned.list_id]} -> {pinned.version}"
-        for pinned in new.rule_set.lists
-        if before.get(pinned.list_id, pinned.version) != pinned.version
-    ]
+    changes += list_changes(old.rule_set.lists, new.rule_set.lists)
     if old.config != new.config:
         changes.append("settings changed")
     if old.source_epoch != new.source_epoch:
