@@ -18,7 +18,7 @@ from sentinel.localstack.status import ProgramStatus, stack_status
 from sentinel.testing.servers import ServerSet
 from tests.support.detection import Workbench, payment
 
-pytestmark = [pytest.mark.integration, pytest.mark.spark, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.integration, pytest.mark.spark, pytest.mark.timeout(900)]
 # The whole stack with one job takes 2.0 GiB and is to stay below 3.
 MOST_RSS_BYTES = 900 * 2**20
 
@@ -57,7 +57,7 @@ def test_it_is_supervised(home: ServerSet, bench: Workbench) -> None:
     def explain() -> TaskState:
         with bench.backend.unit(bench.tenant_id, "test") as unit:
             task_id = unit.tasks.submit(pipeline_id, TaskKind.EXPLAIN, wanted).id
-        return bench.backend.desk(bench.tenant_id, "test").wait(task_id, 120).state
+        return bench.backend.desk(bench.tenant_id, "test").wait(task_id, 300).state
 
     for _ in range(30):
         assert explain() is TaskState.DONE
@@ -75,4 +75,4 @@ def test_it_is_supervised(home: ServerSet, bench: Workbench) -> None:
 
     home.stop(NAME)
     assert status_of(home).state == "stopped"
-    assert marked_processes(f"{home.stack.paths.home}|{NAME}") == []
+    wait_for(lambda: marked_processes(f"{home.stack.paths.home}|{NAME}") == [], 30)
