@@ -20,7 +20,7 @@ from tests.support.detection import Workbench
 from tests.support.proof import assert_reconciled
 from tests.support.sigma import shared_rules, shared_schema, write_shared_rules
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 
 MAPPING = ("--mapping", "windows-sysmon")
 
