@@ -11,7 +11,7 @@ from sentinel.rules.binder import Binder, TooLongError
 from sentinel.rules.bound import Bound
 from sentinel.rules.issue import Issue
 from sentinel.rules.limits import MAX_COMPILED_LENGTH, MAX_TEXT_LENGTH
-from sentinel.rules.operators import require_boolean
+from sentinel.rules.operators import as_condition, require_boolean
 from sentinel.rules.parser import parse
 from sentinel.rules.requirements import Requirement, requirements
 from sentinel.rules.syntax import Node
@@ -85,7 +85,7 @@ def check_tree(tree: Node, schema: EventSchema, issues: Sequence[Issue] = ()) ->
         if bound.constant:
             message = "No field of the event is used, so the rule gives the same for every event."
             binder.report.warning("constant-rule", tree.start, tree.end, message)
-    sql = f"({bound.sql})" if bound is not None else None
+    sql = f"({as_condition(bound).sql})" if bound is not None else None
     result = _result([*issues, *binder.report.issues], frozenset(binder.columns), sql)
     return replace(result, requirements=requirements(tree, schema)) if result.valid else result
 
