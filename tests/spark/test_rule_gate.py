@@ -12,6 +12,7 @@ from sentinel.rules.functions import FUNCTIONS
 from sentinel.streaming.query import gate
 from sentinel.streaming.query.gate import refusals, refused_conditions
 from tests.unit.rules.corpus import HONEST, HOSTILE, SCHEMA
+from tests.unit.rules.hostile_kinds import HOSTILE_KINDS
 
 pytestmark = pytest.mark.spark
 
@@ -51,6 +52,10 @@ UNSAFE = {
     "event.`country` LIKE ANY ('a', 'b')": "LikeAny",
     "CASE WHEN event.`is_foreign` THEN true END": "CASE",
     "event.`amount` AS x": "Alias",
+    "event.`amount` > 1 -- true": "comment",
+    "event.`amount` > 1 /* ' */ OR true /* ' */": "comment",
+    "event.`country` = r'\\' -- '": "comment",
+    'event.`country` = "DE"': "quote",
     "event.`amount` >": "cannot parse",
     "event.`amount` > 1) OR (true": "cannot parse",
     "": "cannot parse",
@@ -88,6 +93,12 @@ class TestUnsafeRules:
     def test_the_texts_that_the_checker_refuses_are_refused_as_they_stand(self, spark: SparkSession) -> None:
         passed = [text for text in HOSTILE if not refusals(spark, text)]
         assert set(passed) <= HARMLESS
+
+    @pytest.mark.parametrize("kind", HOSTILE_KINDS)
+    def test_every_kind_of_attack_is_refused_for_what_it_is(self, spark: SparkSession, kind: str) -> None:
+        for text in HOSTILE_KINDS[kind]:
+            assert refusals(spark, text), text[:100]
+            assert refused_conditions(spark, [COMPILED[0], text, COMPILED[1]]).keys() == {1}, text[:100]
 
     def test_in_a_batch_only_the_unsafe_ones_are_refused(self, spark: SparkSession) -> None:
         batch = [COMPILED[0], "reflect('a', 'b') = ''", COMPILED[1], "event.`amount` >", COMPILED[2]]

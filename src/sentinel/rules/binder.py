@@ -117,7 +117,7 @@ class Binder:
         """Bind something that must be true or false."""
         bound = self.bind(node)
         operators.require_boolean(bound, where, self.report)
-        return bound
+        return operators.as_condition(bound)
 
     def subquery(self, node: syntax.Node) -> Bound:
         """Refuse a subquery; `subqueries.SubqueryBinder` knows them."""

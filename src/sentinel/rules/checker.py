@@ -13,7 +13,7 @@ from sentinel.rules.issue import Issue
 from sentinel.rules.known import NO_NAMES, KnownNames
 from sentinel.rules.limits import MAX_COMPILED_LENGTH, MAX_LOOKUPS, MAX_TEXT_LENGTH
 from sentinel.rules.lookups import LookupColumn
-from sentinel.rules.operators import require_boolean
+from sentinel.rules.operators import as_condition, require_boolean
 from sentinel.rules.parser import parse
 from sentinel.rules.references import expand
 from sentinel.rules.requirements import Requirement, requirements
@@ -106,7 +106,7 @@ def check_tree(
             f"With the rules it refers to it needs {needed} different look-ups; at most {MAX_LOOKUPS} are possible."
         )
         binder.report.error("too-many-subqueries", tree.start, tree.end, message, "Refer to fewer rules.")
-    sql = f"({bound.sql})" if bound is not None else None
+    sql = f"({as_condition(bound).sql})" if bound is not None else None
     result = _result([*issues, *binder.report.issues], frozenset(binder.columns), sql)
     if not result.valid:
         return result

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from decimal import Decimal
 
 from sentinel.domain.event_schema import ArrayType, DecimalType, StructType
 from sentinel.rules.bound import Bound, unknown
@@ -15,6 +16,7 @@ from sentinel.rules.types import (
     DAY_TIME,
     FLOAT,
     INTEGER,
+    INTEGER_AS_DECIMAL,
     NULL,
     STRING,
     TIMESTAMP,
@@ -58,6 +60,11 @@ def require_boolean(bound: Bound, where: str, report: Report) -> None:
         way_out = f"Compare it, as in {_shown(bound)} <> 0."
     message = f"{where} must be a condition (true or false), not {_described(bound.kind)}."
     report.error("not-boolean", bound.start, bound.end, message, way_out)
+
+
+def as_condition(bound: Bound) -> Bound:
+    """Return a condition; of NULL an unknown one, since Spark takes no NULL without a type for a condition."""
+    return coerce(bound, BOOLEAN) if bound.kind == NULL else bound
 
 
 def _described(kind: Kind) -> str:
@@ -133,7 +140,25 @@ def compare(operator: str, left: Bound, right: Bound, report: Report) -> Bound:
     if (isinstance(kind, ArrayType | StructType) or kind == BOOLEAN) and operator not in _EQUALITY:
         message = f"{_described(kind).capitalize()} has no order, so {operator} means nothing here."
         report.error("not-ordered", left.start, right.end, message, "Use = or <>, or compare single values.")
+    if _beyond_integers(right):
+        left = _as_whole_decimal(left)
+    if _beyond_integers(left):
+        right = _as_whole_decimal(right)
     return _made(BOOLEAN, f"({left.sql} {operator} {right.sql})", left, right)
+
+
+def _beyond_integers(bound: Bound) -> bool:
+    """Tell whether it is a number written out that no 64-bit integer reaches."""
+    value = bound.literal
+    return isinstance(value, int | Decimal) and not isinstance(value, bool) and not -(2**63) <= value <= 2**63 - 1
+
+
+def _as_whole_decimal(bound: Bound) -> Bound:
+    """Return an integer as decimal: beside such a number Spark takes `<` for true (or false) even of null.
+
+    Its rule for an integer and a decimal literal (DecimalPrecisionTypeCoercion.integralAndDecimalLiteral) forgets null.
+    """
+    return coerce(bound, INTEGER_AS_DECIMAL) if bound.kind == INTEGER else bound
 
 
 def _report_text_and_number(left: Bound, right: Bound, report: Report) -> None:

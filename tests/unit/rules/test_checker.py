@@ -9,9 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sentinel.rules.checker import check
+from sentinel.rules.dsl.check import check_rule
 from sentinel.rules.functions import FUNCTIONS
 from sentinel.rules.limits import MAX_TEXT_LENGTH
 from tests.unit.rules.corpus import HONEST, HOSTILE, SCHEMA
+from tests.unit.rules.hostile_kinds import HOSTILE_KINDS
 
 
 class TestHonestRules:
@@ -61,6 +63,21 @@ class TestHostileRules:
 
     def test_there_are_enough_of_them(self) -> None:
         assert len(HOSTILE) >= 80
+
+    @pytest.mark.parametrize("kind", HOSTILE_KINDS)
+    def test_every_kind_of_attack_is_refused(self, kind: str) -> None:
+        for text in HOSTILE_KINDS[kind]:
+            assert check(text, SCHEMA).errors, text[:100]
+            assert not check_rule(f"when {text} then tag('x')", SCHEMA).result.valid, text[:100]
+
+    def test_every_kind_that_is_named_is_there(self) -> None:
+        assert {
+            *("reflection", "file relations", "table functions", "sleep", "nondeterminism", "backticks", "look-alikes"),
+            *("comments", "nested subqueries", "lambda bombs", "IDENTIFIER", "parameter markers", "session variables"),
+            *("hints", "EXECUTE IMMEDIATE", "quoted functions", "10,000-level nesting"),
+        } == set(HOSTILE_KINDS)
+        assert all(len(set(texts)) >= 3 for texts in HOSTILE_KINDS.values())
+        assert sum(len(texts) for texts in HOSTILE_KINDS.values()) >= 75
 
 
 class TestIssues:

@@ -28,6 +28,12 @@ class TestCompiledText:
             ("event_time > birth_date", "((event.`event_time` > TRY_CAST(event.`birth_date` AS TIMESTAMP)))"),
             ("country = 'It''s \\\\ \\n'", "((event.`country` = 'It\\'s \\\\ \\n'))"),
             ("length(country) * length(email) > 9", None),
+            ("quantity < 9223372036854775807", "((event.`quantity` < 9223372036854775807L))"),
+            (
+                "quantity < 9223372036854775808",
+                "((TRY_CAST(event.`quantity` AS DECIMAL(20,0)) < 9223372036854775808BD))",
+            ),
+            ("-1e0 < amount AND 9223372036854775807.5 > length(email)", None),
         ],
     )
     def test_it_cannot_throw(self, expression: str, compiled: str | None) -> None:
@@ -37,8 +43,24 @@ class TestCompiledText:
             "cast(user_id AS double) > 2": "((nanvl(TRY_CAST(event.`user_id` AS DOUBLE), CAST(NULL AS DOUBLE)) > 2L))",
             "length(country) * length(email) > 9": "((try_multiply(CAST(length(event.`country`) AS BIGINT), "
             "length(event.`email`)) > 9L))",
+            "-1e0 < amount AND 9223372036854775807.5 > length(email)": "((((-1.0D) < event.`amount`) AND "
+            "(9223372036854775807.5BD > TRY_CAST(length(event.`email`) AS DECIMAL(20,0)))))",
         }
         assert compile_condition(expression, SCHEMA).sql == (compiled or expected[expression])
+
+    @pytest.mark.parametrize(
+        ("expression", "compiled"),
+        [
+            ("NULL", "(CAST(NULL AS BOOLEAN))"),
+            ("NOT NULL", "((NOT CAST(NULL AS BOOLEAN)))"),
+            ("CASE WHEN NULL THEN true END", "(when(CAST(NULL AS BOOLEAN), TRUE))"),
+            ("CASE WHEN is_foreign THEN NULL END", "(CAST(NULL AS BOOLEAN))"),
+            ("if(NULL, is_foreign, true)", "(if(CAST(NULL AS BOOLEAN), event.`is_foreign`, TRUE))"),
+            ("is_foreign OR NULL", "((event.`is_foreign` OR CAST(NULL AS BOOLEAN)))"),
+        ],
+    )
+    def test_null_is_a_condition_of_its_own_type(self, expression: str, compiled: str) -> None:
+        assert compile_condition(expression, SCHEMA).sql == compiled
 
     def test_not_a_number_is_guarded_where_it_can_arise(self) -> None:
         assert "nanvl" not in compile_condition("amount + amount * amount / amount > 1", SCHEMA).sql.replace(

@@ -101,6 +101,8 @@ class TestRefusals:
             ("when country > 5 then tag('x')", "type-mismatch", "country"),
             ("when reflect('java.lang.System', 'exit') == 1 then tag('x')", "function-not-allowed", "reflect"),
             ("when email matches '(a+)+$' then tag('x')", "regex", "'(a+)+$'"),
+            ("when amount > -true then tag('x')", "arithmetic", "true"),
+            ("when amount > 1 -- true then tag('x')", "arithmetic", "true"),
             ("when amount > 1e999 then tag('x')", "number", "1e999"),
             (f"when quantity > {'9' * 5000} then tag('x')", "number", "9" * 5000),
             ("when country == '\\ud800' then tag('x')", "escape", "'\\ud800'"),

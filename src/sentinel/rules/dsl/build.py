@@ -114,7 +114,8 @@ class Builder(Transformer[Token, ShortRule]):
     def signed(self, children: list[Any]) -> Node:
         """`-a`; of a number the sign is a part."""
         sign, operand = children
-        if isinstance(operand, syntax.Literal) and isinstance(operand.value, int | float | Decimal):
+        number = isinstance(operand, syntax.Literal) and isinstance(operand.value, int | float | Decimal)
+        if number and not isinstance(operand.value, bool):
             value = -operand.value if sign == "-" else operand.value
             return syntax.Literal(_start(sign), operand.end, 1, value)
         return _bounded(syntax.Unary(_start(sign), operand.end, operand.depth + 1, str(sign), operand))

@@ -47,9 +47,10 @@ _CAST_TYPES = re.compile(
     r"|interval year to month"
 )
 _LOOKUP = re.compile(r"\[lookup_[0-9a-f]{16}\]")
-_TEXT_LITERAL = re.compile(r"'(?:[^'\\]|\\.)*'", re.DOTALL)
-_QUOTED_NAME = re.compile(r"`[^`]*`")
-_HIDING = re.compile(r"--|/\*|[\"`]")
+_LITERAL_OR_NAME = re.compile(r"'(?:[^'\\]|\\.)*'|`[^`]*`", re.DOTALL)
+# What the compiler never emits, and what makes a text end elsewhere than it seems to: comments, other quotes, literals
+# with a prefix (in r'\' the quote ends the text).
+_HIDING = re.compile(r"--|/\*|[\"`]|\w'")
 _CASE = re.compile(r"\bCASE\b", re.IGNORECASE)
 BATCH = 250
 MOST_REMEMBERED = 50_000
@@ -82,13 +83,21 @@ def refused_conditions(spark: SparkSession, conditions: Sequence[str]) -> dict[i
 
 def refusals(spark: SparkSession, compiled_sql: str) -> list[str]:
     """Return why a compiled condition is refused; empty: every node of Catalyst's tree is one the compiler emits."""
-    if _CASE.search(_TEXT_LITERAL.sub("''", compiled_sql)):
+    bare = _bare(compiled_sql)
+    if _CASE.search(bare):
         return ["CASE is not what the compiler emits (its form is when(...))"]
+    if hiding := _HIDING.search(bare):
+        return [f"a comment or quote that the compiler does not emit: {hiding.group()}"]
     try:
         tree = _parsed(spark, compiled_sql)
     except (PySparkException, Py4JError) as failed:
         return [f"Spark cannot parse it: {_first_line(failed)}"]
     return _reasons(tree)
+
+
+def _bare(condition: str) -> str:
+    """Return a condition with its text literals emptied and its quoted names left out."""
+    return _LITERAL_OR_NAME.sub(lambda found: "''" if found.group().startswith("'") else "", condition)
 
 
 def _first_line(failed: Exception) -> str:
@@ -106,7 +115,7 @@ def _parse_together(spark: SparkSession, conditions: Sequence[str]) -> list[list
 
     Joined by a separator that no single condition can imitate: the tree must have exactly one child per condition.
     """
-    bare = [_TEXT_LITERAL.sub("''", condition) for condition in conditions]
+    bare = [_bare(condition) for condition in conditions]
     if any(_CASE.search(text) or not _stands_alone(text) for text in bare):
         return None
     try:
@@ -125,8 +134,7 @@ def _parse_together(spark: SparkSession, conditions: Sequence[str]) -> list[list
 
 
 def _stands_alone(bare: str) -> bool:
-    """Tell whether a text without its literals closes what it opens and is one argument, not several."""
-    bare = _QUOTED_NAME.sub("", bare)
+    """Tell whether a text without its literals and names closes what it opens and is one argument, not several."""
     if _HIDING.search(bare):
         return False
     depth = 0
