@@ -228,6 +228,8 @@ CREATE TABLE sentinel.alerts (
     kafka_offset     bigint NOT NULL,
     kafka_timestamp  timestamptz NOT NULL,
     alert_timestamp  timestamptz NOT NULL DEFAULT now(),
+    -- Why the rule matched: each condition that had to be true, with the values of the fields that it looks at.
+    evidence         jsonb NOT NULL DEFAULT '[]',
     -- The refill that made it; NULL: live detection did.
     refill_id        bigint,
     PRIMARY KEY (id),
@@ -353,6 +355,33 @@ CREATE FUNCTION sentinel.notify_engine_task() RETURNS trigger
     AS $$ BEGIN PERFORM pg_notify('sentinel_engine_task', NEW.lane); RETURN NEW; END $$;
 CREATE TRIGGER engine_tasks_notify AFTER INSERT ON sentinel.engine_tasks
     FOR EACH ROW EXECUTE FUNCTION sentinel.notify_engine_task();
+
+-- Example events of a rule with the outcome it must have for them; they are run before a version of it is published.
+CREATE TABLE sentinel.rule_tests (
+    id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    tenant_id  text NOT NULL REFERENCES sentinel.tenants,
+    rule_id    bigint NOT NULL REFERENCES sentinel.rules ON DELETE CASCADE,
+    name       text NOT NULL CHECK (length(name) BETWEEN 1 AND 128),
+    event      text NOT NULL,
+    expected   text NOT NULL CHECK (expected IN ('match', 'no_match', 'unknown')),
+    version    bigint NOT NULL DEFAULT 1,
+    created_by text NOT NULL DEFAULT '',
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    UNIQUE (rule_id, name)
+);
+
+-- What the tests of a rule said of a condition under a schema version. tests_hash tells which tests these were.
+CREATE TABLE sentinel.rule_test_runs (
+    rule_id        bigint NOT NULL REFERENCES sentinel.rules ON DELETE CASCADE,
+    tenant_id      text NOT NULL REFERENCES sentinel.tenants,
+    condition_hash text NOT NULL,
+    schema_version integer NOT NULL,
+    tests_hash     text NOT NULL,
+    outcomes       jsonb NOT NULL,
+    ran_at         timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (rule_id, condition_hash, schema_version, tests_hash)
+);
 
 -- ---------------------------------------------------------------- the past
 

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from config_api import problems
 from config_api.access import refuse_open_to_others
 from config_api.middleware import BodyLimitMiddleware, RequestIdMiddleware
-from config_api.routers import alerts, backtests, health, ledger, pipelines, rules, schemas
+from config_api.routers import alerts, backtests, explain, health, ledger, pipelines, rule_tests, rules, schemas
 from sentinel.domain.labels import MAX_LABEL_BYTES
 from sentinel.errors import StoreUnavailableError
 from sentinel.settings import Settings
@@ -62,7 +62,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     problems.install(app)
     app.add_middleware(BodyLimitMiddleware, max_bytes=chosen.api.max_body_bytes, larger={LABELS_PATH: MAX_LABEL_BYTES})
     app.add_middleware(RequestIdMiddleware)
-    for module in (pipelines, schemas, rules, backtests, alerts, ledger, health):
+    for module in (pipelines, schemas, rules, rule_tests, explain, backtests, alerts, ledger, health):
         app.include_router(module.router)
     return app
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -14,8 +15,10 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
 from config_api.access import Caller, identify, may
+from sentinel.catalog.engine_tasks import EngineDesk
 from sentinel.domain.api_key import Scope
-from sentinel.errors import InvalidError
+from sentinel.domain.engine_task import TaskKind
+from sentinel.errors import EngineUnavailableError, InvalidError
 from sentinel.stores.base import AnswerStore, StoredAnswer
 from sentinel.wiring import Backend, Unit
 
@@ -65,6 +68,79 @@ Reading = Annotated[Unit, Depends(_read_unit, scope="function")]
 Writing = Annotated[Unit, Depends(_write_unit, scope="function")]
 
 
+async def raw_body(request: Request) -> bytes:
+    """Return the body as it came."""
+    return await request.body()
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Somebody who asks the engine: no transaction may be open while the answer is waited for.
+
+    Attributes:
+        desk: Where it is asked.
+        unit: Opens a short unit of work, for what is looked up before.
+    """
+
+    desk: EngineDesk
+    unit: Callable[[], AbstractContextManager[Unit]]
+
+
+def _asker(request: Request, caller: Annotated[Caller, Depends(_reader)]) -> Asker:
+    backend: Backend = request.app.state.backend
+    return Asker(backend.desk(caller.tenant_id, caller.name), lambda: backend.unit(caller.tenant_id, caller.name))
+
+
+Asking = Annotated[Asker, Depends(_asker)]
+
+
+def _tests_run(
+    request: Request,
+    caller: Annotated[Caller, Depends(_writer)],
+    rule_id: RuleId,
+    raw: Annotated[bytes, Depends(raw_body)],
+) -> None:
+    """Have a rule's tests run with what is to be published, before the transaction that publishes it begins.
+
+    A rule without tests, or whose tests were run with exactly this, does not wait for the rule worker.
+
+    Raises:
+        EngineUnavailableError: The rule worker does not answer in time; nothing was changed.
+    """
+    backend: Backend = request.app.state.backend
+    wanted = _members(raw)
+    expression, version = wanted.get("rule_expression"), wanted.get("version")
+    with backend.unit(caller.tenant_id, caller.name) as unit:
+        condition = unit.tests.waits_for_run(
+            rule_id,
+            rule_expression=expression if isinstance(expression, str) else None,
+            version=version if type(version) is int and 0 < version < 2**31 else None,
+            activates=wanted.get("is_active") is True,
+        )
+        pipeline_id = unit.tests.pipeline_of(rule_id) if condition is not None else 0
+    if condition is None:
+        return
+    try:
+        asked = {"rule": rule_id, "rule_expression": condition}
+        backend.desk(caller.tenant_id, caller.name).ask(pipeline_id, TaskKind.TEST, asked)
+    except EngineUnavailableError as error:
+        raise EngineUnavailableError(
+            f"the tests of rule {rule_id} must pass before it is published, and {error.message}"
+        ) from error
+
+
+def _members(raw: bytes) -> dict[str, Any]:
+    """Return the members of a JSON object; nothing where the body is none, which its endpoint will say."""
+    try:
+        found = json.loads(raw)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+TestsRun = Annotated[None, Depends(_tests_run)]
+
+
 def _expected_version(
     if_match: Annotated[
         str | None, Header(description='The ETag of the version this change was made for, e.g. `"3"`.')
@@ -79,11 +155,6 @@ def _expected_version(
 
 
 ExpectedVersion = Annotated[int | None, Depends(_expected_version)]
-
-
-async def raw_body(request: Request) -> bytes:
-    """Return the body as it came."""
-    return await request.body()
 
 
 class Once:
@@ -135,6 +206,7 @@ def _once(
     return Once(unit.answers, idempotency_key, hashlib.sha256(content.encode()).digest())
 
 
+RawBody = Annotated[bytes, Depends(raw_body)]
 OnlyOnce = Annotated[Once, Depends(_once, scope="function")]
 
 

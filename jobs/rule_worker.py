@@ -12,6 +12,8 @@ from sentinel.errors import SentinelError
 from sentinel.localstack.java import find_java
 from sentinel.settings import Settings
 from sentinel.streaming.engine_task import Handler
+from sentinel.streaming.explain.handler import explain
+from sentinel.streaming.explain.rule_tests import run_rule_tests
 from sentinel.streaming.history.tasks import backtest_task, refill_task
 from sentinel.streaming.worker.worker import RuleWorker
 
@@ -19,6 +21,8 @@ log = logging.getLogger("sentinel.worker")
 
 # What the worker can do: one line per kind of task.
 HANDLERS: dict[TaskKind, Handler] = {
+    TaskKind.EXPLAIN: explain,
+    TaskKind.TEST: run_rule_tests,
     TaskKind.BACKTEST: backtest_task,
     TaskKind.REFILL: refill_task,
 }

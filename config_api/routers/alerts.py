@@ -60,6 +60,7 @@ def _answer(alert: Alert) -> dict[str, object]:
         "rule_description": alert.rule_description,
         "alert_timestamp": alert.alert_timestamp,
         "transaction_data": orjson.Fragment(alert.transaction_json),
+        "evidence": orjson.Fragment(alert.evidence_json),
         "rule_id": alert.rule_id,
         "rule_version_id": alert.rule_version_id,
         "event_id": alert.event_id,

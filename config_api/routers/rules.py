@@ -11,6 +11,7 @@ from config_api.dependencies import (
     PipelineId,
     Reading,
     RuleId,
+    TestsRun,
     Writing,
     etag,
 )
@@ -84,11 +85,14 @@ def get_rule(rule_id: RuleId, unit: Reading, response: Response) -> RuleAnswer:
     return RuleAnswer.of(rule)
 
 
-@router.put("/rules/{rule_id}", response_model=RuleAnswer, responses=problems(404, 412))
+@router.put("/rules/{rule_id}", response_model=RuleAnswer, responses=problems(404, 409, 412))
 def change_rule(
-    rule_id: RuleId, body: RulePutRequest, unit: Writing, once: OnlyOnce, expected: ExpectedVersion
+    rule_id: RuleId, body: RulePutRequest, tested: TestsRun, unit: Writing, once: OnlyOnce, expected: ExpectedVersion
 ) -> Response:
-    """Write the next version of a rule. Earlier versions stay what they were."""
+    """Write the next version of a rule. Earlier versions stay what they were.
+
+    The tests beside an active rule must pass with it: they are run first, by the rule worker.
+    """
 
     def work() -> Answer:
         rule = unit.rules.change(
@@ -114,7 +118,12 @@ def list_rule_versions(rule_id: RuleId, unit: Reading) -> list[RuleVersionAnswer
 
 @router.post("/rules/{rule_id}/rollback", response_model=RuleAnswer, responses=problems(404, 409, 412))
 def roll_back_rule(
-    rule_id: RuleId, body: RuleRollbackRequest, unit: Writing, once: OnlyOnce, expected: ExpectedVersion
+    rule_id: RuleId,
+    body: RuleRollbackRequest,
+    tested: TestsRun,
+    unit: Writing,
+    once: OnlyOnce,
+    expected: ExpectedVersion,
 ) -> Response:
     """Write the content of an earlier version as the next one; a running job takes it without a restart."""
 
@@ -127,7 +136,7 @@ def roll_back_rule(
 
 @router.patch("/rules/{rule_id}/status", response_model=RuleAnswer, responses=problems(404, 409, 412))
 def change_rule_status(
-    rule_id: RuleId, body: RuleStatusRequest, unit: Writing, once: OnlyOnce, expected: ExpectedVersion
+    rule_id: RuleId, body: RuleStatusRequest, tested: TestsRun, unit: Writing, once: OnlyOnce, expected: ExpectedVersion
 ) -> Response:
     """Switch a rule on or off."""
 

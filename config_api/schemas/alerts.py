@@ -10,6 +10,13 @@ from config_api.schemas.base import AnswerModel, Timestamp
 from sentinel.domain.rule import Severity
 
 
+class EvidenceAnswer(AnswerModel):
+    """A condition that had to be true for the rule to match."""
+
+    condition: str
+    values: dict[str, Any] = Field(description="The fields that it looks at; long ones are cut.")
+
+
 class AlertAnswer(AnswerModel):
     """An alert: one rule was true for one event. `transaction_data` is the event."""
 
@@ -26,6 +33,7 @@ class AlertAnswer(AnswerModel):
                     "rule_description": "Large foreign payment",
                     "alert_timestamp": "2026-01-31T12:00:00.021Z",
                     "transaction_data": {"transaction_id": "t-1", "user_id": "u-9", "amount": 12000.5},
+                    "evidence": [{"condition": "amount > 10000", "values": {"amount": 12000.5}}],
                     "event_id": "t-1",
                     "entities": {"user_id": "u-9"},
                     "generation_id": 2,
@@ -44,6 +52,7 @@ class AlertAnswer(AnswerModel):
     rule_description: str
     alert_timestamp: Timestamp
     transaction_data: Any
+    evidence: list[EvidenceAnswer]
     rule_id: int
     rule_version_id: int
     event_id: str

@@ -7,7 +7,9 @@
     ├── NotFoundError         the named thing does not exist for this tenant
     ├── ConflictError         the thing is in a state that does not allow this
     │   ├── VersionMismatchError   If-Match names another version
-    │   └── BreakingChangeError    a schema change that breaks something; carries the plan
+    │   ├── BreakingChangeError    a schema change that breaks something; carries the plan
+    │   ├── RuleTestsFailedError   a rule whose tests fail is not published
+    │   └── RuleTestsNotRunError   its tests must be run before
     ├── UnauthenticatedError  no valid API key
     ├── ForbiddenError        the key may not do this
     ├── RateLimitedError      too many requests
@@ -108,6 +110,20 @@ class BreakingChangeError(ConflictError):
     def __init__(self, message: str, *, plan: dict[str, Any]) -> None:
         super().__init__(message)
         self.plan = plan
+
+
+class RuleTestsFailedError(ConflictError):
+    """Tests beside the rule fail with what is to be published; each is a detail."""
+
+    slug = "rule-tests-failed"
+    title = "Tests of the rule fail"
+
+
+class RuleTestsNotRunError(ConflictError):
+    """The tests beside the rule were not run with what is to be published."""
+
+    slug = "rule-tests-not-run"
+    title = "Tests of the rule must be run first"
 
 
 class UnauthenticatedError(SentinelError):

@@ -13,6 +13,8 @@ from sentinel.catalog.access import KeyCatalog
 from sentinel.catalog.backtests import BacktestCatalog, demand_backtest
 from sentinel.catalog.engine_tasks import EngineDesk, EngineTaskCatalog
 from sentinel.catalog.pipelines import PipelineCatalog
+from sentinel.catalog.rule_test_gate import RuleTestGate
+from sentinel.catalog.rule_tests import RuleTestCatalog
 from sentinel.catalog.rules import RuleCatalog
 from sentinel.catalog.schemas import SchemaCatalog
 from sentinel.catalog.scores import ScoreCatalog
@@ -30,6 +32,7 @@ from sentinel.stores.postgres.labels import PostgresLabels
 from sentinel.stores.postgres.ledger_reader import PostgresLedgerReader
 from sentinel.stores.postgres.migrate import schema_problem
 from sentinel.stores.postgres.pipelines import PostgresPipelines
+from sentinel.stores.postgres.rule_tests import PostgresRuleTests
 from sentinel.stores.postgres.rules import PostgresRules
 from sentinel.stores.postgres.schemas import PostgresSchemas
 from sentinel.stores.redis.scores import connect
@@ -51,6 +54,7 @@ class Unit:
     alerts: AlertReader
     ledger: LedgerReader
     answers: AnswerStore
+    tests: RuleTestCatalog
     tasks: EngineTaskCatalog
     backtests: BacktestCatalog
 
@@ -152,11 +156,13 @@ class Backend:
         alerts = PostgresAlerts(connection, monotonic_seconds)
         ledger = PostgresLedgerReader(connection)
         tasks = EngineTaskCatalog(pipelines, PostgresEngineTasks(connection), caller)
+        tests = PostgresRuleTests(connection)
         rule_catalog = RuleCatalog(
             pipelines,
             schemas,
             rules,
-            caller,
+            RuleTestGate(tests),
+            caller=caller,
             before_force=lambda pipeline, condition: demand_backtest(tasks, pipeline, condition, now=utc_now()),
         )
         return Unit(
@@ -175,6 +181,7 @@ class Backend:
             alerts=alerts,
             ledger=ledger,
             answers=PostgresAnswers(connection),
+            tests=RuleTestCatalog(pipelines, schemas, rules, tests, caller=caller),
             tasks=tasks,
             backtests=BacktestCatalog(
                 pipelines=pipelines,

@@ -29,6 +29,7 @@ from sentinel.domain.generation import Generation
 from sentinel.domain.pipeline import PipelineConfig, PipelineSnapshot, PipelineStatus
 from sentinel.domain.rule import Severity
 from sentinel.domain.schema_definition import FieldDefinition
+from sentinel.rules.explanation.evidence import evidence_plan
 from sentinel.settings import Settings
 from sentinel.stores.postgres.database import Database
 from sentinel.stores.postgres.findings import FindingStore, GenerationFindings
@@ -208,7 +209,9 @@ def measure_inserts(settings: Settings, database: Database, snapshot: PipelineSn
         raise SystemExit("something else holds the pipeline; give it ten minutes")
     generation_id = ledger.create_generation(lease, snapshot, reason="bench", marker_every=1000)
     generation = Generation(generation_id, snapshot, 1000, {0: 0})
-    store = FindingStore(database, settings.tenant, score_ttl_seconds=settings.redis.score_ttl_seconds)
+    store = FindingStore(
+        database, settings.tenant, score_ttl_seconds=settings.redis.score_ttl_seconds, plan_evidence=evidence_plan
+    )
     dice = random.Random(time.time_ns())
     seconds = []
     for batch in range(12):

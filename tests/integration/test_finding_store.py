@@ -10,6 +10,7 @@ import pytest
 from sentinel.domain.finding import DeadLetter, FindingBatch, Match
 from sentinel.domain.generation import Generation, Lease
 from sentinel.errors import LeaseLostError
+from sentinel.rules.explanation.evidence import evidence_plan
 from sentinel.stores.postgres.alert_scores import AlertScoreReader
 from sentinel.stores.postgres.database import Database
 from sentinel.stores.postgres.findings import FindingStore, GenerationFindings
@@ -66,7 +67,7 @@ def desk(bench: Workbench, database: Database) -> Desk:
     ledger.init_progress(lease, {0: 0})
     snapshot = SnapshotStore(database, bench.tenant_id).current(pipeline_id)
     generation_id = ledger.create_generation(lease, snapshot, reason="test", marker_every=1)
-    store = FindingStore(database, bench.tenant_id, score_ttl_seconds=TTL)
+    store = FindingStore(database, bench.tenant_id, score_ttl_seconds=TTL, plan_evidence=evidence_plan)
     return Desk(bench, database, pipeline_id, ledger, store, lease, Generation(generation_id, snapshot, 1, {0: 0}))
 
 
@@ -95,6 +96,31 @@ class TestFindingStore:
         )
         assert [(row["kafka_offset"], row["same_content"]) for row in rows] == [(2, True), (3, False)]
         assert len(desk.alerts()) == 1
+
+    def test_an_alert_keeps_why_its_rule_matched(self, desk: Desk) -> None:
+        raw = b'{"id": "e1", "user_id": "u7", "amount": 5000, "note": "' + b"x" * 10_000 + b'"}'
+        desk.commit(desk.match(1, rules=(0, 1), raw=raw), borders={0: 0})
+        assert [row["evidence"] for row in desk.alerts()] == [
+            [{"condition": "amount > 1000", "values": {"amount": 5000}}],
+            [{"condition": "user_id = 'u7'", "values": {"user_id": "u7"}}],
+        ]
+
+    @pytest.mark.parametrize(
+        ("raw", "value"),
+        [
+            (b'{"amount": 1e400}', "1e400"),
+            (b'{"amount": "a\\u0000b"}', "a\ufffdb"),
+            (b'{"amount": "\\ud800"}', "\ufffd"),
+            (b'{"amount": 12345678901234567890123}', 1.2345678901234568e22),
+            (b'{"amount": 1, "amount": 2}', 2),
+            (b'{"amount": ' + b"[" * 500 + b"]" * 500 + b"}", [[["..."]]]),
+            (b"\xff", None),
+            (b"[" * 3000 + b"]" * 3000, None),
+        ],
+    )
+    def test_whatever_an_event_holds_its_evidence_is_stored(self, desk: Desk, raw: bytes, value: object) -> None:
+        desk.commit(desk.match(1, raw=raw), borders={0: 0})
+        assert desk.alerts()[0]["evidence"] == [{"condition": "amount > 1000", "values": {"amount": value}}]
 
     def test_progress_never_goes_back(self, desk: Desk) -> None:
         desk.commit(desk.match(9), borders={0: 0})

@@ -10,6 +10,7 @@ from pyspark.sql import SparkSession
 
 from sentinel.domain.finding import DeadLetter, FindingBatch, Match
 from sentinel.domain.generation import Generation
+from sentinel.rules.explanation.evidence import evidence_plan
 from sentinel.stores.lake.location import events_uri, spark_uri
 from sentinel.stores.postgres.alert_scores import AlertScoreReader
 from sentinel.stores.postgres.database import Database
@@ -48,7 +49,7 @@ class Pipeline(Decider):
         return Match(0, offset, 0, f"e{number}", (0,), {"user_id": "u"}, event(number))
 
     def commit(self, matches: list[Match], dead: list[DeadLetter]) -> None:
-        store = FindingStore(self.database, self.bench.tenant_id, score_ttl_seconds=TTL)
+        store = FindingStore(self.database, self.bench.tenant_id, score_ttl_seconds=TTL, plan_evidence=evidence_plan)
         store.commit(self.lease, [GenerationFindings(self.generation, FindingBatch(matches, dead))])
 
     def score(self) -> None:

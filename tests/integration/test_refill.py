@@ -17,6 +17,7 @@ from sentinel.domain.generation import Generation
 from sentinel.domain.history import Clock
 from sentinel.domain.refill import RefillRequest
 from sentinel.errors import InvalidError, NotFoundError
+from sentinel.rules.explanation.evidence import evidence_plan
 from sentinel.stores.postgres.archive_ledger import ArchiveLedger
 from sentinel.stores.postgres.database import Database
 from sentinel.stores.postgres.findings import FindingStore, GenerationFindings
@@ -107,6 +108,7 @@ class TestRefill:
         assert {alert["refill_id"] for alert in alerts} == {first["refill_id"]}
         one = alerts[0]
         assert one["transaction_data"] == {"id": "e31", "user_id": "u", "amount": 31.0}
+        assert one["evidence"] == [{"condition": "amount > 30", "values": {"amount": 31.0}}]
         assert (one["entities"], one["severity"]) == ({"user_id": "u"}, "critical")
         assert abs(one["kafka_timestamp"] - datetime.now(UTC)) < timedelta(minutes=10)
         report = pipeline.reconcile()
@@ -124,7 +126,9 @@ class TestRefill:
         generation = Generation(pipeline.next_generation(), snapshot, 1, {0: 20, 1: 20})
         pipeline.send(event(50))
         match = Match(0, 20, 0, "e50", (0,), {"user_id": "u"}, event(50))
-        store = FindingStore(pipeline.database, pipeline.bench.tenant_id, score_ttl_seconds=TTL)
+        store = FindingStore(
+            pipeline.database, pipeline.bench.tenant_id, score_ttl_seconds=TTL, plan_evidence=evidence_plan
+        )
         store.commit(pipeline.lease, [GenerationFindings(generation, FindingBatch([match]))])
         pipeline.drain()
         done = pipeline.refill(rule_id=rule_id)
@@ -218,7 +222,7 @@ class TestRefill:
         refill = store.begin(task.id, wanted, schema_version=1, ends={0: {0: 20, 1: 20}})
         (generation,) = pipeline.bench.generations(pipeline.pipeline_id)
         rules = store.rules(wanted.rule_version_ids)
-        match = RefilledMatch(generation["id"], 0, 19, 0, "e38", rules, '{"id": "e38"}', "{}")
+        match = RefilledMatch(generation["id"], 0, 19, 0, "e38", rules, ("[]",), '{"id": "e38"}', "{}")
         added: list[int] = []
         refilling = threading.Thread(target=lambda: added.append(store.write(refill, [match])))
         with pipeline.database.transaction(pipeline.bench.tenant_id) as writer:

@@ -225,7 +225,29 @@ class Workbench:
             command += ["--pipeline-id", str(pipeline_id)]
         if master:
             command += ["--master", master]
-        log = self.directory / f"job-{uuid.uuid4().hex[:6]}.log"
+        return self._start("job", command, environment)
+
+    @contextmanager
+    def worker(self, **environment: str) -> Iterator[Job]:
+        """Run a rule worker for the tenant; it is stopped, or killed, at the end."""
+        worker = self.start_worker(**environment)
+        try:
+            yield worker
+        finally:
+            if worker.process.poll() is None:
+                worker.process.terminate()
+                try:
+                    worker.process.wait(40)
+                except subprocess.TimeoutExpired:
+                    worker.kill()
+
+    def start_worker(self, **environment: str) -> Job:
+        """Start a rule worker; the caller ends it."""
+        command = [sys.executable, str(PROJECT_ROOT / "jobs" / "rule_worker.py"), "--tenant", self.tenant_id]
+        return self._start("worker", command, {"SENTINEL_WORKER__LEASE_SECONDS": "4", **environment})
+
+    def _start(self, name: str, command: list[str], environment: dict[str, str]) -> Job:
+        log = self.directory / f"{name}-{uuid.uuid4().hex[:6]}.log"
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("SENTINEL_")},
             "PYTHONPATH": f"{PROJECT_ROOT / 'src'}{os.pathsep}{PROJECT_ROOT}",
@@ -243,17 +265,18 @@ class Workbench:
         self._jobs.append(job)
         return job
 
-    def command(self, *arguments: str) -> str:
-        """Run a `sentinel` command and return what it prints; fail when it fails."""
-        environment = {
+    def command(self, *arguments: str, environment: Mapping[str, str] | None = None, code: int = 0) -> str:
+        """Run a `sentinel` command and return what it prints; fail unless it ends with this code."""
+        variables = {
             **{name: value for name, value in os.environ.items() if not name.startswith("SENTINEL_")},
             "PYTHONPATH": f"{PROJECT_ROOT / 'src'}{os.pathsep}{PROJECT_ROOT}",
             "SENTINEL_HOME": str(self.settings.home),
             "SENTINEL_TENANT": self.tenant_id,
+            **(environment or {}),
         }
         command = [sys.executable, "-m", "sentinel.cli.app", *arguments]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
+        done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+        assert done.returncode == code, done.stderr
         return done.stdout
 
     # -- waiting and looking

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from sentinel.catalog.rule_test_gate import RuleTestGate
 from sentinel.catalog.versions import refuse_other_version
 from sentinel.domain.event_schema import EventSchema
 from sentinel.domain.pipeline import Pipeline
@@ -26,8 +27,9 @@ class RuleCatalog:
         pipelines: PipelineStore,
         schemas: SchemaStore,
         rules: RuleStore,
-        caller: str,
+        tests: RuleTestGate,
         *,
+        caller: str,
         before_force: Callable[[Pipeline, str], None] = lambda _pipeline, _condition: None,
     ) -> None:
         """Build it.
@@ -38,6 +40,7 @@ class RuleCatalog:
         self._pipelines = pipelines
         self._schemas = schemas
         self._rules = rules
+        self._tests = tests
         self._caller = caller
         self._before_force = before_force
 
@@ -126,6 +129,7 @@ class RuleCatalog:
             VersionMismatchError: It is no longer at the expected version.
             InvalidRuleError: The expression has errors; all issues are listed.
             InvalidError: No severity, or two different ones.
+            ConflictError: The rule is active, and its tests fail with the new version or were not run.
         """
         pipeline, rule = self._locked_rule(rule_id)
         refuse_other_version(f"rule {rule_id}", rule.version, expected_version)
@@ -147,7 +151,7 @@ class RuleCatalog:
         Raises:
             NotFoundError: There is no such rule or version.
             VersionMismatchError: It is no longer at the expected version.
-            ConflictError: That version does not fit the schema of today.
+            ConflictError: That version does not fit the schema of today, or the rule's tests fail or were not run.
         """
         pipeline, rule = self._locked_rule(rule_id)
         refuse_other_version(f"rule {rule_id}", rule.version, expected_version)
@@ -162,8 +166,10 @@ class RuleCatalog:
     def _write(self, pipeline: Pipeline, rule: Rule, content: RuleContent, comment: str) -> Rule:
         if rule.current.content == content:
             return rule
-        if rule.is_active and content.condition != rule.current.condition:
-            self._before_force(pipeline, content.condition)
+        if rule.is_active:
+            self._tests.require_passed(rule.id, content.condition, pipeline.schema_version)
+            if content.condition != rule.current.condition:
+                self._before_force(pipeline, content.condition)
         changed = self._rules.add_version(rule.id, content, created_by=self._caller, comment=comment)
         if rule.is_active:
             self.publish(pipeline)
@@ -184,7 +190,8 @@ class RuleCatalog:
         Raises:
             NotFoundError: There is no such rule.
             VersionMismatchError: It is no longer at the expected version.
-            ConflictError: It no longer fits the schema, or there are as many active rules as one may.
+            ConflictError: It no longer fits the schema, there are as many active rules as one may, or its tests fail or
+                were not run.
         """
         pipeline, rule = self._locked_rule(rule_id)
         refuse_other_version(f"rule {rule_id}", rule.version, expected_version)
@@ -193,6 +200,7 @@ class RuleCatalog:
         if is_active:
             self._refuse_too_many(pipeline.id)
             self._refuse_unfit(pipeline, rule.current, f"rule {rule_id}", "/is_active")
+            self._tests.require_passed(rule_id, rule.current.condition, pipeline.schema_version)
             self._before_force(pipeline, rule.current.condition)
         self._rules.set_active([rule_id], is_active)
         self.publish(pipeline)

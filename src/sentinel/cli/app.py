@@ -26,6 +26,8 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "doctor": ("sentinel.cli.doctor", "doctor", "Check Java, disk, memory, ports, versions and the stores."),
     "server": ("sentinel.cli.services", "server", "Start the configuration API."),
     "dashboard": ("sentinel.cli.services", "dashboard", "Start the dashboard."),
+    "rule-worker": ("sentinel.cli.rule_worker", "rule_worker", "Start the rule worker: explains, tests, backtests."),
+    "rule": ("sentinel.cli.rule", "app", "Run the tests beside a rule: `sentinel rule test`."),
     "submit": ("sentinel.cli.jobs", "submit", "Run the detection job of pipelines under supervision."),
     "stop": ("sentinel.cli.jobs", "stop", "Stop a job, or any other program by its name."),
     "resume-source": ("sentinel.cli.source", "resume_source", "Go on although the topic lacks records; recorded."),

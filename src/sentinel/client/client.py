@@ -13,15 +13,17 @@ from urllib.parse import quote
 import httpx
 
 from sentinel.client import models
+from sentinel.client.explain import ExplainClient
 from sentinel.client.past import PastMethods
 from sentinel.client.problems import refuse
+from sentinel.client.rule_tests import RuleTestClient
 from sentinel.errors import StoreUnavailableError
 from sentinel.settings import Settings
 
 _BEFORE = re.compile(r"[?&]before=(\d+)")
 
 
-class Client(PastMethods):
+class Client(ExplainClient, RuleTestClient, PastMethods):
     """Speaks to the configuration API. Safe to share between threads.
 
     A write carries an `Idempotency-Key` of its own, so it is repeated once when the connection breaks.

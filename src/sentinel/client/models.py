@@ -140,6 +140,13 @@ class RuleCheck(Model):
     actions: list[Action]
 
 
+class Evidence(Model):
+    """A condition that had to be true for the rule to match, with the fields that it looks at."""
+
+    condition: str
+    values: dict[str, Any]
+
+
 class Alert(Model):
     """An alert."""
 
@@ -150,6 +157,7 @@ class Alert(Model):
     rule_description: str
     alert_timestamp: datetime
     transaction_data: Any
+    evidence: list[Evidence] = []
     event_id: str
     score: int
     kafka_partition: int

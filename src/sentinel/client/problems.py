@@ -9,12 +9,15 @@ import httpx
 from sentinel.errors import (
     BreakingChangeError,
     ConflictError,
+    EngineUnavailableError,
     ErrorDetail,
     ForbiddenError,
     InvalidError,
     InvalidRuleError,
     NotFoundError,
     RateLimitedError,
+    RuleTestsFailedError,
+    RuleTestsNotRunError,
     SentinelError,
     StoreUnavailableError,
     TooBroadError,
@@ -31,9 +34,12 @@ _BY_SLUG: dict[str, type[SentinelError]] = {
         NotFoundError,
         ConflictError,
         VersionMismatchError,
+        RuleTestsFailedError,
+        RuleTestsNotRunError,
         UnauthenticatedError,
         ForbiddenError,
         TransientError,
+        EngineUnavailableError,
     )
 }
 _BY_STATUS: dict[int, type[SentinelError]] = {

@@ -15,6 +15,7 @@ class Alert:
     Attributes:
         score: 0..100, from all rules that matched the event in the same pass.
         transaction_json: The event as JSON text, so that no number loses digits on its way.
+        evidence_json: Each condition that had to be true with the values that it looks at, as JSON text.
         entities_json: Entity field -> value, as JSON text.
         alert_timestamp: When it was written; `kafka_timestamp` is the record's.
         refill_id: The refill that made it; None: live detection did.
@@ -31,6 +32,7 @@ class Alert:
     rule_description: str
     entities_json: str
     transaction_json: str
+    evidence_json: str
     kafka_partition: int
     kafka_offset: int
     kafka_timestamp: datetime

@@ -22,6 +22,7 @@ from sentinel.domain.ledger import (
 )
 from sentinel.domain.pipeline import Pipeline, PipelineConfig, PipelineStatus
 from sentinel.domain.rule import Rule, RuleContent, RuleHistoryEntry
+from sentinel.domain.rule_test import Outcome, RuleTest, RuleTestKey, RuleTestOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,3 +216,22 @@ class EngineTaskStore(Protocol):
 
     def forget(self, task_id: int) -> None:
         """Delete a finished task."""
+
+
+class RuleTestStore(Protocol):
+    """Keeps tests beside rules, and what they gave."""
+
+    def list(self, rule_id: int) -> Sequence[RuleTest]:
+        """Return the tests of a rule, oldest first."""
+
+    def add(self, rule_id: int, *, name: str, event: str, expected: Outcome, created_by: str) -> RuleTest | None:
+        """Keep a test; None when its name is taken."""
+
+    def change(self, rule_id: int, test_id: int, *, name: str, event: str, expected: Outcome) -> RuleTest | None:
+        """Change a test; None when there is none."""
+
+    def delete(self, rule_id: int, test_id: int) -> bool:
+        """Delete a test; False when there is none."""
+
+    def run(self, key: RuleTestKey) -> Sequence[RuleTestOutcome] | None:
+        """Return what the tests gave; None when they were not run."""

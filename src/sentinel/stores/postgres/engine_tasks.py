@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from psycopg.types.json import Jsonb
@@ -9,6 +10,7 @@ from psycopg.types.json import Jsonb
 from sentinel.domain.engine_task import LANES, ClaimedTask, EngineTask, Lane, TaskFailure, TaskKind, TaskState
 from sentinel.errors import LeaseLostError
 from sentinel.stores.postgres.database import Connection, Database, Row, required
+from sentinel.stores.postgres.json_text import jsonb_text
 from sentinel.stores.postgres.statements import load_statements
 
 _SQL = load_statements("engine_tasks")
@@ -28,7 +30,7 @@ class PostgresEngineTasks:
             "pipeline_id": pipeline_id,
             "kind": kind,
             "lane": LANES[kind],
-            "request": Jsonb(request),
+            "request": stored(request),
             "created_by": created_by,
         }
         return _task(required(self._connection.execute(_SQL["add"], parameters).fetchone()))
@@ -114,7 +116,7 @@ class EngineTaskQueue:
             LeaseLostError: Another worker holds it, or it is gone.
             StoreUnavailableError: PostgreSQL does not answer.
         """
-        kept = None if progress is None else Jsonb(progress)
+        kept = None if progress is None else stored(progress)
         with self._database.transaction(task.tenant_id) as tx:
             row = tx.execute(_SQL["beat"], {**self._held(task), "progress": kept}).fetchone()
         if row is None:
@@ -134,13 +136,14 @@ class EngineTaskQueue:
 
         Raises:
             StoreUnavailableError: PostgreSQL does not answer.
+            TypeError: The result is not JSON.
         """
         parameters = {
             **self._held(task),
             "state": state,
-            "result": None if result is None else Jsonb(result),
+            "result": None if result is None else stored(result),
             "error": None if failure is None else _failure(failure),
-            "progress": None if progress is None else Jsonb(progress),
+            "progress": None if progress is None else stored(progress),
         }
         with self._database.transaction(task.tenant_id) as tx:
             return tx.execute(_SQL["finish"], parameters).fetchone() is not None
@@ -161,8 +164,13 @@ class EngineTaskQueue:
         return {"task_id": task.id, "worker": self._worker, "attempt": task.attempt}
 
 
+def stored(content: dict[str, Any] | list[dict[str, Any]]) -> Jsonb:
+    """Return JSON that JSONB takes, whatever texts and numbers of an event are in it: as `jsonb_text` has it."""
+    return Jsonb(content, dumps=lambda value: jsonb_text(json.dumps(value).encode()))
+
+
 def _failure(failure: TaskFailure) -> Jsonb:
-    return Jsonb({"slug": failure.slug, "message": failure.message.replace("\x00", "\ufffd")[:4000]})
+    return stored({"slug": failure.slug, "message": failure.message[:4000]})
 
 
 def _task(row: Row) -> EngineTask:

@@ -12,8 +12,11 @@ from typing import Any
 import orjson
 from psycopg.errors import DataError, ProgramLimitExceeded, StatementTooComplex
 
+from sentinel.domain.event_schema import EventSchema
+from sentinel.domain.evidence import EvidencePlan, evidence_text
 from sentinel.domain.finding import DeadLetter, FindingBatch, Match
 from sentinel.domain.generation import Generation, Lease
+from sentinel.domain.pipeline import PipelineSnapshot
 from sentinel.domain.score import score_of
 from sentinel.stores.postgres.database import Connection, Database, first_line
 from sentinel.stores.postgres.json_text import jsonb_text
@@ -24,6 +27,10 @@ _SQL = load_statements("findings")
 
 # What says that an event's text is the matter. A record nested deeper than Python's stack reaches is among it.
 NOT_STORABLE = (DataError, ProgramLimitExceeded, StatementTooComplex, ValueError, RecursionError)
+
+
+# The current generation and its candidate; a few more cost nothing.
+KEPT_PLANS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +46,42 @@ class GenerationFindings:
     borders: dict[int, int] | None = None
 
 
-class FindingStore:
-    """Commits findings of one tenant."""
+EvidencePlanner = Callable[[str, EventSchema], EvidencePlan]
+"""Says what the matches of a condition are to keep as their evidence."""
 
-    def __init__(self, database: Database, tenant_id: str, *, score_ttl_seconds: int) -> None:
+
+class EvidencePlans:
+    """What the matches of one generation's rules keep; planned when a rule first matches."""
+
+    def __init__(self, snapshot: PipelineSnapshot, plan: EvidencePlanner) -> None:
+        self._snapshot = snapshot
+        self._plan = plan
+        self._known: dict[int, EvidencePlan] = {}
+
+    def of(self, index: int) -> EvidencePlan:
+        """Return the plan of the rule at this place of the rule set."""
+        plan = self._known.get(index)
+        if plan is None:
+            plan = self._plan(self._snapshot.rule_set.rules[index].condition, self._snapshot.schema)
+            self._known[index] = plan
+        return plan
+
+
+class FindingStore:
+    """Commits findings of one tenant.
+
+    Args:
+        plan_evidence: As in `EvidencePlanner`; asked once per rule and generation.
+    """
+
+    def __init__(
+        self, database: Database, tenant_id: str, *, score_ttl_seconds: int, plan_evidence: EvidencePlanner
+    ) -> None:
         self._database = database
         self._tenant_id = tenant_id
         self._score_ttl_seconds = score_ttl_seconds
+        self._plan_evidence = plan_evidence
+        self._plans: dict[int, EvidencePlans] = {}
 
     def commit(self, lease: Lease, parts: list[GenerationFindings]) -> int:
         """Commit everything in one transaction and return the number of new alerts.
@@ -72,10 +108,19 @@ class FindingStore:
                 if part.borders is not None:
                     switch_generation(tx, lease, self._tenant_id, generation.generation_id, part.borders)
                 if batch.matches:
-                    inserted += self._write_alerts(tx, generation, alert_rows(generation, batch.matches, text_of))
+                    rows = alert_rows(generation, batch.matches, text_of, self._plans_of(generation))
+                    inserted += self._write_alerts(tx, generation, rows)
                 self._write_dead_letters(tx, generation, batch.dead_letters)
                 advance_progress(tx, lease.pipeline_id, batch.next_offsets)
         return inserted
+
+    def _plans_of(self, generation: Generation) -> EvidencePlans:
+        plans = self._plans.get(generation.generation_id)
+        if plans is None:
+            plans = EvidencePlans(generation.snapshot, self._plan_evidence)
+            newest = sorted(self._plans)[-KEPT_PLANS:]
+            self._plans = {number: self._plans[number] for number in newest} | {generation.generation_id: plans}
+        return plans
 
     def _write_alerts(self, tx: Connection, generation: Generation, rows: Iterator[tuple[Any, ...]]) -> int:
         params: dict[str, Any] = {
@@ -143,19 +188,20 @@ def stage_alerts(tx: Connection, rows: Iterable[tuple[Any, ...]], params: dict[s
 
 
 def alert_rows(
-    generation: Generation, matches: list[Match], text_of: Callable[[bytes], str]
+    generation: Generation, matches: list[Match], text_of: Callable[[bytes], str], plans: EvidencePlans
 ) -> Iterator[tuple[Any, ...]]:
     """Yield one row per match and rule, in the order of the staging table's columns after the ordinal."""
     rules = generation.snapshot.rule_set.rules
     for match in matches:
-        hit = [rules[index] for index in match.rules]
-        score = score_of(rule.severity for rule in hit)
+        score = score_of(rules[index].severity for index in match.rules)
         data = text_of(match.raw)
+        event = decoded(data)
         entities = orjson.dumps({k: v.replace("\x00", "\ufffd") for k, v in match.entities.items()}).decode()
         content_hash = hashlib.md5(match.raw, usedforsecurity=False).digest()
         timestamp = utc(match.timestamp_ms)
         event_id = match.event_id.replace("\x00", "\ufffd")
-        for rule in hit:
+        for index in match.rules:
+            rule = rules[index]
             yield (
                 rule.rule_id,
                 rule.rule_version_id,
@@ -168,7 +214,16 @@ def alert_rows(
                 match.partition,
                 match.offset,
                 timestamp,
+                evidence_text(plans.of(index), event),
             )
+
+
+def decoded(text: str) -> Any:
+    """Return an event's JSON decoded; an empty event where it is nested deeper than the decoder goes."""
+    try:
+        return orjson.loads(text)
+    except ValueError:
+        return {}
 
 
 def utc(timestamp_ms: int) -> datetime:

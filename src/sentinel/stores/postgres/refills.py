@@ -27,6 +27,7 @@ class RefilledMatch:
 
     Attributes:
         generation_id: Under which it was archived.
+        evidence: Per rule, as JSON: why it matched.
         event_json: Its fields as JSON, since the lake does not keep the record's own text.
         entities_json: Entity field -> value as text.
     """
@@ -37,6 +38,7 @@ class RefilledMatch:
     timestamp_ms: int
     event_id: str
     rules: tuple[RuleVersion, ...]
+    evidence: tuple[str, ...]
     event_json: str
     entities_json: str
 
@@ -126,8 +128,9 @@ def alert_rows(match: RefilledMatch, text_of: Callable[[bytes], str] = jsonb_tex
             match.partition,
             match.offset,
             utc(match.timestamp_ms),
+            text_of(evidence.encode()),
         )
-        for rule in match.rules
+        for rule, evidence in zip(match.rules, match.evidence, strict=True)
     ]
 
 

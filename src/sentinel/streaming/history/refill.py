@@ -6,15 +6,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from sentinel.domain.event_schema import EventSchema
+from sentinel.domain.evidence import evidence_text
 from sentinel.domain.refill import Refill
 from sentinel.domain.rule import RuleVersion
 from sentinel.errors import StoreUnavailableError
+from sentinel.rules.explanation.evidence import evidence_plan
 from sentinel.stores.postgres.refills import RefilledMatch
 from sentinel.streaming.history.lake import LakeForm, below, in_range, lake_events
 from sentinel.streaming.history.outcomes import CompiledOutcomes, compile_outcomes
@@ -42,8 +45,8 @@ class RefillPlan:
     def pairs(self) -> Iterator[tuple[int, str]]:
         """Yield (rule id, event id) as alerts have them; they may repeat."""
         for row in self.matched.select("event_id", *self._masks).toLocalIterator():
-            for rule in self._rules_of(row):
-                yield rule.rule_id, row["event_id"].replace("\x00", "\ufffd")
+            for index in self._indexes_of(row):
+                yield self.rules[index].rule_id, row["event_id"].replace("\x00", "\ufffd")
 
     def count(self) -> tuple[int, int]:
         """Return how many events match, and how many matches of rules that is."""
@@ -65,14 +68,18 @@ class RefillPlan:
             (F.to_json(F.struct(*entities)) if entities else F.lit("{}")).alias("entities_json"),
             *self._masks,
         )
+        plans = [evidence_plan(rule.condition, self.schema) for rule in self.rules]
         for row in rows.toLocalIterator():
+            indexes = self._indexes_of(row)
+            event = orjson.loads(row["event_json"])
             yield RefilledMatch(
                 generation_id=row["generation_id"],
                 partition=row["partition"],
                 offset=row["offset"],
                 timestamp_ms=row["timestamp_ms"],
                 event_id=row["event_id"],
-                rules=self._rules_of(row),
+                rules=tuple(self.rules[index] for index in indexes),
+                evidence=tuple(evidence_text(plans[index], event) for index in indexes),
                 event_json=row["event_json"],
                 entities_json=row["entities_json"],
             )
@@ -81,9 +88,8 @@ class RefillPlan:
     def _masks(self) -> list[str]:
         return self.outcomes.compiled.mask_names
 
-    def _rules_of(self, row: Any) -> tuple[RuleVersion, ...]:
-        found = rules_of_masks([row[name] for name in self._masks], self.outcomes.compiled.masks)
-        return tuple(self.rules[index] for index in found)
+    def _indexes_of(self, row: Any) -> tuple[int, ...]:
+        return rules_of_masks([row[name] for name in self._masks], self.outcomes.compiled.masks)
 
 
 def plan_refill(

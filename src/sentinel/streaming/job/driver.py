@@ -18,6 +18,7 @@ from pyspark.sql import SparkSession
 from sentinel.domain.generation import Lease
 from sentinel.domain.pipeline import DetectMode, PipelineSnapshot
 from sentinel.errors import ConfigurationError, NotFoundError, TerminalError
+from sentinel.rules.explanation.evidence import evidence_plan
 from sentinel.settings import Settings
 from sentinel.stores.postgres.alert_scores import AlertScoreReader
 from sentinel.stores.postgres.database import Database
@@ -146,7 +147,7 @@ class Driver:
             archive = Archive(spark, self._database, settings, tenant_id, pipeline_id, lease=context.lease)
 
             def make_committer(stopped: threading.Event) -> Committer:
-                store = FindingStore(self._database, tenant_id, score_ttl_seconds=ttl)
+                store = FindingStore(self._database, tenant_id, score_ttl_seconds=ttl, plan_evidence=evidence_plan)
                 return Committer(store, context.lease, scores, stopped)
 
             kind = RealtimeDetector if mode is DetectMode.REALTIME else MicroBatchDetector

@@ -7,6 +7,8 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
+from psycopg import DataError
+
 from sentinel.clock import monotonic_seconds
 from sentinel.domain.engine_task import LANES, ClaimedTask, Lane, TaskFailure, TaskKind, TaskState
 from sentinel.errors import LeaseLostError, SentinelError, StoreUnavailableError, TransientError
@@ -20,6 +22,7 @@ log = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 1.0
 RETRY_SECONDS = 1.0
+LOST = "lost to another worker"
 
 
 class LaneThread(threading.Thread):
@@ -118,7 +121,7 @@ class LaneThread(threading.Thread):
         """Write what became of a task; a result counts even if its task was to be stopped at the last moment."""
         progress = context.take_progress()
         if keeper.lost:
-            return "lost to another worker"
+            return LOST
         if result is not None:
             return self._finish(task, TaskState.DONE, progress, result=result)
         if keeper.cancelled:
@@ -138,8 +141,18 @@ class LaneThread(threading.Thread):
         return task.attempt < self._settings.worker.max_attempts and (passing or self._spark.is_gone())
 
     def _finish(self, task: ClaimedTask, state: TaskState, progress: dict[str, Any] | None, **more: Any) -> str:
-        kept = self._queue.finish(task, state, progress=progress, **more)
-        return str(state) if kept else "lost to another worker"
+        """Write the end; while PostgreSQL is away wait, for as long as nobody else can have taken the task up."""
+        deadline = monotonic_seconds() + self._settings.worker.lease_seconds
+        while True:
+            try:
+                return str(state) if self._queue.finish(task, state, progress=progress, **more) else LOST
+            except StoreUnavailableError:
+                if monotonic_seconds() > deadline or self._stopping.wait(RETRY_SECONDS):
+                    raise
+            except (TypeError, ValueError, DataError) as error:
+                if state is TaskState.FAILED:
+                    raise
+                return self._finish(task, TaskState.FAILED, None, failure=failure_of(task, error))
 
 
 def failure_of(task: ClaimedTask, error: Exception | None) -> TaskFailure:

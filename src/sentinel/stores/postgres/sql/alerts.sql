@@ -19,7 +19,7 @@ SELECT (%(severity)s::text IS NULL OR EXISTS (
 -- Alerts, newest first. A filter that is NULL folds away when the statement is planned with its values.
 SELECT a.id, a.pipeline_id, a.rule_id, a.rule_version_id, a.generation_id, a.event_id, a.severity, a.score,
        COALESCE(v.description, '') AS rule_description, a.entities::text AS entities_json,
-       a.transaction_data::text AS transaction_json, a.kafka_partition, a.kafka_offset, a.kafka_timestamp,
+       a.transaction_data::text AS transaction_json, a.evidence::text AS evidence_json, a.kafka_partition, a.kafka_offset, a.kafka_timestamp,
        a.alert_timestamp, a.refill_id
 FROM sentinel.alerts a
 LEFT JOIN sentinel.rule_versions v ON v.id = a.rule_version_id

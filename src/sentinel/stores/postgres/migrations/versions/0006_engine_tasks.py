@@ -1,4 +1,4 @@
-"""Engine tasks: what is asked of a rule worker."""
+"""Engine tasks, which a rule worker does; tests beside rules; the evidence of an alert."""
 
 from sentinel.stores.postgres.migrations.plain_sql import run_sql_beside
 

@@ -1,0 +1,92 @@
+"""An explanation as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sentinel.rules import syntax
+from sentinel.rules.explanation.decision import Decision, decide
+from sentinel.rules.explanation.tree import Part
+
+MAX_SHOWN_TEXT = 400
+
+
+def explain_parts(text: str, root: Part, values: Mapping[int, Any], shown: Mapping[int, Any]) -> dict[str, Any]:
+    """Return verdict, deciding leaves, what was missing, and the whole tree.
+
+    Args:
+        text: The rule as it was parsed; places are offsets in it.
+        values: As in `decide`.
+        shown: Number of a part -> its value as JSON.
+    """
+    decision = decide(root, values)
+
+    def place(part: Part) -> dict[str, Any]:
+        return {"text": _text(text, part), "start": part.start, "end": part.end}
+
+    return {
+        "verdict": outcome_of(values[root.number]),
+        "decided_by": [
+            {**place(part), "verdict": verdict_of(values.get(part.number)), "values": _values(text, part, shown)}
+            for part in decision.parts
+        ],
+        "missing": list(dict.fromkeys(_text(text, part) for part in decision.missing)),
+        "not_computable": [place(part) for part in decision.not_computable],
+        "tree": _node(text, root, values, shown, decision),
+    }
+
+
+def outcome_of(verdict: bool | None) -> str:
+    """Return what a verdict is called as the outcome of a rule."""
+    return "unknown" if verdict is None else "match" if verdict else "no_match"
+
+
+def verdict_of(verdict: bool | None) -> str:
+    """Return what a verdict is called within a rule."""
+    return "unknown" if verdict is None else "true" if verdict else "false"
+
+
+def _node(
+    text: str, part: Part, values: Mapping[int, Any], shown: Mapping[int, Any], decision: Decision
+) -> dict[str, Any]:
+    computed = part.number in values
+    return {
+        "kind": part.kind,
+        "text": _text(text, part),
+        "start": part.start,
+        "end": part.end,
+        "type": str(part.type) if part.type is not None else None,
+        "value": _literal(part.node) if part.kind == "literal" else shown.get(part.number),
+        "verdict": verdict_of(values[part.number]) if computed and part.is_condition else None,
+        "is_computed": computed or part.kind == "literal",
+        "decided": part.number in decision.path,
+        "left_out": part.left_out,
+        "children": [_node(text, child, values, shown, decision) for child in part.children],
+    }
+
+
+def _values(text: str, part: Part, shown: Mapping[int, Any]) -> dict[str, Any]:
+    """Return the values of the fields that a leaf looks at."""
+    return {
+        _text(text, each): shown.get(each.number)
+        for each in part.walk()
+        if each.kind == "field" and each.number in shown
+    }
+
+
+def _text(text: str, part: Part) -> str:
+    written = text[part.start : part.end]
+    return written if len(written) <= MAX_SHOWN_TEXT else f"{written[:MAX_SHOWN_TEXT]}..."
+
+
+def _literal(node: syntax.Node) -> Any:
+    match node:
+        case syntax.Literal(value=value):
+            return value if value is None or isinstance(value, str | bool | int) else str(value)
+        case syntax.TypedLiteral(text=text):
+            return text
+        case syntax.IntervalLiteral(count=count, unit=unit):
+            return f"{count} {unit}"
+        case _:
+            return None

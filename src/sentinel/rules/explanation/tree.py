@@ -1,0 +1,185 @@
+"""The tree of a rule as it is explained: every part with its place in the text and the SQL that computes it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+
+from sentinel.domain.event_schema import EventSchema
+from sentinel.errors import InvalidRuleError
+from sentinel.rules import syntax
+from sentinel.rules.binder import Binder
+from sentinel.rules.checker import check
+from sentinel.rules.lexer import tokenize
+from sentinel.rules.parser import COMPARISONS, parse
+from sentinel.rules.types import BOOLEAN, Kind, is_lenient
+
+# A rule may have thousands of parts. Those nearest to its root are computed; the rest are shown as text.
+MAX_COMPUTED = 300
+MAX_COMPUTED_SQL = 600_000
+MAX_LIST_ITEMS = 20
+
+_KINDS: dict[type[syntax.Node], str] = {
+    syntax.Literal: "literal",
+    syntax.TypedLiteral: "literal",
+    syntax.IntervalLiteral: "literal",
+    syntax.Name: "field",
+    syntax.Index: "element",
+    syntax.Call: "call",
+    syntax.Unary: "arithmetic",
+    syntax.Not: "not",
+    syntax.IsTest: "is",
+    syntax.Between: "between",
+    syntax.InList: "in",
+    syntax.PatternMatch: "pattern",
+    syntax.Case: "case",
+    syntax.Cast: "cast",
+}
+_OF_CONDITIONS = frozenset({"and", "or", "not", "case"})
+
+
+@dataclass(slots=True)
+class Part:
+    """A part of a rule.
+
+    Attributes:
+        number: Its place in the order of the tree, level by level; the root is 0.
+        kind: and, or, not, comparison, field, literal, call, ...
+        type: What it gives; None where that is not known outside of its context.
+        sql: Total Spark SQL over a struct column named `event`; None: it is not computed.
+        node: What was parsed.
+        start: Character offset of the first character, an opening parenthesis that belongs to it included.
+        end: Character offset behind the last one.
+        left_out: How many items of a long list are not among the children.
+    """
+
+    number: int
+    kind: str
+    node: syntax.Node
+    start: int
+    end: int
+    type: Kind | None
+    sql: str | None
+    children: list[Part] = field(default_factory=list)
+    left_out: int = 0
+
+    @property
+    def is_condition(self) -> bool:
+        """Whether it is true, false or unknown."""
+        return self.type == BOOLEAN
+
+    def walk(self) -> Iterator[Part]:
+        """Yield this part and all below, each before its children."""
+        yield self
+        for child in self.children:
+            yield from child.walk()
+
+
+def rule_tree(text: str, schema: EventSchema) -> Part:
+    """Return the tree of a rule that the gate accepts.
+
+    The SQL of a part is what the same compiler makes of that part; the root's is the compiled rule.
+
+    Raises:
+        InvalidRuleError: The gate refuses the rule for this schema.
+    """
+    checked = check(text, schema)
+    parsed, _ = parse(text)
+    if checked.compiled is None or parsed is None:
+        issues = [issue.as_json() for issue in checked.issues]
+        raise InvalidRuleError(f"the rule does not fit this schema: {issues[0]['message']}", issues=issues)
+    spans = Spans(text)
+    root = Part(0, _kind(parsed), parsed, *spans.of(parsed), BOOLEAN, checked.compiled)
+    waiting = deque([root])
+    computed, length, number = 1, len(checked.compiled), 0
+    while waiting:
+        part = waiting.popleft()
+        children = [] if part.kind == "field" else children_of(part.node)
+        if part.kind == "in" and len(children) > MAX_LIST_ITEMS + 1:
+            part.left_out = len(children) - MAX_LIST_ITEMS - 1
+            children = children[: MAX_LIST_ITEMS + 1]
+        for child in children:
+            number += 1
+            kind, sql = None, None
+            if computed < MAX_COMPUTED and length < MAX_COMPUTED_SQL:
+                kind, sql = _bound(child, schema, as_condition=part.kind in _OF_CONDITIONS)
+                computed += sql is not None
+                length += len(sql or "")
+            part.children.append(Part(number, _kind(child), child, *spans.of(child), kind, sql))
+        waiting.extend(part.children)
+    return root
+
+
+class Spans:
+    """Widens places so that they hold both of each pair of parentheses: a node begins and ends at its operands."""
+
+    def __init__(self, text: str) -> None:
+        tokens, _ = tokenize(text)
+        self._signs = [(token.start, 1 if token.word == "(" else -1) for token in tokens if token.word in ("(", ")")]
+
+    def of(self, node: syntax.Node) -> tuple[int, int]:
+        """Return start and end."""
+        start, end = node.start, node.end
+        depth, lowest = 0, 0
+        for _, sign in (each for each in self._signs if start <= each[0] < end):
+            depth += sign
+            lowest = min(lowest, depth)
+        before = [at for at, sign in self._signs if at < start and sign == 1]
+        behind = [at for at, sign in self._signs if at >= end and sign == -1]
+        if lowest < 0:
+            start = before[lowest]
+        if depth > lowest:
+            end = behind[depth - lowest - 1] + 1
+        return start, end
+
+
+def _bound(node: syntax.Node, schema: EventSchema, *, as_condition: bool) -> tuple[Kind | None, str | None]:
+    """Return type and SQL of a part by itself; nothing where it means something in its context only.
+
+    Args:
+        as_condition: Whether TRUE, FALSE and NULL stand for conditions here.
+    """
+    if isinstance(node, syntax.Literal) and as_condition and (node.value is None or isinstance(node.value, bool)):
+        return BOOLEAN, f"CAST({'NULL' if node.value is None else str(node.value).upper()} AS BOOLEAN)"
+    if isinstance(node, syntax.Literal | syntax.TypedLiteral | syntax.IntervalLiteral):
+        return None, None
+    binder = Binder(schema)
+    bound = binder.bind(node)
+    refused = any(issue.severity == "error" for issue in binder.report.issues)
+    return (None, None) if refused or is_lenient(bound.kind) else (bound.kind, bound.sql)
+
+
+def _kind(node: syntax.Node) -> str:
+    match node:
+        case syntax.Logical(operator=operator):
+            return operator.lower()
+        case syntax.Binary(operator=operator):
+            return "comparison" if operator in COMPARISONS else "arithmetic"
+        case syntax.Member():
+            return "field" if is_field(node) else "member"
+        case _:
+            return _KINDS.get(type(node), type(node).__name__.lower())
+
+
+def is_field(node: syntax.Node) -> bool:
+    """Tell whether it names a field of the event, or a member of one."""
+    while isinstance(node, syntax.Member):
+        node = node.base
+    return isinstance(node, syntax.Name)
+
+
+def children_of(node: syntax.Node) -> list[syntax.Node]:
+    """Return the parts of a node in the order of the text, whatever kind of node it is."""
+    found: list[syntax.Node] = []
+    for each in fields(node):
+        found += _nodes_in(getattr(node, each.name))
+    return found
+
+
+def _nodes_in(value: object) -> Iterator[syntax.Node]:
+    if isinstance(value, syntax.Node):
+        yield value
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from _nodes_in(item)
