@@ -4,28 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol
-
-import httpx
+from typing import Any
 
 from sentinel.client import models
+from sentinel.client.transport import Transport
 
 
-class _Wire(Protocol):
-    """What these methods need of the client."""
-
-    def _get(self, path: str, **parameters: Any) -> httpx.Response: ...
-    def _send(
-        self, method: str, path: str, body: Mapping[str, Any], *, if_version: int | None = None
-    ) -> httpx.Response: ...
-    def _request(self, method: str, path: str, **more: Any) -> httpx.Response: ...
-
-
-class PastCalls:
+class PastCalls(Transport):
     """Backtests, refills and labels."""
 
     def start_backtest(
-        self: _Wire,
+        self,
         pipeline_id: int,
         rules: Sequence[str | int | Mapping[str, Any]],
         start: datetime,
@@ -45,18 +34,18 @@ class PastCalls:
         answer = self._send("POST", f"/api/pipelines/{pipeline_id}/backtests", body)
         return models.HistoryTask.model_validate(answer.json())
 
-    def get_backtest(self: _Wire, backtest_id: int) -> models.HistoryTask:
+    def get_backtest(self, backtest_id: int) -> models.HistoryTask:
         """Return a backtest."""
         return models.HistoryTask.model_validate(self._get(f"/api/backtests/{backtest_id}").json())
 
     def list_backtests(
-        self: _Wire, pipeline_id: int, *, limit: int = 50, before: int | None = None
+        self, pipeline_id: int, *, limit: int = 50, before: int | None = None
     ) -> list[models.HistoryTask]:
         """Return the backtests of a pipeline, newest first, without their results."""
         answer = self._get(f"/api/pipelines/{pipeline_id}/backtests", limit=limit, before=before)
         return [models.HistoryTask.model_validate(item) for item in answer.json()]
 
-    def cancel_backtest(self: _Wire, backtest_id: int) -> models.HistoryTask:
+    def cancel_backtest(self, backtest_id: int) -> models.HistoryTask:
         """End a backtest.
 
         Raises:
@@ -66,7 +55,7 @@ class PastCalls:
         return models.HistoryTask.model_validate(answer.json())
 
     def start_refill(
-        self: _Wire, pipeline_id: int, start: datetime, end: datetime, *, rule_id: int | None = None, **more: Any
+        self, pipeline_id: int, start: datetime, end: datetime, *, rule_id: int | None = None, **more: Any
     ) -> models.HistoryTask:
         """Make the alerts that a rule, or all active ones, would have raised.
 
@@ -77,23 +66,21 @@ class PastCalls:
         answer = self._send("POST", f"/api/pipelines/{pipeline_id}/refills", body)
         return models.HistoryTask.model_validate(answer.json())
 
-    def get_refill(self: _Wire, refill_id: int) -> models.HistoryTask:
+    def get_refill(self, refill_id: int) -> models.HistoryTask:
         """Return a refill."""
         return models.HistoryTask.model_validate(self._get(f"/api/refills/{refill_id}").json())
 
-    def list_refills(
-        self: _Wire, pipeline_id: int, *, limit: int = 50, before: int | None = None
-    ) -> list[models.HistoryTask]:
+    def list_refills(self, pipeline_id: int, *, limit: int = 50, before: int | None = None) -> list[models.HistoryTask]:
         """Return the refills of a pipeline, newest first, without their results."""
         answer = self._get(f"/api/pipelines/{pipeline_id}/refills", limit=limit, before=before)
         return [models.HistoryTask.model_validate(item) for item in answer.json()]
 
-    def cancel_refill(self: _Wire, refill_id: int) -> models.HistoryTask:
+    def cancel_refill(self, refill_id: int) -> models.HistoryTask:
         """End a refill; the alerts that it wrote stay."""
         return models.HistoryTask.model_validate(self._send("POST", f"/api/refills/{refill_id}/cancel", {}).json())
 
     def add_labels(
-        self: _Wire,
+        self,
         pipeline_id: int,
         name: str,
         content: bytes,
@@ -112,13 +99,13 @@ class PastCalls:
         )
         return models.LabelSet.model_validate(answer.json())
 
-    def list_labels(self: _Wire, pipeline_id: int) -> list[models.LabelSet]:
+    def list_labels(self, pipeline_id: int) -> list[models.LabelSet]:
         """Return the label sets of a pipeline, newest first."""
         return [
             models.LabelSet.model_validate(item) for item in self._get(f"/api/pipelines/{pipeline_id}/labels").json()
         ]
 
-    def delete_labels(self: _Wire, label_set_id: int) -> None:
+    def delete_labels(self, label_set_id: int) -> None:
         """Forget labels."""
         self._request("DELETE", f"/api/labels/{label_set_id}")
 

@@ -131,7 +131,7 @@ def alert_rows(match: RefilledMatch, text_of: Callable[[bytes], str] = jsonb_tex
             match.partition,
             match.offset,
             utc(match.timestamp_ms),
-            evidence,
+            text_of(evidence.encode()),
         )
         for rule, evidence in zip(match.rules, match.evidence, strict=True)
     ]
