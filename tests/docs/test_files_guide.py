@@ -23,6 +23,8 @@ def test_the_files_declare_a_pipeline_and_rules_that_fit_it(tmp_path: Path) -> N
         (tmp_path / f"{number}.yaml").write_text(text)
     found = load(tmp_path)
     assert [key for kind in KINDS for key in found[kind]] == [
+        ("whitelist",),
+        ("fed_elsewhere",),
         ("Card payments",),
         ("Card payments", "large"),
         ("Card payments", "large_and_foreign"),
@@ -37,7 +39,11 @@ def test_the_files_declare_a_pipeline_and_rules_that_fit_it(tmp_path: Path) -> N
 
 
 def test_every_key_is_named() -> None:
-    for kind, heading in (("pipeline", "| key of a pipeline | |"), ("rule", "| key of a rule | |")):
+    for kind, heading in (
+        ("list", "| key of a list | |"),
+        ("pipeline", "| key of a pipeline | |"),
+        ("rule", "| key of a rule | |"),
+    ):
         table = GUIDE.partition(heading)[2].partition("\n\n")[0]
         named = {
             key for row in re.findall(r"^\| ([^|]*) \|", table, re.MULTILINE) for key in re.findall(r"`(\w+)`", row)

@@ -126,5 +126,5 @@ def _anew(
 ) -> list[Change]:
     """Return the changes that are left, those of what belongs to a pipeline worked out anew."""
     fresh = _compared(remote, declared, prune=prune).changes
-    kept = [change for change in changes if change.pipeline != pipeline or change.kind == "pipeline"]
-    return kept + [change for change in fresh if change.pipeline == pipeline and change.kind != "pipeline"]
+    kept = [change for change in changes if change.kind != "rule" or change.pipeline != pipeline]
+    return kept + [change for change in fresh if change.kind == "rule" and change.pipeline == pipeline]

@@ -35,9 +35,9 @@ def test_files_of_a_directory_are_read_together(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "lines"),
     [
-        ("- 1\n", ["f.yaml:1: it has no `kind`; kinds are pipeline, rule"]),
-        ("a: 1\nkind: rules\n", ["f.yaml:2: there is no kind 'rules'; kinds are pipeline, rule"]),
-        ("kind: [rule]\n", ["f.yaml:1: there is no kind ['rule']; kinds are pipeline, rule"]),
+        ("- 1\n", ["f.yaml:1: it has no `kind`; kinds are list, pipeline, rule"]),
+        ("a: 1\nkind: rules\n", ["f.yaml:2: there is no kind 'rules'; kinds are list, pipeline, rule"]),
+        ("kind: [rule]\n", ["f.yaml:1: there is no kind ['rule']; kinds are list, pipeline, rule"]),
         (RULE + "sevrity: x\n", ["f.yaml:6: the key 'sevrity' is not known here"]),
         (RULE.replace("name: large\n", ""), ["f.yaml:1: 'name' is missing"]),
         (RULE.replace("name: large", "name: Large-1"), ["f.yaml:3: name: String should match pattern"]),

@@ -23,6 +23,7 @@ from sentinel.files.kinds.base import (
     Written,
     differing,
 )
+from sentinel.files.kinds.lists import ListKind
 from sentinel.files.kinds.pipelines import PipelineKind, PipelineName, same_schema, schema_of
 from sentinel.files.remote import Remote
 
@@ -30,6 +31,8 @@ _SHORT_FORM = re.compile(r"\s*when\b", re.IGNORECASE)
 _REFERENCE = re.compile(r"\brule\s*\(\s*['\"]([a-z][a-z0-9_]*)['\"]\s*\)", re.IGNORECASE)
 # What the check of one rule cannot know when the rule it refers to is in the same files.
 _OF_REFERENCES = frozenset({"unknown-rule", "rule-reference"})
+# The same of a list.
+_OF_LISTS = "unknown-table"
 
 RuleName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 State = Literal["draft", "shadow", "active", "paused", "rollout"]
@@ -226,14 +229,21 @@ def _refused(item: Declared, declared: Declarations, remote: Remote) -> list[Err
         checked = remote.client.check_rule(item.spec.expression, schema=schema.as_json() if schema else [])
     known = {key[1] for key in declared.get(RuleKind.name, {}) if key[0] == pipeline}
     is_known = bool(item.spec.refers_to) and item.spec.refers_to <= known
+    lists = {key[0] for key in declared.get(ListKind.name, {})}
     return [
         ErrorDetail(
             item.document.where(("rule_expression",)),
             f"rule {' / '.join(item.key)}: {issue.message}{f' {issue.suggestion}' if issue.suggestion else ''}",
         )
         for issue in checked.issues
-        if issue.severity == "error" and not (issue.code in _OF_REFERENCES and is_known)
+        if issue.severity == "error"
+        and not (issue.code in _OF_REFERENCES and is_known)
+        and not (issue.code == _OF_LISTS and _word(item.spec.expression, issue.start, issue.end) in lists)
     ]
+
+
+def _word(text: str, start: int | None, end: int | None) -> str:
+    return text[start:end].strip("`")
 
 
 def _ordered(changes: list[Change]) -> list[Change]:
