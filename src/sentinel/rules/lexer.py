@@ -138,8 +138,8 @@ def _number(text: str, at: int) -> tuple[Token | None, Issue | None, int]:
     value: int | float | Decimal | None = None
     if len(digits) > _MOST_DIGITS:
         message = f"The number {digits[:20]}... has {len(digits)} characters; at most {_MOST_DIGITS} are read."
-        issue = Issue("error", "number", at, found.end(), message, "At most 38 digits, or 1.79e308 as double.")
-        return _placeholder(at, found.end(), issue)
+        longest = "At most 38 digits, or 1.79e308 as double."
+        return _placeholder(at, found.end(), Issue("error", "number", at, found.end(), message, longest))
     if suffix in ("", "L") and digits.isdigit():
         value = int(digits)
     elif suffix == "BD" or (not suffix and "e" not in digits.lower()):
