@@ -11,6 +11,7 @@ import hypothesis
 import pytest
 from pyspark.sql import SparkSession
 
+from sentinel.errors import StoreUnavailableError
 from sentinel.localstack.java import find_java
 from sentinel.settings import PROJECT_ROOT, Settings
 from sentinel.stores.postgres.database import Database
@@ -46,7 +47,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerSet]:
     """PostgreSQL, Kafka, Redis and S3, with the newest schema; one set for the session."""
-    with start_servers(tmp_path_factory.mktemp("stack")) as running:
+    try:
+        started = start_servers(tmp_path_factory.mktemp("stack"))
+    except StoreUnavailableError:
+        # Everything starts at once in several processes. A second try is of a machine that has less to do.
+        started = start_servers(tmp_path_factory.mktemp("stack"))
+    with started as running:
         yield running
 
 

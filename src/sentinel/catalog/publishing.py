@@ -25,6 +25,7 @@ from sentinel.rules.checker import check
 from sentinel.rules.compiler import compile_condition
 from sentinel.rules.known import KnownNames
 from sentinel.rules.limits import MAX_LOOKUPS
+from sentinel.rules.meaning import Around, around
 from sentinel.rules.references import closure, may_refer, references_in
 from sentinel.rules.tables_read import may_read, tables_read
 from sentinel.stores.base import ListReader, MuteStore, PipelineStore, RuleStore, SchemaStore, ScorecardStore
@@ -86,6 +87,10 @@ class Publisher:
         tables = self._lists.definitions() if refers or may_read(text or "") else ()
         return known_names(rules, tables, own_name)
 
+    def around(self, condition: str, known: KnownNames) -> Around:
+        """Return what the rules and lists that a condition names stand for now."""
+        return around(condition, known.conditions, self._lists.pin)
+
     def admit(
         self, pipeline: Pipeline, rule: Rule, version: RuleVersion, state: RuleState, *, what: str, pointer: str
     ) -> None:
@@ -116,7 +121,8 @@ class Publisher:
         if state in ALERTING and not (rule.state in ALERTING and version.condition == rule.current.condition):
             self._demand(pipeline, version.condition)
         if state in ALERTING:
-            self._tests.require_passed(rule.id, version.condition, pipeline.schema_version)
+            meaning = self.around(version.condition, known)
+            self._tests.require_passed(rule.id, version.condition, pipeline.schema_version, meaning)
         beside = rule.candidate == version and state in (RuleState.SHADOW, RuleState.ROLLOUT)
         if not beside:
             self.refuse_broken_dependents(pipeline, rule, version.condition, pointer)

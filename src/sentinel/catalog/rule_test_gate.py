@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sentinel.domain.rule_test import RuleTestKey
 from sentinel.errors import ErrorDetail, RuleTestsFailedError, RuleTestsNotRunError
+from sentinel.rules.meaning import Around
 from sentinel.stores.base import RuleTestStore
 
 
@@ -13,8 +14,11 @@ class RuleTestGate:
     def __init__(self, tests: RuleTestStore) -> None:
         self._tests = tests
 
-    def require_passed(self, rule_id: int, condition: str, schema_version: int) -> None:
+    def require_passed(self, rule_id: int, condition: str, schema_version: int, around: Around) -> None:
         """Refuse a condition unless the rule has no tests, or all of them passed with it as they are now.
+
+        Args:
+            around: What the rules and lists that it names stand for now.
 
         Raises:
             RuleTestsFailedError: A test failed; each is listed.
@@ -23,7 +27,7 @@ class RuleTestGate:
         tests = self._tests.list(rule_id)
         if not tests:
             return
-        outcomes = self._tests.run(RuleTestKey.of(rule_id, condition, schema_version, tests))
+        outcomes = self._tests.run(RuleTestKey.of(rule_id, condition, schema_version, tests, around))
         if outcomes is None:
             raise RuleTestsNotRunError(
                 f"the {len(tests)} tests of rule {rule_id} were not run with this expression, or were changed since; "

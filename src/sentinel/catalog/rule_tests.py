@@ -124,10 +124,12 @@ class RuleTestCatalog:
         condition = self._condition(rule, rule_expression, version)
         if schema is None or condition is None:
             return None
-        checked = check_rule(condition, schema.schema, self._publisher.known_names(pipeline.id, condition, rule.name))
+        known = self._publisher.known_names(pipeline.id, condition, rule.name)
+        checked = check_rule(condition, schema.schema, known)
         if not checked.result.valid:
             return None
-        key = RuleTestKey.of(rule_id, checked.rule_expression, pipeline.schema_version, tests)
+        around = self._publisher.around(checked.rule_expression, known)
+        key = RuleTestKey.of(rule_id, checked.rule_expression, pipeline.schema_version, tests, around)
         return None if self._tests.run(key) is not None else checked.rule_expression
 
     def pipeline_of(self, rule_id: int) -> int:

@@ -99,10 +99,22 @@ class RuleTestKey:
     tests_hash: str
 
     @classmethod
-    def of(cls, rule_id: int, condition: str, schema_version: int, tests: Sequence[RuleTest]) -> RuleTestKey:
-        """Build the key of a condition under a schema version."""
+    def of(
+        cls,
+        rule_id: int,
+        condition: str,
+        schema_version: int,
+        tests: Sequence[RuleTest],
+        around: Sequence[tuple[str, str]] = (),
+    ) -> RuleTestKey:
+        """Build the key of a condition under a schema version.
+
+        Args:
+            around: What the rules and lists that it names stand for.
+        """
+        meaning = json.dumps([condition, *around]) if around else condition
         content = [[test.id, test.name, test.event, test.expected, test.created_at.isoformat()] for test in tests]
-        return cls(rule_id, _hash(condition), schema_version, _hash(json.dumps(content)))
+        return cls(rule_id, _hash(meaning), schema_version, _hash(json.dumps(content)))
 
 
 def _hash(text: str) -> str:

@@ -14,6 +14,7 @@ from sentinel.rules.compiler import compile_condition
 from sentinel.rules.dsl.check import check_rule
 from sentinel.rules.explanation.report import explain_parts, outcome_of
 from sentinel.rules.explanation.tree import rule_tree
+from sentinel.rules.meaning import around
 from sentinel.stores.postgres.explain_reader import ExplainReader
 from sentinel.stores.postgres.rule_tests import PostgresRuleTests
 from sentinel.stores.postgres.snapshots import SnapshotStore
@@ -52,7 +53,8 @@ def run_rule_tests(context: TaskContext) -> dict[str, Any]:
         tests = PostgresRuleTests(tx).list(rule_id)
     outcomes = outcomes_of(context.spark, condition, snapshot, tests, surroundings) if tests else []
     with context.database.transaction(context.tenant_id) as tx:
-        key = RuleTestKey.of(rule_id, condition, snapshot.schema_version, tests)
+        meaning = around(condition, surroundings.known.conditions, surroundings.versions_of)
+        key = RuleTestKey.of(rule_id, condition, snapshot.schema_version, tests, meaning)
         PostgresRuleTests(tx).keep_run(key, outcomes)
     return {
         "rule_id": rule_id,

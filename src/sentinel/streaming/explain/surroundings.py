@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pyspark.sql import DataFrame
@@ -29,6 +30,10 @@ class Surroundings:
     known: KnownNames
     lists: tuple[PinnedList, ...]
     tables: LookupTables
+
+    def versions_of(self, names: Sequence[str]) -> dict[str, int]:
+        """Return the versions of lists."""
+        return {pinned.definition.name: pinned.version for pinned in self.lists if pinned.definition.name in names}
 
     def looked_up(self, events: DataFrame, needed: Part | tuple[LookupColumn, ...]) -> DataFrame:
         """Add the columns of lists that a rule needs.
