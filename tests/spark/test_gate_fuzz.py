@@ -17,11 +17,11 @@ pytestmark = pytest.mark.spark
 
 
 def test_nothing_is_found(spark: SparkSession, tmp_path: Path) -> None:
-    outcome = Fuzz(spark, tmp_path, seed=5).run(texts=1_500)
+    outcome = Fuzz(spark, tmp_path, seed=5).run(texts=1_000)
     assert outcome.findings == [], outcome.summary()
-    assert outcome.tried >= 1_500
+    assert outcome.tried >= 1_000
     assert outcome.read >= 300
-    assert outcome.evaluated >= 100
+    assert outcome.evaluated >= 90
     assert len(outcome.codes) >= 30
     assert outcome.slowest_seconds < gate.SLOWEST_CHECK_SECONDS
 

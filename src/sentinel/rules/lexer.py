@@ -65,6 +65,8 @@ _REFUSED = {
     ";": ("syntax", "A rule is one expression, so it has no ';'.", "Remove it."),
 }
 
+_MOST_DIGITS = 400  # a double written out has at most 309; Python itself refuses to read integers beyond 4300
+
 
 def tokenize(text: str) -> tuple[list[Token], list[Issue]]:
     """Return the tokens, with one of kind END behind the last, and what was refused."""
@@ -134,6 +136,10 @@ def _number(text: str, at: int) -> tuple[Token | None, Issue | None, int]:
     suffix = found.group("suffix").upper()
     digits = found.group()[: len(found.group()) - len(suffix)]
     value: int | float | Decimal | None = None
+    if len(digits) > _MOST_DIGITS:
+        message = f"The number {digits[:20]}... has {len(digits)} characters; at most {_MOST_DIGITS} are read."
+        longest = "At most 38 digits, or 1.79e308 as double."
+        return _placeholder(at, found.end(), Issue("error", "number", at, found.end(), message, longest))
     if suffix in ("", "L") and digits.isdigit():
         value = int(digits)
     elif suffix == "BD" or (not suffix and "e" not in digits.lower()):

@@ -367,7 +367,8 @@ class _Parser(TokenCursor):
         written = str(token.value).strip()
         unit = self.advance()
         singular = unit.word.removesuffix("S")
-        if singular not in INTERVAL_UNITS or not written.removeprefix("-").isdigit() or len(written) > 9:
+        digits = written.removeprefix("-")
+        if singular not in INTERVAL_UNITS or not (digits.isascii() and digits.isdigit()) or len(written) > 9:
             self.at -= 1
             self.stop(
                 "An interval is a whole number and one unit.",

@@ -124,6 +124,20 @@ class TestIssues:
         assert result.valid
         assert code in [issue.code for issue in result.issues]
 
+    @pytest.mark.parametrize(
+        ("expression", "code", "marked"),
+        [
+            (f"amount > {'1' * 8_000}", "number", "1" * 8_000),
+            (f"amount > 0.{'0' * 8_000}1", "number", f"0.{'0' * 8_000}1"),
+            (f"event_time - INTERVAL {'9' * 5_000} DAY > sent_at", "number", "9" * 5_000),
+            ("event_time - INTERVAL '\u00b2' DAY > sent_at", "interval", "DAY"),
+        ],
+        ids=["integer", "decimal", "interval", "superscript"],
+    )
+    def test_numbers_that_python_does_not_read_are_issues(self, expression: str, code: str, marked: str) -> None:
+        issue = check(expression, SCHEMA).errors[0]
+        assert (issue.code, expression[issue.start : issue.end]) == (code, marked)
+
     def test_one_error_gives_one_issue(self) -> None:
         assert [issue.code for issue in check("abs(lower(nothing)) + 1 > 5 AND amount > 1", SCHEMA).issues] == [
             "unknown-column"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 from py4j.protocol import Py4JError
@@ -51,6 +52,11 @@ _LITERAL_OR_NAME = re.compile(r"'(?:[^'\\]|\\.)*'|`[^`]*`", re.DOTALL)
 # with a prefix (in r'\' the quote ends the text).
 _HIDING = re.compile(r"--|/\*|[\"`]|\w'")
 _CASE = re.compile(r"\bCASE\b", re.IGNORECASE)
+# Prefixes and indexes in a row, which nest without parentheses; the compiler puts each prefix into parentheses.
+_CHAINED = re.compile(r"(?:(?:\bNOT\b|[-+~!])\s*){200}|(?:\[\w*\]){200}", re.IGNORECASE)
+MOST_NESTED = 1_000
+"""Levels of parentheses that Spark's parser is asked to read. The compiler emits a few for each of a rule's 50 levels;
+on ten thousand the parser takes minutes."""
 BATCH = 250
 MOST_REMEMBERED = 50_000
 _passed: set[str] = set()
@@ -87,6 +93,8 @@ def refusals(spark: SparkSession, compiled_sql: str) -> list[str]:
         return ["CASE is not what the compiler emits (its form is when(...))"]
     if hiding := _HIDING.search(bare):
         return [f"a comment or quote that the compiler does not emit: {hiding.group()}"]
+    if _nesting(bare) > MOST_NESTED or _CHAINED.search(bare):
+        return ["cannot parse it: nested too deeply"]
     try:
         tree = _parsed(spark, compiled_sql)
     except (PySparkException, Py4JError) as failed:
@@ -134,7 +142,7 @@ def _parse_together(spark: SparkSession, conditions: Sequence[str]) -> list[list
 
 def _stands_alone(bare: str) -> bool:
     """Tell whether a text without its literals and names closes what it opens and is one argument, not several."""
-    if _HIDING.search(bare):
+    if _HIDING.search(bare) or _CHAINED.search(bare) or _nesting(bare) > MOST_NESTED:
         return False
     depth = 0
     for character in bare:
@@ -145,6 +153,12 @@ def _stands_alone(bare: str) -> bool:
         if depth < 0 or (character == "," and depth == 0):
             return False
     return depth == 0
+
+
+def _nesting(bare: str) -> int:
+    """Return how many parentheses are open at once, at most."""
+    steps = (1 if character == "(" else -1 for character in bare if character in "()")
+    return max(accumulate(steps), default=0)
 
 
 def _end_of_subtree(nodes: list[dict[str, Any]], at: int) -> int:
