@@ -43,6 +43,6 @@ def test_what_must_not_be_is_noticed(spark: SparkSession, tmp_path: Path, monkey
     monkeypatch.setattr(gate, "EVALUATED_SHARE", 0.01)
     summary = fuzz.run(texts=0).summary()
     assert "the check raises ValueError: broken" in summary
-    assert "the check does ['open" in summary
+    assert 'the check does ["open (' in summary
     assert "marker.txt was opened or read" in summary
     assert "the job's gate refuses it: ['distrust']" in summary

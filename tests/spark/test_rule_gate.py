@@ -44,7 +44,7 @@ UNSAFE = {
     "event IS NULL": "column [event]",
     "CAST(event.`user_id` AS array<int>) IS NULL": "cast to array",
     "CAST(event.`user_id` AS binary) IS NULL": "cast to binary",
-    "X'41' = event.`user_id`": "literal of type binary",
+    "X'41' = event.`user_id`": "quote that the compiler does not emit: X'",
     "event.`amount` + 1 > 2": "expressions.Add",
     "event.`amount` / 0 > 2": "expressions.Divide",
     "event.`tags`[99] = ''": "array[index]",
