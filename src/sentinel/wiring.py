@@ -29,7 +29,8 @@ from sentinel.clock import monotonic_seconds, utc_now
 from sentinel.domain.api_key import ApiKey, hash_secret
 from sentinel.errors import SentinelError, StoreUnavailableError, UnauthenticatedError
 from sentinel.settings import Settings
-from sentinel.stores.base import AlertReader, AnswerStore, AuditStore, LedgerReader, OutcomeReader
+from sentinel.stores.base import AlertReader, AnswerStore, LedgerReader
+from sentinel.stores.beside_rules import AuditStore, OutcomeReader
 from sentinel.stores.postgres.alerts import PostgresAlerts
 from sentinel.stores.postgres.answers import PostgresAnswers
 from sentinel.stores.postgres.api_keys import PostgresApiKeys, find_presented

@@ -7,7 +7,7 @@ from typing import Any
 
 from sentinel.domain.rule import Rule, RuleVersion
 from sentinel.domain.scorecard import Scorecard
-from sentinel.stores.base import AuditStore
+from sentinel.stores.beside_rules import AuditStore
 
 
 class Auditor:

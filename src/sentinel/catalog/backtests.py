@@ -31,7 +31,8 @@ from sentinel.rules.checker import CheckResult, check
 from sentinel.rules.dsl.check import check_rule
 from sentinel.rules.known import KnownNames
 from sentinel.rules.sweep import MAX_VALUES, replace_number
-from sentinel.stores.base import LabelStore, PipelineReader, SchemaStore
+from sentinel.stores.base import PipelineReader, SchemaStore
+from sentinel.stores.beside_rules import LabelStore
 
 _LOOK_BACK = 200
 

@@ -23,7 +23,8 @@ from sentinel.errors import (
     TooBroadError,
     TransientError,
 )
-from sentinel.stores.base import EngineTaskStore, PipelineReader
+from sentinel.stores.base import PipelineReader
+from sentinel.stores.beside_rules import EngineTaskStore
 
 # Per tenant: what one of them asks for must not fill the queue of all.
 MAX_WAITING = {Lane.SHORT: 100, Lane.LONG: 20}

@@ -27,7 +27,8 @@ from sentinel.domain.reference_list import (
     is_key_type,
 )
 from sentinel.errors import ConflictError, ErrorDetail, InvalidError, NotFoundError
-from sentinel.stores.base import ListStore, PipelineStore
+from sentinel.stores.base import PipelineStore
+from sentinel.stores.beside_rules import ListStore
 
 MAX_LISTS = 200
 _RESERVED_NAMES = frozenset({"event", "select", "where", "from", "values", "table"})

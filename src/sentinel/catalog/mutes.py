@@ -13,7 +13,8 @@ from sentinel.domain.mute import MAX_KEPT_MUTES, Mute, SuppressedCount
 from sentinel.domain.pipeline import Pipeline
 from sentinel.domain.rule import RuleState
 from sentinel.errors import ConflictError, ErrorDetail, InvalidError, NotFoundError
-from sentinel.stores.base import MuteStore, PipelineStore, RuleStore
+from sentinel.stores.base import PipelineStore, RuleStore
+from sentinel.stores.beside_rules import MuteStore
 
 MAX_SNOOZE = timedelta(days=366)
 

@@ -28,7 +28,8 @@ from sentinel.rules.limits import MAX_LOOKUPS
 from sentinel.rules.meaning import Around, around
 from sentinel.rules.references import closure, may_refer, references_in
 from sentinel.rules.tables_read import may_read, tables_read
-from sentinel.stores.base import ListReader, MuteStore, PipelineStore, RuleStore, SchemaStore, ScorecardStore
+from sentinel.stores.base import PipelineStore, RuleStore, SchemaStore
+from sentinel.stores.beside_rules import ListReader, MuteStore, ScorecardStore
 
 # What the figures in docs/performance.md were measured with.
 MAX_ACTIVE_RULES = 1000

@@ -10,7 +10,8 @@ from sentinel.catalog.rules import RuleCatalog, no_pipeline
 from sentinel.domain.quarantine import Quarantine
 from sentinel.domain.rule import Rule
 from sentinel.errors import ConflictError
-from sentinel.stores.base import PipelineStore, QuarantineReader
+from sentinel.stores.base import PipelineStore
+from sentinel.stores.beside_rules import QuarantineReader
 
 
 class QuarantineCatalog:

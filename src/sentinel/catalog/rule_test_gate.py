@@ -5,7 +5,7 @@ from __future__ import annotations
 from sentinel.domain.rule_test import RuleTestKey
 from sentinel.errors import ErrorDetail, RuleTestsFailedError, RuleTestsNotRunError
 from sentinel.rules.meaning import Around
-from sentinel.stores.base import RuleTestStore
+from sentinel.stores.beside_rules import RuleTestStore
 
 
 class RuleTestGate:

@@ -10,7 +10,8 @@ from sentinel.domain.rule import Rule
 from sentinel.domain.rule_test import EXPECTED, MAX_EVENT_CHARACTERS, MAX_TESTS, Outcome, RuleTest, RuleTestKey
 from sentinel.errors import ConflictError, ErrorDetail, InvalidError, NotFoundError
 from sentinel.rules.dsl.check import check_rule
-from sentinel.stores.base import PipelineStore, RuleStore, RuleTestStore, SchemaStore
+from sentinel.stores.base import PipelineStore, RuleStore, SchemaStore
+from sentinel.stores.beside_rules import RuleTestStore
 
 
 class RuleTestCatalog:

@@ -20,7 +20,8 @@ from sentinel.domain.scorecard import (
     ScorecardVersion,
 )
 from sentinel.errors import ConflictError, ErrorDetail, InvalidError, NotFoundError
-from sentinel.stores.base import PipelineStore, RuleStore, ScorecardStore
+from sentinel.stores.base import PipelineStore, RuleStore
+from sentinel.stores.beside_rules import ScorecardStore
 
 
 class ScorecardCatalog:
