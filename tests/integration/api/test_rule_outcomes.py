@@ -92,7 +92,7 @@ class TestQuarantine:
         (ended,) = api.list_rule_quarantines(bad.id)
         assert ended.comment == "mended"
         assert ended.released_at is not None
-        assert (ended.released_by or "").startswith("key:")
+        assert "key:" in (ended.released_by or "")
         with pytest.raises(ConflictError, match="not in quarantine"):
             api.release_rule(bad.id)
 
