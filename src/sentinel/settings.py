@@ -141,6 +141,9 @@ class JobSettings(Group):
     archive_max_records: int = 1_000_000
     observe_interval_seconds: float = 60.0
     observe_max_records: int = 500_000
+    measuring_share: float = Field(
+        default=0.1, gt=0, le=1, description="Of the time of one thread, for costs of rules."
+    )
     rule_budget_microseconds: float = Field(default=50.0, description="A rule that costs more per event is taken out.")
 
 

@@ -293,7 +293,7 @@ class Workbench:
             connection.execute("SELECT set_config('app.tenant_id', %s, true)", (self.tenant_id,))
             connection.execute(statement, parameters)  # type: ignore[call-overload]
 
-    def wait_until(self, what: str, check: Callable[[], bool], job: Job | None = None, timeout: float = 120) -> None:
+    def wait_until(self, what: str, check: Callable[[], bool], job: Job | None = None, timeout: float = 300) -> None:
         """Wait for a condition; fail with the job's log when it does not come true."""
         deadline = time.monotonic() + timeout
         while not check():
@@ -303,7 +303,7 @@ class Workbench:
                 raise AssertionError(f"not within {timeout} s: {what}\n{job.tail() if job else ''}")
             time.sleep(0.1)
 
-    def wait_decided(self, pipeline_id: int, topic: str, job: Job | None = None, timeout: float = 120) -> None:
+    def wait_decided(self, pipeline_id: int, topic: str, job: Job | None = None, timeout: float = 300) -> None:
         """Wait until every record that is in the topic now is decided."""
         highs = {p: place.high for p, place in self.topics.ranges(topic).items()}
         self.wait_until(
@@ -313,7 +313,7 @@ class Workbench:
             timeout,
         )
 
-    def wait_archived(self, pipeline_id: int, job: Job | None = None, timeout: float = 120) -> None:
+    def wait_archived(self, pipeline_id: int, job: Job | None = None, timeout: float = 300) -> None:
         """Wait until every decided record is in the lake (or a dead letter)."""
         self.wait_until(
             f"pipeline {pipeline_id} has archived what is decided",
@@ -330,7 +330,7 @@ class Workbench:
         newest = self.query("SELECT max(id) AS id FROM sentinel.alerts WHERE pipeline_id = %s", pipeline_id)[0]["id"]
         self.wait_until("the scores follow", lambda: scores.position() >= (newest or 0), job)
 
-    def wait_generation(self, pipeline_id: int, job: Job, timeout: float = 60) -> None:
+    def wait_generation(self, pipeline_id: int, job: Job, timeout: float = 180) -> None:
         """Wait until a generation serves."""
         self.wait_until("a generation serves", lambda: bool(self.generations(pipeline_id, "active")), job, timeout)
 

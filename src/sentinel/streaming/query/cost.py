@@ -11,9 +11,10 @@ from sentinel.clock import monotonic_seconds
 from sentinel.streaming.query.lookups import Lookups
 
 SAMPLE_ROWS = 2_000
-# A rule that is cheap on the sample is measured on so many times more rows; the others are expensive enough to tell.
-REPEATS = 50
-CHEAP_MICROSECONDS = 20.0
+# A condition is measured on the sample so many times over that it adds this long to a run: a few milliseconds say more
+# of the machine than of the rule. No more than so many evaluations, which tell a microsecond on a busy machine.
+RUN_SECONDS = 0.25
+MOST_EVALUATIONS = 250_000
 RUNS = 3
 
 
@@ -28,8 +29,7 @@ class CostMeter:
         """Take the sample. Columns in: event struct; at most `SAMPLE_ROWS` rows are kept, in memory."""
         self._sample = events.select("event").limit(SAMPLE_ROWS).persist()
         self.rows: int = self._sample.count()
-        many = _many(self._sample)
-        self._empty = {1: _shortest(self._sample, "false"), REPEATS: _shortest(many, "false")} if self.rows else {}
+        self._empty: dict[int, float] = {}
 
     def microseconds(self, condition: str, lookups: Lookups | None = None) -> float:
         """Return what a compiled condition costs per event.
@@ -56,18 +56,24 @@ class CostMeter:
         self._sample.unpersist()
 
     def _microseconds(self, sample: DataFrame, condition: str) -> float:
-        found = self._per_event(sample, condition, 1)
-        if found >= CHEAP_MICROSECONDS:
-            return found
-        return self._per_event(_many(sample), condition, REPEATS)
+        repeats = 1
+        while True:
+            spent = self._seconds(sample, condition, repeats)
+            if spent >= RUN_SECONDS or 4 * repeats * self.rows > MOST_EVALUATIONS:
+                return spent * 1e6 / (self.rows * repeats)
+            repeats *= 4
 
-    def _per_event(self, rows: DataFrame, condition: str, repeats: int) -> float:
-        spent = _shortest(rows, condition) - self._empty[repeats]
-        return max(0.0, spent) * 1e6 / (self.rows * repeats)
+    def _seconds(self, sample: DataFrame, condition: str, repeats: int) -> float:
+        """Return what the condition adds to a run over so many times the sample."""
+        if repeats not in self._empty:
+            self._empty[repeats] = _shortest(_repeated(self._sample, repeats), "false")
+        return max(0.0, _shortest(_repeated(sample, repeats), condition) - self._empty[repeats])
 
 
-def _many(sample: DataFrame) -> DataFrame:
-    return sample.crossJoin(F.broadcast(sample.sparkSession.range(REPEATS)))
+def _repeated(sample: DataFrame, repeats: int) -> DataFrame:
+    if repeats == 1:
+        return sample
+    return sample.crossJoin(F.broadcast(sample.sparkSession.range(repeats).select("id")))
 
 
 def _shortest(rows: DataFrame, condition: str) -> float:
