@@ -149,7 +149,7 @@ def matches(bench: Workbench, pipeline_id: int) -> set[tuple[int, str, str]]:
         " a.transaction_data->>'user_id' AS user_id FROM public.fraud_alerts a"
         " JOIN sentinel.generations g ON g.id = a.generation_id"
         " JOIN sentinel.rule_sets s ON s.pipeline_id = g.pipeline_id AND s.version = g.rule_set_version"
-        " CROSS JOIN jsonb_each_text(s.list_versions) AS used"
+        " CROSS JOIN jsonb_each_text(s.members -> 'lists') AS used"
         " WHERE a.pipeline_id = %s AND a.rule_description <> 'large'",
         pipeline_id,
     )

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.spark
 @pytest.fixture(scope="module")
 def meter(spark: SparkSession) -> Iterator[CostMeter]:
     session = evaluation_session(spark)
-    made = CostMeter(session.range(5_000).selectExpr("struct(repeat('a', 1000) AS text, id AS number) AS event"))
+    made = CostMeter(session.range(5_000).selectExpr("struct(repeat('a', 700) AS text, id AS number) AS event"))
     yield made
     made.close()
 
@@ -27,7 +27,7 @@ def test_the_sample_is_bounded(meter: CostMeter) -> None:
 
 def test_an_expensive_condition_costs_much_more_than_a_comparison(meter: CostMeter) -> None:
     comparison = meter.microseconds("event.number > 100")
-    backtracking = meter.microseconds("event.text RLIKE 'a*a*b'")
+    backtracking = meter.microseconds("event.text RLIKE 'a*b'")
     assert backtracking > 100
     assert comparison < backtracking / 20
 
