@@ -26,6 +26,8 @@ STRUCT = "struct<" + ",".join(f"`{field.name}`:{field.type.spark()}" for field i
 
 # Plain Spark throws on these, even for the first event.
 BEYOND_SPARK = ["tags[quantity] IS NULL", "to_timestamp(user_id, 'yyyy-MM-dd HH:mm') IS NULL"]
+# Plain Spark says true of a missing value here: its coercion forgets the null.
+WRONG_IN_SPARK = ["quantity < 99999999999999999999"]
 
 # A field for every kind of argument; several for those where the values differ most.
 FIELDS: dict[Accepts, tuple[str, ...]] = {
@@ -130,8 +132,8 @@ class TestGoodEvents:
         # Where plain Spark throws (an element that is not there) or takes NaN for a large number (asin of 12), only
         # the first event is a good one.
         first = every.where("event.transaction_id = 't1'")
-        rules = [rule for rule in EXPRESSIONS if rule not in BEYOND_SPARK]
-        everywhere = [rule for rule in HONEST if "[" not in rule]
+        rules = [rule for rule in EXPRESSIONS if rule not in (*BEYOND_SPARK, *WRONG_IN_SPARK)]
+        everywhere = [rule for rule in HONEST if "[" not in rule and rule not in WRONG_IN_SPARK]
         compare(every, everywhere)
         compare(first, [rule for rule in rules if rule not in everywhere])
 
