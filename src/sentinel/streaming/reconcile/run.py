@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import duckdb
 import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from pyspark.sql import SparkSession
 
+from sentinel.domain.generation import Progress
+from sentinel.domain.source_gap import OffsetRange
 from sentinel.errors import StoreUnavailableError
 from sentinel.settings import Settings
 from sentinel.stores.lake.location import events_uri, spark_uri, storage_options
@@ -64,12 +68,7 @@ def reconcile(
         held = topics.ranges(snapshot.kafka_topic)
     finally:
         topics.close()
-    spans, notes = {}, []
-    for partition, known in progress.items():
-        low = held[partition].low if partition in held else known.next_offset
-        if low > known.first_offset:
-            notes.append(f"partition {partition}: the topic no longer holds offsets {known.first_offset} to {low - 1}")
-        spans[partition] = (max(low, known.first_offset), ends.get(partition, known.first_offset))
+    spans, notes = spans_of(held, progress, ends)
 
     epoch = {g.generation_id for g in generations if g.source_epoch == snapshot.source_epoch}
     lake = lake_places(settings, uri, epoch)
@@ -79,9 +78,10 @@ def reconcile(
     )
 
     expected: list[Expected] = []
-    session = evaluation_session(spark)
-    tables = LookupTables(ListSnapshotStore(database, tenant_id))
+    refills = Refilled()
     if lake.num_rows:
+        session = evaluation_session(spark)
+        tables = LookupTables(ListSnapshotStore(database, tenant_id))
         for generation in generations:
             form = archive.form(generation.generation_id)
             at = snapshots.at(pipeline_id, generation.schema_version, generation.rule_set_version)
@@ -93,13 +93,10 @@ def reconcile(
                 form.history,
                 tables=tables,
             )
-    refills = Refilled()
-    if lake.num_rows:
-        store = RefillStore(database, tenant_id, pipeline_id, score_ttl_seconds=settings.redis.score_ttl_seconds)
         refills = refilled_alerts(
             session,
             spark_uri(uri),
-            store,
+            RefillStore(database, tenant_id, pipeline_id, score_ttl_seconds=settings.redis.score_ttl_seconds),
             archive,
             kafka_topic=snapshot.kafka_topic,
             generations=generations,
@@ -134,6 +131,24 @@ def reconcile(
         ),
         notes=tuple(notes),
     )
+
+
+def spans_of(
+    held: Mapping[int, OffsetRange], progress: Mapping[int, Progress], ends: Mapping[int, int]
+) -> tuple[dict[int, tuple[int, int]], list[str]]:
+    """Return what can be compared of each partition (start inclusive, end exclusive), and notes on what cannot.
+
+    Args:
+        held: Offsets that the topic holds.
+        ends: Partition -> end of what the lake holds of it.
+    """
+    spans, notes = {}, []
+    for partition, known in progress.items():
+        low = held[partition].low if partition in held else known.next_offset
+        if low > known.first_offset:
+            notes.append(f"partition {partition}: the topic no longer holds offsets {known.first_offset} to {low - 1}")
+        spans[partition] = (max(low, known.first_offset), ends.get(partition, known.first_offset))
+    return spans, notes
 
 
 def alerts_by_place(reader: ReconcileReader, ends: dict[int, dict[int, int]]) -> tuple[list[Pair], list[Pair]]:
