@@ -23,6 +23,9 @@ from sentinel.testing.servers import ServerSet, start_servers
 hypothesis.settings.register_profile("repeatable", derandomize=True)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
+# Programs of tests live for seconds: what the JVM's second compiler spends on them never pays.
+os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
+
 # The files that take longest, longest first: begun last, they would leave the other processes idle at the end.
 LONGEST_FILES = (
     "test_replay.py",

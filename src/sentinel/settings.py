@@ -191,3 +191,16 @@ class Settings(BaseSettings):
     def jars_dir(self) -> Path:
         """Where the jars of the Spark side lie."""
         return Path(self.job.jars_dir) if self.job.jars_dir else self.home / "jars" / "spark"
+
+    @property
+    def class_archive(self) -> Path:
+        """Where the local stack keeps the archive of the driver's classes, beside its jars; there may be none."""
+        return self.jars_dir.with_suffix(".jsa")
+
+    @property
+    def driver_java_options(self) -> str:
+        """The options of a driver's JVM: `job.driver_java_options`, and the class archive where there is one."""
+        if not self.class_archive.exists() or os.pathsep in str(self.class_archive):
+            return self.job.driver_java_options
+        # An archive that does not fit is passed over; without the second option the JVM would say so on its output.
+        return f'{self.job.driver_java_options} "-XX:SharedArchiveFile={self.class_archive}" -Xlog:cds=error'.strip()

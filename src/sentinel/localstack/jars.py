@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import re
 import shutil
 import subprocess
 import tempfile
 from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
 from sentinel.errors import ConfigurationError, StoreUnavailableError
-from sentinel.localstack.paths import DEPLOY_DIR, package_dir
+from sentinel.localstack.paths import DEPLOY_DIR, exclusive, package_dir
 from sentinel.localstack.progress import Report, Steps, counted, plain_report
 
 LOCK_FILE = DEPLOY_DIR / "jars.lock"
@@ -92,7 +90,7 @@ def ensure_jars(
     if not missing_jars(root, sets, lock) and not _strangers(root, sets, lock):
         return
     root.mkdir(parents=True, exist_ok=True)
-    with _locked(root / ".lock"):
+    with exclusive(root / ".lock"):
         missing = missing_jars(root, sets, lock)
         for jar in [jar for jar in missing if (root / jar.jar_set / jar.file_name).exists()]:
             _verify(root / jar.jar_set / jar.file_name, jar)
@@ -217,11 +215,3 @@ def _strangers(root: Path, sets: Sequence[str], lock: Path) -> list[Path]:
     """Return jars of an older lock file; they must go, since everything in the directory is on the class path."""
     wanted = {root / jar.jar_set / jar.file_name for jar in read_lock(lock)}
     return [path for jar_set in sets for path in (root / jar_set).glob("*.jar") if path not in wanted]
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Let one process at a time fetch into a directory that several checkouts or tests share."""
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

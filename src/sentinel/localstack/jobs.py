@@ -71,7 +71,7 @@ def spark_submit(settings: Settings, *, master: str) -> tuple[str, ...]:
     options = f"-Dlog4j2.configurationFile={_LOGGING.as_uri()} -XX:+ExitOnOutOfMemoryError"
     conf = {
         "spark.driver.extraClassPath": str(jars / "*"),
-        "spark.driver.extraJavaOptions": f"{options} {settings.job.driver_java_options}".strip(),
+        "spark.driver.extraJavaOptions": f"{options} {settings.driver_java_options}".strip(),
     }
     if master and not master.startswith("local"):
         command += ["--master", master, "--jars", ",".join(jar.as_uri() for jar in sorted(jars.glob("*.jar")))]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import importlib.util
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,6 +81,14 @@ def jars_root(home: Path) -> Path:
         return Path(named).expanduser().resolve()
     shared = PROJECT_ROOT / ".sentinel" / "jars"
     return shared if shared.is_dir() and not (home / "jars").is_dir() else home / "jars"
+
+
+@contextmanager
+def exclusive(path: Path) -> Iterator[None]:
+    """Let one process at a time change what several checkouts or tests share; `path` is the lock's file."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def package_dir(package: str, purpose: str) -> Path:

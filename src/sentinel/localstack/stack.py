@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sentinel.errors import ConfigurationError, NotFoundError
+from sentinel.localstack.class_archive import ensure_class_archive
 from sentinel.localstack.jars import ensure_jars
 from sentinel.localstack.java import find_java
 from sentinel.localstack.paths import StackPaths, jars_root
@@ -140,9 +141,11 @@ class Stack:
 
     def _ensure_jars(self, servers: Sequence[Server]) -> None:
         sets = [server.name for server in servers if server.name in _JAVA_SERVERS]
-        ensure_jars(
-            jars_root(self.paths.home), find_java(self.paths.home).executable, ["spark", *sets], report=self.report
-        )
+        java = find_java(self.paths.home)
+        ensure_jars(jars_root(self.paths.home), java.executable, ["spark", *sets], report=self.report)
+        self.save()
+        if sets:
+            ensure_class_archive(self.settings, java, self.report)
 
     def _choose_ports(self, servers: Sequence[Server], running: set[str]) -> None:
         for server in servers:

@@ -11,7 +11,7 @@ from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
 from sentinel.errors import ConfigurationError
-from sentinel.settings import JobSettings, LakeSettings, Settings
+from sentinel.settings import LakeSettings, Settings
 
 # Whole-stage code generation never splits rule expressions: past about 100 rules the method exceeds 8 kB, is never
 # compiled by the JIT and runs 10 to 28 times slower. The optimizer rules would copy the parsing of an event into
@@ -47,7 +47,7 @@ def build_session(
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
         conf |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
     if "PYSPARK_GATEWAY_PORT" not in os.environ and SparkContext._gateway is None:
-        conf |= launch_settings(settings.jars_dir, settings.job, local=local)
+        conf |= launch_settings(settings, local=local)
     builder = SparkSession.builder.master(master).appName(app_name)
     for name, value in {**conf, **(extra or {})}.items():
         builder = builder.config(name, value)
@@ -95,21 +95,22 @@ def session_settings(settings: Settings) -> dict[str, str]:
     }
 
 
-def launch_settings(jars_dir: Path, job: JobSettings, *, local: bool) -> dict[str, str]:
+def launch_settings(settings: Settings, *, local: bool) -> dict[str, str]:
     """Return what a JVM that is started from plain Python must be told: class path, heap, logging.
 
     Raises:
         ConfigurationError: There are no jars.
     """
+    jars_dir = settings.jars_dir
     jars = sorted(jars_dir.glob("*.jar"))
     if not jars:
         raise ConfigurationError(
             f"there are no jars for Spark in {jars_dir}; run `sentinel up`, which fetches them, or name their "
             "directory in SENTINEL_JOB__JARS_DIR"
         )
-    options = f"-Dlog4j2.configurationFile={log_configuration().as_uri()} {job.driver_java_options}".strip()
+    options = f"-Dlog4j2.configurationFile={log_configuration().as_uri()} {settings.driver_java_options}".strip()
     launch = {
-        "spark.driver.memory": job.driver_memory,
+        "spark.driver.memory": settings.job.driver_memory,
         "spark.driver.extraClassPath": str(jars_dir / "*"),
         "spark.driver.extraJavaOptions": options,
     }
