@@ -69,6 +69,7 @@ class Workbench:
         self.tenant_id = tenant_id
         self.directory = directory
         self._jobs: list[Job] = []
+        self._connection: psycopg.Connection[dict[str, Any]] | None = None
         self.backend = Backend(self.settings)
         self.backend.open()
         self.topics = Topics(self.settings.kafka, group_id=f"test-{uuid.uuid4().hex}")
@@ -85,6 +86,7 @@ class Workbench:
         for job in self._jobs:
             if job.process.poll() is None:
                 job.kill()
+        self._leave()
         self.backend.close()
         self.topics.close()
         self.redis.close()
@@ -283,9 +285,25 @@ class Workbench:
 
     def query(self, statement: str, *parameters: Any) -> list[dict[str, Any]]:
         """Run SQL as the owner role, in the name of the tenant."""
-        with psycopg.connect(self.settings.postgres.conninfo("owner"), row_factory=dict_row) as connection:
-            connection.execute("SELECT set_config('app.tenant_id', %s, true)", (self.tenant_id,))
-            return connection.execute(statement, parameters).fetchall()  # type: ignore[call-overload,no-any-return]
+        try:
+            return self._ask(statement, parameters)
+        except psycopg.OperationalError:
+            # The server may have been away since the last question.
+            self._leave()
+            return self._ask(statement, parameters)
+
+    def _ask(self, statement: str, parameters: tuple[Any, ...]) -> list[dict[str, Any]]:
+        # Conditions are polled: a connection for each question would take a tenth of a core.
+        if self._connection is None:
+            self._connection = psycopg.connect(self.settings.postgres.conninfo("owner"), row_factory=dict_row)
+        with self._connection.transaction():
+            self._connection.execute("SELECT set_config('app.tenant_id', %s, true)", (self.tenant_id,))
+            return self._connection.execute(statement, parameters).fetchall()  # type: ignore[call-overload,no-any-return]
+
+    def _leave(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = None
 
     def execute(self, statement: str, *parameters: Any) -> None:
         """Change something by SQL as the owner role, in the name of the tenant."""
