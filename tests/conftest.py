@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,8 +24,11 @@ from sentinel.testing.servers import ServerSet, start_servers
 hypothesis.settings.register_profile("repeatable", derandomize=True)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
-# Programs of tests live for seconds: what the JVM's second compiler spends on them never pays.
+# Tests start hundreds of programs that live for seconds. What the JVM's second compiler spends on them never pays, and
+# without files of bytecode each of them would compile a second's worth of Python again.
 os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # The files that take longest, longest first: begun last, they would leave the other processes idle at the end.
 LONGEST_FILES = (
