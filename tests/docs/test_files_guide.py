@@ -29,12 +29,13 @@ def test_the_files_declare_a_pipeline_and_rules_that_fit_it(tmp_path: Path) -> N
         ("Card payments", "large"),
         ("Card payments", "large_and_foreign"),
         ("Card payments", "sanctioned"),
+        ("Card payments", "very_large"),
     ]
     problems: list = []
     schema = schema_of(found["pipeline"][("Card payments",)], problems)
     assert problems == []
     assert isinstance(schema, EventSchema)
-    for name in ("large", "sanctioned"):
+    for name in ("large", "sanctioned", "very_large"):
         assert check_rule(found["rule"][("Card payments", name)].spec.expression, schema).result.valid
 
 

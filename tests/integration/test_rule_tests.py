@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 import threading
+import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -25,6 +27,9 @@ from sentinel.errors import (
     RuleTestsNotRunError,
     VersionMismatchError,
 )
+from sentinel.files.export import documents, write
+from sentinel.files.loading import load
+from sentinel.files.plan import StoppedError, apply_plan, make_plan
 from sentinel.settings import PROJECT_ROOT
 from sentinel.stores.postgres.migrate import ensure_tenant
 from sentinel.testing.http import serve
@@ -268,6 +273,61 @@ class TestPublishing:
         for thread in threads:
             thread.join()
         assert sorted(outcomes) == ["changed", "refused"]
+
+
+IN_A_FILE = """
+kind: pipeline
+name: {name}
+kafka_topic: nothing
+schema: [{{name: id, type: string, role: event_id}}, {{name: amount, type: float}}]
+---
+kind: rule
+pipeline: {name}
+name: large
+rule_expression: amount > 1000
+severity: info
+tests:
+  - {{name: large, event: {{id: a, amount: 1500.5}}, expected: match}}
+  - {{name: missing, event: {{id: a}}, expected: unknown}}
+  - {{name: not an event, event_text: '{{"id": "a", "amount": 5.00}}', expected: {expected}}}
+"""
+
+
+class TestInFiles:
+    def test_they_are_in_the_way_of_a_rule_that_fails_them(self, client: Client, tmp_path: Path) -> None:
+        file = tmp_path / "rules.yaml"
+        name = uuid.uuid4().hex
+
+        def apply(expected: str) -> int:
+            file.write_text(IN_A_FILE.format(name=name, expected=expected))
+            declared = load(file)
+            return apply_plan(client, declared, make_plan(client, declared, prune=False), prune=False)
+
+        with pytest.raises(
+            StoppedError, match=r"(?s)1 of 3 tests .*\n  .*not an event.*\nstopped after 1 of 2 changes"
+        ):
+            apply("match")
+        (pipeline,) = [pipeline for pipeline in client.list_pipelines() if pipeline.name == name]
+        (rule,) = client.list_rules(pipeline.id)
+        assert rule.state == "draft"
+        assert apply("no_match") == 1
+        assert apply("no_match") == 0
+        (rule,) = client.list_rules(pipeline.id)
+        assert rule.state == "active"
+        tests = {test.name: test for test in client.list_rule_tests(rule.id)}
+        assert tests["not an event"].event_text == '{"id": "a", "amount": 5.00}'
+
+        # What is changed elsewhere is drift; what is exported is what was applied.
+        client.delete_rule_test(rule.id, tests["missing"].id)
+        (change,) = make_plan(client, load(file), prune=False).changes
+        assert [(item.name, item.before, item.after) for item in change.differences] == [
+            ("tests.missing", None, 'unknown: {"id": "a"}')
+        ]
+        assert apply("no_match") == 1
+        write(documents(client, [name]), tmp_path / "out", overwrite=False)
+        assert make_plan(client, load(tmp_path / "out"), prune=False).changes == ()
+        file.write_text(file.read_text().partition("tests:")[0])
+        assert make_plan(client, load(file), prune=False).changes == ()
 
 
 def test_the_guide_runs(client: Client) -> None:

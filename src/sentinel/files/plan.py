@@ -95,8 +95,10 @@ def apply_plan(
                 put_off += 1
                 continue
             left = f", {len(changes)} more were not tried" if changes else ""
+            whys = [f"\n  {detail.detail}" for detail in error.details if detail.detail not in error.message]
             raise StoppedError(
-                f"{change.title}: {error.message}\nstopped after {done} of {done + 1 + len(changes)} changes{left}; "
+                f"{change.title}: {error.message}{''.join(whys)}\n"
+                f"stopped after {done} of {done + 1 + len(changes)} changes{left}; "
                 "what was done stays, and the next plan shows the rest"
             ) from error
         done += 1

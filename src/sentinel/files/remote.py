@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sentinel.client import Client, models
+from sentinel.client.rule_tests import RuleTest
 
 
 class Remote:
@@ -13,6 +14,7 @@ class Remote:
         self._pipelines: dict[str, models.Pipeline] | None = None
         self._schemas: dict[int, models.Schema] = {}
         self._rules: dict[int, dict[str, models.Rule]] = {}
+        self._rule_tests: dict[int, list[RuleTest]] = {}
 
     @property
     def pipelines(self) -> dict[str, models.Pipeline]:
@@ -32,3 +34,9 @@ class Remote:
         if pipeline.id not in self._rules:
             self._rules[pipeline.id] = {rule.name: rule for rule in self.client.list_rules(pipeline.id)}
         return self._rules[pipeline.id]
+
+    def rule_tests(self, rule: models.Rule) -> list[RuleTest]:
+        """The tests beside a rule, oldest first."""
+        if rule.id not in self._rule_tests:
+            self._rule_tests[rule.id] = self.client.list_rule_tests(rule.id)
+        return self._rule_tests[rule.id]

@@ -10,7 +10,9 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import StringConstraints, model_validator
 
 from sentinel.client import Client, models
+from sentinel.client.rule_tests import RuleTest
 from sentinel.errors import ConflictError, ErrorDetail, VersionMismatchError
+from sentinel.files.kinds import rule_tests
 from sentinel.files.kinds.base import (
     Change,
     Comparison,
@@ -25,6 +27,7 @@ from sentinel.files.kinds.base import (
 )
 from sentinel.files.kinds.lists import ListKind
 from sentinel.files.kinds.pipelines import PipelineKind, PipelineName, same_schema, schema_of
+from sentinel.files.kinds.rule_tests import RuleTestSpec
 from sentinel.files.remote import Remote
 
 _SHORT_FORM = re.compile(r"\s*when\b", re.IGNORECASE)
@@ -44,6 +47,7 @@ class RuleSpec(Spec):
     Attributes:
         rule_expression: In Spark SQL or as `when ... then ...`.
         state: `rollout` says that somebody is rolling it out: its share is not the files' business.
+        tests: All tests beside it; None: they are not the file's business.
     """
 
     kind: Literal["rule"]
@@ -53,11 +57,15 @@ class RuleSpec(Spec):
     severity: Literal["critical", "warning", "info"] | None = None
     description: Annotated[str, StringConstraints(max_length=2000)] = ""
     state: State = "active"
+    tests: list[RuleTestSpec] | None = None
 
     @model_validator(mode="after")
     def _has_severity(self) -> RuleSpec:
         if self.severity is None and not self.is_short:
             raise ValueError("a rule in Spark SQL needs a severity: critical, warning or info")
+        doubled = rule_tests.twice(self.tests or [])
+        if doubled:
+            raise ValueError(f"the test {doubled!r} is there twice")
         return self
 
     @property
@@ -100,7 +108,7 @@ class RuleKind(Kind):
                 )
                 continue
             actual = _actual(remote, key)
-            change = _addition(item) if actual is None else _change(item, actual)
+            change = _addition(item) if actual is None else _change(item, actual, remote)
             if item.spec.state == "rollout" and (actual is None or actual.state != "rollout"):
                 found.problems.append(
                     ErrorDetail(
@@ -129,19 +137,11 @@ class RuleKind(Kind):
     def apply(self, change: Change, remote: Remote) -> None:
         """Add a rule, write its next version, move it to another state, or archive it."""
         if change.action == "add" and change.declared is not None:
-            spec: RuleSpec = change.declared.spec
-            remote.client.add_rule(
-                remote.pipelines[spec.pipeline].id,
-                spec.expression,
-                spec.severity,
-                spec.description.rstrip("\n"),
-                name=spec.name,
-                state=spec.state,
-            )
+            _add(remote.client, remote.pipelines[change.pipeline].id, change.declared.spec)
             return
         rule: models.Rule = change.actual
         try:
-            for step in _work(change):
+            for step in _work(change, remote):
                 rule = step(remote.client, rule)
         except VersionMismatchError:
             raise
@@ -151,7 +151,7 @@ class RuleKind(Kind):
     def written(self, remote: Remote, slugs: Mapping[str, str], wanted: Sequence[str]) -> list[Written]:
         """Return a document per rule."""
         return [
-            Written(f"{slugs[name]}/rules/{rule.name}.yaml", _document(name, rule))
+            Written(f"{slugs[name]}/rules/{rule.name}.yaml", _document(name, rule, remote.rule_tests(rule)))
             for name in wanted
             for rule in remote.rules(remote.pipelines[name]).values()
         ]
@@ -171,10 +171,11 @@ def _addition(item: Declared) -> Change:
         "state": spec.state,
     }
     differences = tuple(Difference(name, None, value) for name, value in values.items() if value is not None)
+    differences += tuple(rule_tests.differences(spec.tests or [], []))
     return Change("add", RuleKind.name, item.key, differences, item.where, declared=item)
 
 
-def _change(item: Declared, actual: models.Rule) -> Change | None:
+def _change(item: Declared, actual: models.Rule, remote: Remote) -> Change | None:
     spec: RuleSpec = item.spec
     has_own_severity = any(action.kind == "severity" for action in actual.actions)
     pairs: dict[str, tuple[Any, Any]] = {
@@ -186,6 +187,8 @@ def _change(item: Declared, actual: models.Rule) -> Change | None:
     if spec.severity is not None and not (spec.is_short and has_own_severity):
         pairs["severity"] = (actual.severity, spec.severity)
     differences = differing(pairs)
+    if spec.tests is not None:
+        differences += tuple(rule_tests.differences(spec.tests, remote.rule_tests(actual)))
     if not differences:
         return None
     notes = []
@@ -275,22 +278,37 @@ def _needs(change: Change) -> frozenset[str]:
 Step = Callable[[Client, models.Rule], models.Rule]
 
 
-def _work(change: Change) -> list[Step]:
+def _add(client: Client, pipeline_id: int, spec: RuleSpec) -> None:
+    """Add a rule; one with tests comes into force after they are there, so that they are in its way if they fail."""
+    begun: State = "draft" if spec.tests else spec.state
+    description = spec.description.rstrip("\n")
+    rule = client.add_rule(pipeline_id, spec.expression, spec.severity, description, name=spec.name, state=begun)
+    rule_tests.write(client, rule.id, spec.tests or [], [])
+    for state in _steps(begun, spec.state):
+        client.set_rule_state(rule.id, state, comment="as its file says", if_version=rule.row_version)
+
+
+def _work(change: Change, remote: Remote) -> list[Step]:
     """Return what changes or removes a rule, request by request."""
     if change.declared is None:
         return [_moved("archived", "no file declares it any more")]
     spec: RuleSpec = change.declared.spec
-    names = {difference.name for difference in change.differences}
+    names = {item.name for item in change.differences if not item.name.startswith(rule_tests.PREFIX)}
 
     def rewritten(client: Client, rule: models.Rule) -> models.Rule:
         description = spec.description.rstrip("\n")
         return client.change_rule(rule.id, spec.expression, spec.severity, description, if_version=rule.row_version)
 
+    def retested(client: Client, rule: models.Rule) -> models.Rule:
+        rule_tests.write(client, rule.id, spec.tests or [], remote.rule_tests(change.actual))
+        return rule
+
+    tests: list[Step] = [retested] if len(names) < len(change.differences) else []
     text: list[Step] = [rewritten] if names - {"state"} else []
     wanted = _steps(change.actual.state, spec.state) if "state" in names else []
     moves = [_moved(state, "as its file says") for state in wanted]
     # A text that need not be sound is written once the rule is out of force, others before it comes into force.
-    return moves + text if spec.state in {"draft", "paused"} else text + moves
+    return tests + (moves + text if spec.state in {"draft", "paused"} else text + moves)
 
 
 def _moved(state: str, comment: str) -> Step:
@@ -308,7 +326,7 @@ def _text_of(rule: models.Rule) -> str:
     return (rule.short_form or rule.rule_expression).strip()
 
 
-def _document(pipeline: str, rule: models.Rule) -> dict[str, Any]:
+def _document(pipeline: str, rule: models.Rule, tests: Sequence[RuleTest]) -> dict[str, Any]:
     document: dict[str, Any] = {
         "kind": "rule",
         "pipeline": pipeline,
@@ -320,4 +338,6 @@ def _document(pipeline: str, rule: models.Rule) -> dict[str, Any]:
     if rule.description.rstrip("\n"):
         document["description"] = rule.description.rstrip("\n")
     document["state"] = rule.state
+    if tests:
+        document["tests"] = rule_tests.documents(tests)
     return document
