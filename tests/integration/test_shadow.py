@@ -63,3 +63,43 @@ def test_a_shadow_version_is_compared_and_never_alerts(bench: Workbench, mode: D
     alerts = bench.query("SELECT rule_id, count(*)::int AS n FROM sentinel.alerts GROUP BY 1")
     assert alerts == [{"rule_id": rule.id, "n": 10}]
     assert_reconciled(bench, pipeline_id)
+
+
+def test_a_rollout_that_does_something_else_is_taken_back_and_says_why(bench: Workbench) -> None:
+    topic = bench.create_topic(2)
+    pipeline_id = bench.create_pipeline(topic, {"large": "amount > 1000"})
+    with bench.backend.unit(bench.tenant_id, "test") as unit:
+        (rule,) = unit.rules.list(pipeline_id)
+        unit.lifecycle.propose(
+            rule.id, rule_expression="amount > 1", severity=None, description="all", expected_version=None
+        )
+        unit.lifecycle.set_candidate_state(rule.id, RuleState.ROLLOUT, expected_version=None, share=5000)
+    bench.send(topic, [payment(number) for number in range(2_000)])
+    with bench.job(pipeline_id, SENTINEL_JOB__OBSERVE_INTERVAL_SECONDS="1") as job:
+        bench.wait_until(
+            "a generation without the candidate serves",
+            lambda: bool(
+                bench.query(
+                    "SELECT FROM sentinel.generations g JOIN sentinel.pipelines p ON p.id = g.pipeline_id"
+                    " JOIN sentinel.rule_quarantines q ON q.pipeline_id = p.id"
+                    " WHERE g.state = 'active' AND g.rule_set_version = p.rule_set_version"
+                )
+            ),
+            job,
+        )
+        bench.send(topic, [payment(number) for number in range(2_000, 3_000)])
+        bench.wait_settled(pipeline_id, topic, job)
+    with bench.backend.unit(bench.tenant_id, "test") as unit:
+        (found,) = unit.quarantines.of_pipeline(pipeline_id)
+    assert found.rule_id == rule.id
+    assert found.cause.startswith("the candidate matched 2,000 of 2,000 events, the version in force 20: 1e+02 times")
+    alerts = bench.query(
+        "SELECT v.version, (a.kafka_offset >= 1000) AS after, count(*)::int AS n FROM sentinel.alerts a"
+        " JOIN sentinel.rule_versions v ON v.id = a.rule_version_id GROUP BY 1, 2 ORDER BY 1, 2"
+    )
+    by_arm = {(row["version"], row["after"]): row["n"] for row in alerts}
+    # Of 50 users some are the candidate's; once it is out, the version in force decides for all of them.
+    assert by_arm[2, False] > 100
+    assert (2, True) not in by_arm
+    assert by_arm[1, True] == 10
+    assert_reconciled(bench, pipeline_id)
