@@ -156,6 +156,9 @@ def test_ip_in_version_6(spark: SparkSession) -> None:
         ":1::",
         "1::2:",
         "::g",
+        "~",
+        "1:2:3:4:5:6:7:~",
+        "1:~:2",
         "::1.2.3",
     ]
     odd += [

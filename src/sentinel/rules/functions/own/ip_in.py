@@ -19,8 +19,8 @@ _OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _ADDRESS = rf"^{_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}\z"
 _TAIL = rf":{_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}\z"
 _GROUPS = r"^(?::[0-9a-f]{4}){8}\z"
-# Two gaps, three colons, or an end that lacks a group: what filling up would repair.
-_MALFORMED = r"::.*::|:::|^:[^:]|[^:]:\z"
+# Two gaps, three colons, or an end that lacks a group: what filling up would repair; and the mark of the gap.
+_MALFORMED = r"::.*::|:::|^:[^:]|[^:]:\z|~"
 _LONGEST = 100
 
 
@@ -58,21 +58,22 @@ def _inside_6(address: str, network: ipaddress.IPv6Network) -> str:
     """Return SQL; null where the text is no address. A zone (`fe80::1%eth0`) is left out."""
     bare = f"lower(substring_index({address}, '%', 1))"
     groups = f"if({bare} RLIKE {text_literal(_TAIL)}, {_with_groups_for_octets(bare)}, {bare})"
-    left, right = f"substring_index({groups}, '::', 1)", f"substring_index({groups}, '::', -1)"
-    # 0 where nothing is written, else one more than there are colons.
-    count = "if({0} = '', 0L, try_add(1L, try_subtract(length({0}), length(replace({0}, ':', '')))))"
-    missing = f"try_subtract(8L, try_add({count.format(left)}, {count.format(right)}))"
-    zeros = f"substring('0:0:0:0:0:0:0:0', 1, TRY_CAST(try_subtract(try_multiply(2L, {missing}), 1L) AS INT))"
-    whole = (
-        f"if(contains({groups}, '::'), "
-        f"if({missing} >= 1L, concat_ws(':', nullif({left}, ''), {zeros}, nullif({right}, '')), ''), {groups})"
-    )
-    padded = f"regexp_replace(concat(':', {whole}), ':', ':000')"
-    full = f"regexp_replace({padded}, {text_literal(':0{0,3}([0-9a-f]{4})(?![0-9a-f])')}, ':$1')"
+    # A colon before each group; one group, ~, for the gap.
+    marked = f"replace(regexp_replace(concat(':', {groups}), '^::', ':'), '::', ':~:')"
+    marked = _replaced(marked, r":\z", "")
+    # Each step uses the one before once: written out with counts and parts, the text would be ten times as long.
+    for most, zeros in ((4, ":0:0:0:0"), (6, ":0:0"), (7, ":0")):
+        marked = _replaced(marked, rf"^(?=(?::[^:]+){{1,{most}}}\z)(.*)~", f"$1~{zeros}")
+    padded = f"replace(replace({marked}, '~', '0'), ':', ':000')"
+    full = _replaced(padded, ":0{0,3}([0-9a-f]{4})(?![0-9a-f])", ":$1")
     first, last = _written_out(network.network_address), _written_out(network.broadcast_address)
     inside = f"({full} >= {text_literal(first)} AND {full} <= {text_literal(last)})"
     is_sound = f"(length({address}) <= {_LONGEST} AND NOT {bare} RLIKE {text_literal(_MALFORMED)})"
     return f"when({is_sound} AND {full} RLIKE {text_literal(_GROUPS)}, {inside})"
+
+
+def _replaced(sql: str, pattern: str, replacement: str) -> str:
+    return f"regexp_replace({sql}, {text_literal(pattern)}, {text_literal(replacement)})"
 
 
 def _with_groups_for_octets(bare: str) -> str:
