@@ -15,6 +15,7 @@ from sentinel.domain.event_schema import ArrayType, EventSchema, StructType, par
 from sentinel.rules import operators, syntax
 from sentinel.rules.bound import Bound, unknown
 from sentinel.rules.calls import bind_call, find_function
+from sentinel.rules.chains import chain
 from sentinel.rules.coercion import CAST_TARGETS, as_moment_literal, as_small, cast_sql, castable, coerce, without_nan
 from sentinel.rules.constants import interval, literal, typed_literal
 from sentinel.rules.functions import FUNCTIONS
@@ -295,10 +296,10 @@ class Binder:
         return operators.compare(node.operator, left, right, self.report)
 
     def logical(self, node: syntax.Logical) -> Bound:
-        """Bind a chain of AND or OR as a balanced tree, which keeps Catalyst's recursion shallow."""
+        """Bind a chain of AND or OR."""
         bound = [self.condition(operand, f"An operand of {node.operator}") for operand in node.operands]
         constant = all(operand.constant for operand in bound)
-        sql = _balanced([operand.sql for operand in bound], node.operator)
+        sql = f"({chain([operand.sql for operand in bound], node.operator)})"
         return Bound(BOOLEAN, sql, node.start, node.end, constant=constant)
 
     def is_test(self, node: syntax.IsTest) -> Bound:
@@ -382,10 +383,3 @@ def _reversed(low: Bound, high: Bound) -> bool:
     if isinstance(high.literal, str | bool | None):
         return False
     return low.literal > high.literal
-
-
-def _balanced(terms: list[str], operator: str) -> str:
-    if len(terms) == 1:
-        return terms[0]
-    middle = len(terms) // 2
-    return f"({_balanced(terms[:middle], operator)} {operator} {_balanced(terms[middle:], operator)})"

@@ -17,8 +17,8 @@ MAX_SUBQUERIES = 8
 MAX_LOOKUPS = 32
 """Different look-ups in reference tables that the active rules of a pipeline need; each costs every event something."""
 
-MAX_COMPILED_LENGTH = 200_000
-"""Characters of a compiled condition."""
+MAX_COMPILED_LENGTH = 60_000
+"""Characters of a compiled condition. Spark's parser needs memory for them, once more for each level of parentheses."""
 
 MAX_REFERENCES = 100
 """Rules that a composite rule may refer to, counted with what those refer to in turn."""

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import orjson
 
-from sentinel.streaming.query.evaluate import balanced_or
 from sentinel.streaming.query.findings import FindingDecoder
 from sentinel.streaming.query.layout import Mask
 
@@ -62,7 +61,3 @@ class TestFindingDecoder:
         key = orjson.dumps({"g": 7, "o": 8, "t": 5, "i": "e1"})
         batch = FindingDecoder({7: MASKS}).decode([Record(key)]).batches[7]
         assert ([c.event_id for c in batch.clean], batch.matches, batch.next_offsets) == (["e1"], [], {0: 9})
-
-
-def test_terms_are_joined_as_a_balanced_tree() -> None:
-    assert balanced_or(["a", "b", "c", "d"]) == "((a | b) | (c | d))"

@@ -10,7 +10,8 @@ from pyspark.sql import functions as F
 
 from sentinel.domain.event_schema import EventSchema
 from sentinel.domain.rule import RuleSet, RuleVersion
-from sentinel.streaming.query.evaluate import CompiledRuleSet, balanced_or, compile_rule_set
+from sentinel.rules.chains import chain
+from sentinel.streaming.query.evaluate import CompiledRuleSet, compile_rule_set
 from sentinel.streaming.query.layout import RULES_PER_MASK
 from sentinel.streaming.query.lookups import LookupTables
 
@@ -73,5 +74,5 @@ def compile_outcomes(
     for start in range(0, asked, RULES_PER_MASK):
         conditions = compiled.conditions[start : min(asked, start + RULES_PER_MASK)]
         bits = [f"CASE WHEN {text} IS NULL THEN {1 << bit}L ELSE 0L END" for bit, text in enumerate(conditions)]
-        unknown.append(F.expr(balanced_or(bits)))
+        unknown.append(F.expr(chain(bits, "|")))
     return CompiledOutcomes(compiled, asked, tuple(unknown))

@@ -19,6 +19,7 @@ from pyspark.sql import functions as F
 from sentinel.domain.event_schema import EventSchema
 from sentinel.domain.rule import RuleSet, RuleVersion
 from sentinel.errors import InvalidRuleError
+from sentinel.rules.chains import chain
 from sentinel.rules.compiler import CompiledCondition, compile_condition
 from sentinel.rules.known import NO_NAMES, KnownNames
 from sentinel.rules.rollout import armed_conditions
@@ -78,7 +79,7 @@ def any_mask(names: list[str]) -> Column:
     """Return the condition that a bit is set in any of these columns."""
     if not names:
         return F.lit(False)
-    return F.expr(balanced_or(names)) != F.lit(0)
+    return F.expr(chain(names, "|")) != F.lit(0)
 
 
 def compile_rule_set(rule_set: RuleSet, schema: EventSchema, tables: LookupTables | None = None) -> CompiledRuleSet:
@@ -113,7 +114,7 @@ def _compile_all(rule_set: RuleSet, schema: EventSchema) -> list[CompiledConditi
 def _mask_column(mask: Mask, conditions: Sequence[str]) -> Column:
     bits = [f"CASE WHEN {faulty(conditions[rule])} THEN {1 << bit}L ELSE 0L END" for bit, rule in enumerate(mask.rules)]
     gate = "cause IS NULL" if mask.gate is None else f"cause IS NULL AND {mask.gate}"
-    return F.expr(f"CASE WHEN {gate} THEN {balanced_or(bits)} ELSE 0L END")
+    return F.expr(f"CASE WHEN {gate} THEN {chain(bits, '|')} ELSE 0L END")
 
 
 def compile_rule(rule: RuleVersion, schema: EventSchema, known: KnownNames = NO_NAMES) -> CompiledCondition:
@@ -129,11 +130,3 @@ def compile_rule(rule: RuleVersion, schema: EventSchema, known: KnownNames = NO_
         return compile_condition(rule.condition, schema, known)
     except InvalidRuleError as error:
         raise InvalidRuleError(f"rule {rule.rule_id}: {error.message}", issues=error.issues) from error
-
-
-def balanced_or(terms: list[str]) -> str:
-    """Join SQL terms with `|` as a balanced tree, which keeps the parser's and the optimizer's recursion shallow."""
-    if len(terms) == 1:
-        return terms[0]
-    middle = len(terms) // 2
-    return f"({balanced_or(terms[:middle])} | {balanced_or(terms[middle:])})"

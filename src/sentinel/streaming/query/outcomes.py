@@ -18,10 +18,11 @@ from sentinel.domain.event_schema import EventSchema, ScalarType
 from sentinel.domain.outcome import NOT_COMPUTABLE, OutcomeCount
 from sentinel.domain.rule import RuleSet
 from sentinel.domain.storm import HOUR_MS
+from sentinel.rules.chains import chain
 from sentinel.rules.compiler import CompiledCondition
 from sentinel.rules.known import KnownNames
 from sentinel.rules.lookups import LookupColumn
-from sentinel.streaming.query.evaluate import balanced_or, compile_rule
+from sentinel.streaming.query.evaluate import compile_rule
 from sentinel.streaming.query.lookups import Lookups, LookupTables
 
 BITS = 62
@@ -69,7 +70,7 @@ def unknown_masks(rule_set: RuleSet, schema: EventSchema) -> UnknownMasks:
             bits = [
                 f"CASE WHEN {compiled[rule].sql} IS NULL THEN {1 << bit}L ELSE 0L END" for bit, rule in enumerate(chunk)
             ]
-            mask = balanced_or(bits)
+            mask = chain(bits, "|")
             if gated:
                 needed = sorted(frozenset().union(*(compiled[rule].columns for rule in chunk)))
                 lacking = " OR ".join(f"event.`{name}` IS NULL" for name in needed) or "false"
@@ -146,7 +147,7 @@ def count_outcomes(
 
 def _missing_mask(fields: Sequence[str], unknown: Sequence[str]) -> Column:
     bits = [f"CASE WHEN event.`{name}` IS NULL THEN {1 << bit}L ELSE 0L END" for bit, name in enumerate(fields)]
-    return F.expr(f"CASE WHEN {balanced_or(list(unknown))} <> 0L THEN {balanced_or(bits)} ELSE 0L END")
+    return F.expr(f"CASE WHEN {chain(list(unknown), '|')} <> 0L THEN {chain(bits, '|')} ELSE 0L END")
 
 
 def _members(values: Sequence[int], names: Sequence[str]) -> list[str]:

@@ -78,6 +78,10 @@ def session_settings(settings: Settings) -> dict[str, str]:
         "spark.sql.caseSensitive": "false",
         # Noting where each column expression was written doubles the time that building rules takes.
         "spark.python.sql.dataFrameDebugging.enabled": "false",
+        # What the SQL parser learns from each text it keeps, without end: a fifth of a heap of 1 GB after some hundred
+        # long rules. Beyond so many percent of the heap it begins anew.
+        "spark.sql.parser.manageParserCaches": "true",
+        "spark.sql.parser.parserDfaCacheFlushRatio": "20",
         "spark.sql.shuffle.partitions": "4",
         "spark.sql.warehouse.dir": (settings.home / "spark-warehouse").as_uri(),
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 
 from sentinel.rules.bound import Bound
+from sentinel.rules.chains import chain
 from sentinel.rules.functions.base import Accepts, Argument, RuleFunction
 from sentinel.rules.literals import number_literal
 from sentinel.rules.types import BOOLEAN
@@ -61,16 +62,7 @@ def _build(arguments: Sequence[Bound], sql: Sequence[str]) -> str:
         along = f"try_multiply({slope}, try_subtract({latitude}, {number_literal(lat_a)}))"
         east = f"{longitude} < try_add({along}, {number_literal(lon_a)})"
         crossings.append(f"when({latitude} >= {low} AND {latitude} < {high} AND {east}, 1L, 0L)")
-    return f"when({latitude} IS NOT NULL AND {longitude} IS NOT NULL, ({_parity(crossings)} = 1L))"
-
-
-def _parity(crossings: list[str]) -> str:
-    if not crossings:
-        return "0L"
-    if len(crossings) == 1:
-        return crossings[0]
-    middle = len(crossings) // 2
-    return f"({_parity(crossings[:middle])} ^ {_parity(crossings[middle:])})"
+    return f"when({latitude} IS NOT NULL AND {longitude} IS NOT NULL, ({chain(crossings or ['0L'], '^')} = 1L))"
 
 
 FUNCTION = RuleFunction(
