@@ -42,6 +42,9 @@ CONDITIONS = {
     "always_false": "tx_amount < 0",
 }
 
+# Nine in ten alerts are of these two. A crash finds work under way with the others as well.
+RARE = {name: text for name, text in CONDITIONS.items() if name not in {"amount_gt_50", "amount_gt_100"}}
+
 
 @pytest.fixture
 def transactions(shared_data: Path) -> list[bytes]:
@@ -57,9 +60,9 @@ def expected(shared_data: Path) -> dict[str, Any]:
     return loaded
 
 
-def wanted(expected: dict[str, Any]) -> dict[str, int]:
+def wanted(expected: dict[str, Any], conditions: dict[str, str]) -> dict[str, int]:
     """Rule -> alerts, without rules that have none."""
-    counts = {name: expected["row_rules"][name]["alerts"] for name in CONDITIONS}
+    counts = {name: expected["row_rules"][name]["alerts"] for name in conditions}
     return {name: count for name, count in counts.items() if count}
 
 
@@ -72,7 +75,7 @@ class TestReplay:
         assert bench.send(topic, transactions) == expected["rows"] == 134_214
         with bench.job(pipeline_id) as job:
             bench.wait_settled(pipeline_id, topic, job)
-        assert bench.alerts_by_rule(pipeline_id) == {**wanted(expected), "always_true": 134_214}
+        assert bench.alerts_by_rule(pipeline_id) == {**wanted(expected, CONDITIONS), "always_true": 134_214}
         report = assert_reconciled(bench, pipeline_id)
         assert report.lake_rows == 134_214
 
@@ -95,7 +98,7 @@ class TestCrashes:
         self, bench: Workbench, transactions: list[bytes], expected: dict[str, Any], mode: DetectMode
     ) -> None:
         topic = bench.create_topic()
-        pipeline_id = bench.create_pipeline(topic, CONDITIONS, fields=FIELDS, mode=mode)
+        pipeline_id = bench.create_pipeline(topic, RARE, fields=FIELDS, mode=mode)
         quarter = len(transactions) // 4
         sent = 0
         # Anywhere; after a commit that the findings topic, or the micro-batch, knows nothing of; with the lake written
@@ -107,7 +110,7 @@ class TestCrashes:
         bench.send(topic, transactions[sent:])
         with bench.job(pipeline_id) as last:
             bench.wait_settled(pipeline_id, topic, last)
-        assert bench.alerts_by_rule(pipeline_id) == wanted(expected)
+        assert bench.alerts_by_rule(pipeline_id) == wanted(expected, RARE)
         report = assert_reconciled(bench, pipeline_id)
         assert report.lake_rows == 134_214
 
