@@ -15,7 +15,7 @@ from sentinel.domain.event_schema import ArrayType, EventSchema, StructType, par
 from sentinel.rules import operators, syntax
 from sentinel.rules.bound import Bound, unknown
 from sentinel.rules.calls import bind_call, find_function
-from sentinel.rules.chains import chain
+from sentinel.rules.chains import chain, effort
 from sentinel.rules.coercion import CAST_TARGETS, as_moment_literal, as_small, cast_sql, castable, coerce, without_nan
 from sentinel.rules.constants import interval, literal, typed_literal
 from sentinel.rules.functions import FUNCTIONS
@@ -296,10 +296,11 @@ class Binder:
         return operators.compare(node.operator, left, right, self.report)
 
     def logical(self, node: syntax.Logical) -> Bound:
-        """Bind a chain of AND or OR."""
+        """Bind a chain of AND or OR, what is cheap to tell first: nothing can throw, so their order is free."""
         bound = [self.condition(operand, f"An operand of {node.operator}") for operand in node.operands]
         constant = all(operand.constant for operand in bound)
-        sql = f"({chain([operand.sql for operand in bound], node.operator)})"
+        cheap_first = sorted((operand.sql for operand in bound), key=effort)
+        sql = f"({chain(cheap_first, node.operator)})"
         return Bound(BOOLEAN, sql, node.start, node.end, constant=constant)
 
     def is_test(self, node: syntax.IsTest) -> Bound:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sentinel.rules.chains import GROUP, chain
+from sentinel.rules.chains import GROUP, chain, effort
 
 
 @pytest.mark.parametrize("operator", ["|", "^", "AND"])
@@ -24,3 +24,9 @@ def test_a_long_one_is_in_groups() -> None:
 def test_spark_balances_and_and_or() -> None:
     terms = [f"t{number}" for number in range(1000)]
     assert chain(terms, "OR") == " OR ".join(terms)
+
+
+def test_what_is_cheap_comes_first() -> None:
+    dear_first = ["e.a RLIKE 'x'", "when(e.a > 1L, TRUE)", "e.a = 'x'", "e.n IN (1L, 2L)", "e.n > 1.5D"]
+    assert sorted(dear_first, key=effort) == dear_first[::-1]
+    assert sorted(["e.n > 1L", "e.m < 2L"], key=effort) == ["e.n > 1L", "e.m < 2L"]

@@ -27,7 +27,7 @@ from sentinel.streaming.faults import faulty
 from sentinel.streaming.query.layout import Mask, arrange
 from sentinel.streaming.query.lookups import Lookups, LookupTables
 
-MASKS_PER_PROJECTION = 8
+MASKS_PER_PROJECTION = 16
 
 
 @dataclass(frozen=True)
