@@ -18,6 +18,8 @@ pytestmark = pytest.mark.spark
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_its_classes_come_from_the_archive(spark: SparkSession, settings: Settings) -> None:
+    if not settings.class_archive.exists():
+        pytest.skip("this Java could not write an archive of classes (it lacks the one of its own)")
     pid = spark._jvm.java.lang.ProcessHandle.current().pid()
     assert str(settings.class_archive) in Path(f"/proc/{pid}/maps").read_text()
 
