@@ -80,12 +80,12 @@ def markdown(results: dict[str, Any]) -> str:
         "From the request to the commit of the new generation's borders, after a minute of traffic; and the latest",
         "alert on an event that was due in the 5 s after the request, beside the 5 s before it.",
         "",
-        "| changed | rules | events/s | seconds | latest alert ms | before ms |",
+        "| added | rules | events/s | seconds | latest alert ms | before ms |",
         "|---|---|---|---|---|---|",
     ]
     for change in results["changes"]:
         lines.append(
-            f"| {change['what']} | {change['rules']} | {change['rate']:,} | {change['seconds']:.2f} "
+            f"| a {change['what']} | {change['rules']} | {change['rate']:,} | {change['seconds']:.2f} "
             f"| {change['worst_ms']:.0f} | {change['worst_before_ms']:.0f} |"
         )
     return "\n".join(lines) + "\n"
