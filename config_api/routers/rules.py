@@ -22,6 +22,8 @@ from config_api.schemas.rules import (
     ActionAnswer,
     IssueAnswer,
     RuleAnswer,
+    RuleBatchAnswer,
+    RuleBatchRequest,
     RuleChangeRequest,
     RuleCheckAnswer,
     RuleCheckRequest,
@@ -56,6 +58,23 @@ def add_rule(pipeline_id: PipelineId, body: RuleCreateRequest, unit: Writing, on
         return _answer(unit, rule, {"Location": f"/api/rules/{rule.id}"})
 
     return once.run(work, status=201)
+
+
+@router.post("/pipelines/{pipeline_id}/rules/batch", response_model=RuleBatchAnswer, responses=problems(404, 409, 412))
+def write_rules(pipeline_id: PipelineId, body: RuleBatchRequest, unit: Writing, once: OnlyOnce) -> Response:
+    """Add and change many rules at once: all of it or nothing, and a running job takes all of it at the same border.
+
+    Tests are not run for it: an active rule whose tests have not passed with its new text is refused.
+    """
+
+    def work() -> Answer:
+        rules = unit.rule_batch.write(pipeline_id, [each.entry for each in body.rules])
+        issues = unit.rules.issues_of(rules)
+        version = unit.pipelines.get(pipeline_id).rule_set_version
+        answers = [RuleAnswer.of(rule, issues.get(rule.id, ())) for rule in rules]
+        return Answer(RuleBatchAnswer(rule_set_version=version, rules=answers))
+
+    return once.run(work)
 
 
 @router.get("/pipelines/{pipeline_id}/rules", responses=problems(404))

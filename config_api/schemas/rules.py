@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, JsonValue, StrictBool, StringConstraints
 
 from config_api.schemas.base import AnswerModel, Description, RequestModel, Text, Timestamp
 from config_api.schemas.event_schemas import SchemaField
+from sentinel.catalog.rule_batch import MAX_ENTRIES, RuleEntry
 from sentinel.domain.rule import (
     RULE_NAME,
     RolloutPlan,
@@ -74,6 +75,53 @@ class RuleCreateRequest(RulePutRequest):
     def first_state(self) -> RuleState:
         """Where the rule begins."""
         return self.state or (RuleState.PAUSED if self.is_active is False else RuleState.ACTIVE)
+
+
+class RuleEntryRequest(RulePutRequest):
+    """One rule of a batch: the next version of one that is there, or a new one."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra={"examples": [_EXAMPLE]})
+
+    rule_id: int | None = Field(default=None, ge=1, le=2**63 - 1, description="The rule; without one it is added.")
+    row_version: int | None = Field(
+        default=None, ge=1, le=2**31 - 1, description="What it was at when it was read; refused when it no longer is."
+    )
+    name: RuleName | None = None
+    state: Literal[RuleState.DRAFT, RuleState.SHADOW, RuleState.ACTIVE, RuleState.PAUSED] | None = Field(
+        default=None, description="Of a rule that is added: where it begins, `active` without one."
+    )
+
+    @model_validator(mode="after")
+    def _fits(self) -> RuleEntryRequest:
+        if self.rule_id is None and self.row_version is not None:
+            raise ValueError("row_version is that of a rule that is there; give its rule_id, too")
+        if self.rule_id is not None and self.state is not None:
+            raise ValueError("a batch moves no rule to another state; use POST /api/rules/{rule_id}/state")
+        return self
+
+    @property
+    def entry(self) -> RuleEntry:
+        """What is asked for."""
+        return RuleEntry(
+            rule_id=self.rule_id,
+            rule_expression=self.rule_expression,
+            severity=self.severity,
+            description=self.description,
+            name=self.name,
+            state=self.state or RuleState.ACTIVE,
+            expected_version=self.row_version,
+            comment=self.comment,
+        )
+
+
+class RuleBatchRequest(RequestModel):
+    """Rules to add and to change, in order."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, json_schema_extra={"examples": [{"rules": [_EXAMPLE, {**_EXAMPLE, "rule_id": 7}]}]}
+    )
+
+    rules: list[RuleEntryRequest] = Field(min_length=1, max_length=MAX_ENTRIES)
 
 
 class RuleRollbackRequest(RequestModel):
@@ -236,6 +284,13 @@ class RuleAnswer(AnswerModel):
             created_at=rule.created_at,
             updated_at=rule.updated_at,
         )
+
+
+class RuleBatchAnswer(AnswerModel):
+    """What a batch wrote."""
+
+    rule_set_version: int = Field(description="The rule set with all of it.")
+    rules: list[RuleAnswer] = Field(description="In the order of the request.")
 
 
 class ChangeAnswer(AnswerModel):

@@ -19,6 +19,7 @@ from sentinel.catalog.mutes import MuteCatalog
 from sentinel.catalog.pipelines import PipelineCatalog
 from sentinel.catalog.publishing import Publisher
 from sentinel.catalog.quarantines import QuarantineCatalog
+from sentinel.catalog.rule_batch import RuleBatch
 from sentinel.catalog.rule_test_gate import RuleTestGate
 from sentinel.catalog.rule_tests import RuleTestCatalog
 from sentinel.catalog.rules import RuleCatalog
@@ -63,6 +64,7 @@ class Unit:
     pipelines: PipelineCatalog
     schemas: SchemaCatalog
     rules: RuleCatalog
+    rule_batch: RuleBatch
     lifecycle: LifecycleCatalog
     quarantines: QuarantineCatalog
     outcomes: OutcomeReader
@@ -199,6 +201,7 @@ class Backend:
             pipelines=PipelineCatalog(pipelines, schemas, caller),
             schemas=SchemaCatalog(pipelines, schemas, rules, publisher, lifecycle, caller=caller),
             rules=rule_catalog,
+            rule_batch=RuleBatch(rule_catalog, publisher),
             lifecycle=lifecycle,
             quarantines=QuarantineCatalog(
                 pipelines, rule_catalog, publisher, PostgresQuarantines(connection), auditor, caller=caller

@@ -129,7 +129,7 @@ class RuleCatalog:
             InvalidError: No severity, or two different ones; a name or a state that cannot be.
             ConflictError: The pipeline has as many active rules as one may, or a rule of that name.
         """
-        pipeline = self._locked(pipeline_id)
+        pipeline = self.locked(pipeline_id)
         if state in (RuleState.ROLLOUT, RuleState.ARCHIVED):
             message = f"a rule does not begin as {state}; add it as draft, shadow, active or paused"
             raise InvalidError(message, details=[ErrorDetail("/state", message)])
@@ -268,7 +268,7 @@ class RuleCatalog:
             VersionMismatchError: It is no longer at the expected version.
             ConflictError: It is archived.
         """
-        pipeline = self._locked(self.get(rule_id).pipeline_id)
+        pipeline = self.locked(self.get(rule_id).pipeline_id)
         rule = self.get(rule_id)
         refuse_other_version(f"rule {rule_id}", rule.version, expected_version)
         if rule.state is RuleState.ARCHIVED:
@@ -323,7 +323,12 @@ class RuleCatalog:
                 details=[ErrorDetail("/name", "taken")],
             )
 
-    def _locked(self, pipeline_id: int) -> Pipeline:
+    def locked(self, pipeline_id: int) -> Pipeline:
+        """Return a pipeline, held until the end of the unit of work.
+
+        Raises:
+            NotFoundError: There is no such pipeline.
+        """
         pipeline = self._pipelines.lock(pipeline_id)
         if pipeline is None:
             raise no_pipeline(pipeline_id)

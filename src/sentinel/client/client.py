@@ -129,6 +129,19 @@ class Client(ExplainCalls, LifecycleCalls, ListCalls, OutcomeCalls, PastCalls, R
         }
         return models.Rule.model_validate(self._send("POST", f"/api/pipelines/{pipeline_id}/rules", body).json())
 
+    def write_rules(self, pipeline_id: int, rules: Sequence[Mapping[str, Any]]) -> list[models.Rule]:
+        """Add and change many rules at once, all of it or nothing.
+
+        Args:
+            rules: Each with `rule_expression`, and `severity`, `description`, `name`, `comment`; one that is there with
+                `rule_id` and `row_version`, one that is added with `state`.
+
+        Raises:
+            InvalidError, ConflictError: `details` tell of each rule what is wrong, by its place: `/rules/3`.
+        """
+        answer = self._send("POST", f"/api/pipelines/{pipeline_id}/rules/batch", {"rules": list(rules)})
+        return [models.Rule.model_validate(item) for item in answer.json()["rules"]]
+
     def list_rules(self, pipeline_id: int) -> list[models.Rule]:
         """Return the rules of a pipeline, oldest first."""
         answer = self._get(f"/api/pipelines/{pipeline_id}/rules")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from sentinel.client import Client
@@ -11,6 +11,10 @@ from sentinel.errors import ConflictError, ErrorDetail, SentinelError
 from sentinel.files.kinds import KINDS
 from sentinel.files.kinds.base import Change, Declarations, PutOffError
 from sentinel.files.remote import Remote
+
+# As many as the API takes in one request, and half of the bytes that its body may have, for what is around the texts.
+MAX_TOGETHER = 1000
+MAX_CHARACTERS = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,22 @@ def apply_plan(
     changes = list(plan.changes)
     put_off = 0
     remote = Remote(client)
+    by_themselves: set[tuple[str, ...]] = set()
     while changes:
+        group = _together(changes, by_themselves)
+        if len(group) > 1:
+            try:
+                KINDS[group[0].kind].apply_together(group, remote)
+            except SentinelError:
+                # None of them was made. One by one, those before the one that cannot be are, and it says why.
+                by_themselves |= {change.key for change in group}
+            else:
+                del changes[: len(group)]
+                done += len(group)
+                put_off = 0
+                for change in group:
+                    tell(change)
+            continue
         change = changes.pop(0)
         try:
             KINDS[change.kind].apply(change, remote)
@@ -109,6 +128,20 @@ def apply_plan(
             if change.breaking:
                 changes = _anew(changes, remote, declared, change.pipeline, prune=prune)
     return done
+
+
+def _together(changes: Sequence[Change], by_themselves: Collection[tuple[str, ...]]) -> list[Change]:
+    """Return those of the next changes that fit into one request."""
+    group: list[Change] = []
+    size = 0
+    for change in changes[:MAX_TOGETHER]:
+        if change.key in by_themselves or not KINDS[change.kind].is_plain(change):
+            break
+        size += sum(len(str(item.after)) for item in change.differences)
+        if group and ((change.kind, change.pipeline) != (group[0].kind, group[0].pipeline) or size > MAX_CHARACTERS):
+            break
+        group.append(change)
+    return group
 
 
 def _compared(remote: Remote, declared: Declarations, *, prune: bool) -> Plan:

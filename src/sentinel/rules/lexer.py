@@ -151,7 +151,9 @@ def _number(text: str, at: int) -> tuple[Token | None, Issue | None, int]:
         way_out = "Write it without suffix, or with L (64-bit integer), D (double) or BD (decimal)."
         return _placeholder(at, found.end(), Issue("error", "number", at, found.end(), message, way_out))
     issue = _too_large(found.group(), value, suffix, at, found.end())
-    return Token(TokenKind.NUMBER, found.group(), at, found.end(), value), issue, found.end()
+    if issue is not None:
+        return _placeholder(at, found.end(), issue)
+    return Token(TokenKind.NUMBER, found.group(), at, found.end(), value), None, found.end()
 
 
 def _placeholder(start: int, end: int, issue: Issue) -> tuple[Token, Issue, int]:

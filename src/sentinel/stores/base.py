@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -93,6 +94,9 @@ class SchemaStore(Protocol):
 
 class RuleStore(Protocol):
     """Keeps rules, their versions and rule sets."""
+
+    def held(self, pipeline_id: int) -> AbstractContextManager[None]:
+        """Read the rules of a locked pipeline once, for many changes; `get` and `list` answer from that meanwhile."""
 
     def get(self, rule_id: int) -> Rule | None:
         """Return the rule."""

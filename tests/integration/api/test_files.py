@@ -18,7 +18,9 @@ from sentinel.files.export import documents, write
 from sentinel.files.loading import load
 from sentinel.files.plan import Plan, StoppedError, apply_plan, make_plan
 from sentinel.settings import Settings
+from sentinel.stores.postgres.database import Database
 from sentinel.stores.postgres.migrate import ensure_tenant
+from tests.integration.api.test_rules import snapshot_rules
 
 pytestmark = pytest.mark.integration
 
@@ -126,6 +128,21 @@ class TestPlanAndApply:
         assert rules["large"].description == "A large payment.\nÜnïcode, 'quotes', \"both\" and a # sign."
         assert (rules["short"].short_form or "").startswith("when amount > 5000")
 
+    def test_rules_come_into_force_together(
+        self, sentinel: Client, files: Path, database: Database, tenant: str
+    ) -> None:
+        applied(sentinel, files)
+        (pipeline,) = sentinel.list_pipelines()
+        first = ["amount > 100", "rule('large') AND country <> 'DE'"]
+        assert snapshot_rules(database, tenant, pipeline.id) == (1, first)
+        path = files / "rules" / "all.yml"
+        path.write_text(path.read_text().replace("<> 'DE'", "= 'KP'").replace("amount > 100", "amount > 200"))
+        assert applied(sentinel, files) == 2
+        assert snapshot_rules(database, tenant, pipeline.id) == (
+            2,
+            ["amount > 200", "rule('large') AND country = 'KP'"],
+        )
+
     def test_what_somebody_changed_elsewhere_is_drift_and_is_put_back(self, sentinel: Client, files: Path) -> None:
         applied(sentinel, files)
         (pipeline,) = sentinel.list_pipelines()
@@ -206,7 +223,7 @@ class TestPlanAndApply:
 
         def tell(change: object) -> None:
             done.append(change)
-            if len(done) == 2:
+            if len(done) == 1:
                 (pipeline,) = [each for each in sentinel.list_pipelines() if each.name == "Card payments"]
                 sentinel.add_rule(pipeline.id, "amount > 1", "info", name="foreign_and_large")
 

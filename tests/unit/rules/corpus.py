@@ -372,6 +372,8 @@ HOSTILE = {
     "tags['a'] = 'x'": "argument-type",
     "amount > 99999999999999999999999999999999999999999": "number",
     "amount > 1e999": "number",
+    f"abs(amount - {'4' * 330}) < 1": "number",
+    f"sqrt({'4' * 330}) > amount": "number",
     "amount > 5S": "number",
     "amount > 0x1F": "number",
 }

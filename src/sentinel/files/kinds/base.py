@@ -143,6 +143,18 @@ class Kind(ABC):
             SentinelError: The API refused it.
         """
 
+    def is_plain(self, change: Change) -> bool:
+        """Whether a change can be made in one request with others of its pipeline."""
+        return False
+
+    def apply_together(self, changes: Sequence[Change], remote: Remote) -> None:
+        """Make plain changes of one pipeline in one request: all of them or none.
+
+        Raises:
+            SentinelError: The API refused some.
+        """
+        raise ValueError(f"a {self.name} is changed by itself")
+
     @abstractmethod
     def written(self, remote: Remote, slugs: Mapping[str, str], wanted: Sequence[str]) -> list[Written]:
         """Return documents for what the API has of these pipelines; `slugs` has a directory name for each."""

@@ -148,6 +148,19 @@ class RuleKind(Kind):
         except ConflictError as error:
             raise PutOffError(error.message, replace(change, actual=rule)) from error
 
+    def is_plain(self, change: Change) -> bool:
+        """Whether it only writes a text: it moves no rule to another state and writes no tests."""
+        if change.declared is None:
+            return False
+        spec: RuleSpec = change.declared.spec
+        if change.action == "add":
+            return not spec.tests and spec.state != "rollout"
+        return {item.name for item in change.differences} <= {"rule_expression", "severity", "description"}
+
+    def apply_together(self, changes: Sequence[Change], remote: Remote) -> None:
+        """Add rules and write next versions, all of it in force at once."""
+        remote.client.write_rules(remote.pipelines[changes[0].pipeline].id, [_entry(change) for change in changes])
+
     def written(self, remote: Remote, slugs: Mapping[str, str], wanted: Sequence[str]) -> list[Written]:
         """Return a document per rule."""
         return [
@@ -276,6 +289,20 @@ def _needs(change: Change) -> frozenset[str]:
 
 
 Step = Callable[[Client, models.Rule], models.Rule]
+
+
+def _entry(change: Change) -> dict[str, Any]:
+    if change.declared is None:
+        raise ValueError(f"{change.title} is declared nowhere")
+    spec: RuleSpec = change.declared.spec
+    entry = {
+        "rule_expression": spec.expression,
+        "severity": spec.severity,
+        "description": spec.description.rstrip("\n"),
+    }
+    if change.action == "add":
+        return {**entry, "name": spec.name, "state": spec.state}
+    return {**entry, "rule_id": change.actual.id, "row_version": change.actual.row_version}
 
 
 def _add(client: Client, pipeline_id: int, spec: RuleSpec) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from psycopg.types.json import Jsonb
 
@@ -31,14 +32,31 @@ class PostgresRules:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._held_pipeline: int | None = None
+        self._held: dict[int, Rule] = {}
+
+    @contextmanager
+    def held(self, pipeline_id: int) -> Iterator[None]:
+        """Read the rules of a locked pipeline once, for many changes; `get` and `list` answer from that meanwhile."""
+        self._held = {rule.id: rule for rule in self.list(pipeline_id)}
+        self._held_pipeline = pipeline_id
+        try:
+            yield
+        finally:
+            self._held_pipeline, self._held = None, {}
 
     def get(self, rule_id: int) -> Rule | None:
         """Return the rule."""
+        return self._held.get(rule_id) or self._read(rule_id)
+
+    def _read(self, rule_id: int) -> Rule | None:
         row = self._connection.execute(_SQL["get"], {"rule_id": rule_id}).fetchone()
         return _rule(row) if row else None
 
     def list(self, pipeline_id: int | None = None, *, archived: bool = False) -> list[Rule]:
         """Return the rules of a pipeline, or of all, oldest first."""
+        if pipeline_id is not None and pipeline_id == self._held_pipeline and not archived:
+            return list(self._held.values())
         rows = self._connection.execute(_SQL["list"], {"pipeline_id": pipeline_id, "archived": archived})
         return [_rule(row) for row in rows]
 
@@ -68,6 +86,7 @@ class PostgresRules:
         if name is None:
             self._connection.execute(_SQL["name_by_id"], {"rule_id": rule_id})
         self._write_version(rule_id, content, created_by, comment)
+        self._look_again(rule_id)
         return self._existing(rule_id)
 
     def add_version(
@@ -82,15 +101,18 @@ class PostgresRules:
     def set_current(self, rule_id: int, version: int) -> None:
         """Make a version the current one."""
         self._connection.execute(_SQL["set_current"], {"rule_id": rule_id, "content_version": version})
+        self._look_again(rule_id)
 
     def set_name(self, rule_id: int, name: str) -> None:
         """Give a rule another name."""
         self._connection.execute(_SQL["set_name"], {"rule_id": rule_id, "name": name})
+        self._look_again(rule_id)
 
     def set_state(self, rule_ids: Sequence[int], state: RuleState, rollout: RolloutPlan | None = None) -> None:
         """Move rules to a state; the plan is that of a rollout. A candidate beside one becomes a draft."""
         plan = None if rollout is None else Jsonb(rollout.as_json())
         self._connection.execute(_SQL["set_state"], {"rule_ids": [*rule_ids], "state": state, "rollout": plan})
+        self._look_again(*rule_ids)
 
     def set_candidate(
         self, rule_id: int, version: int | None, state: RuleState | None, rollout: RolloutPlan | None = None
@@ -101,6 +123,7 @@ class PostgresRules:
             _SQL["set_candidate"],
             {"rule_id": rule_id, "content_version": version, "state": state, "rollout": plan},
         )
+        self._look_again(rule_id)
 
     def add_rule_set(self, pipeline_id: int, version: int, members: RuleSetMembers) -> None:
         """Write a rule set."""
@@ -154,8 +177,22 @@ class PostgresRules:
         ).fetchone()
         return int(required(row)["version"])
 
+    def _look_again(self, *rule_ids: int) -> None:
+        """Keep what is held as it is in the database."""
+        if self._held_pipeline is None:
+            return
+        for rule_id in rule_ids:
+            rule = self._read(rule_id)
+            if rule is None or rule.state is RuleState.ARCHIVED or rule.pipeline_id != self._held_pipeline:
+                self._held.pop(rule_id, None)
+            else:
+                self._held[rule_id] = rule
+
     def _existing(self, rule_id: int) -> Rule:
-        return _rule(required(self._connection.execute(_SQL["get"], {"rule_id": rule_id}).fetchone()))
+        rule = self.get(rule_id)
+        if rule is None:
+            raise LookupError(f"rule {rule_id} was just written and is not there: a mistake of ours")
+        return rule
 
 
 def _rule(row: Row) -> Rule:
