@@ -198,8 +198,10 @@ class Backend:
         rule_catalog = RuleCatalog(pipelines, rules, publisher, auditor, caller)
         lifecycle = LifecycleCatalog(rules, rule_catalog, publisher, auditor, caller)
         return Unit(
-            pipelines=PipelineCatalog(pipelines, schemas, caller),
-            schemas=SchemaCatalog(pipelines, schemas, rules, publisher, lifecycle, caller=caller),
+            pipelines=PipelineCatalog(pipelines, schemas, auditor, caller),
+            schemas=SchemaCatalog(
+                pipelines, schemas, rules, publisher, lifecycle=lifecycle, auditor=auditor, caller=caller
+            ),
             rules=rule_catalog,
             rule_batch=RuleBatch(rule_catalog, publisher),
             lifecycle=lifecycle,
@@ -207,7 +209,7 @@ class Backend:
                 pipelines, rule_catalog, publisher, PostgresQuarantines(connection), auditor, caller=caller
             ),
             outcomes=PostgresOutcomes(connection),
-            lists=ListCatalog(lists, pipelines, publisher, caller, utc_now()),
+            lists=ListCatalog(lists, pipelines, publisher, auditor, caller=caller, now=utc_now()),
             mutes=MuteCatalog(pipelines, rules, mutes, publisher, auditor, caller=caller, now=utc_now),
             scorecards=ScorecardCatalog(pipelines, rules, scorecards, publisher, auditor, caller=caller),
             audit=audit,
@@ -223,7 +225,9 @@ class Backend:
             alerts=alerts,
             ledger=ledger,
             answers=PostgresAnswers(connection),
-            tests=RuleTestCatalog(pipelines, schemas, rules, tests, publisher=publisher, caller=caller),
+            tests=RuleTestCatalog(
+                pipelines, schemas, rules, tests, publisher=publisher, auditor=auditor, caller=caller
+            ),
             tasks=tasks,
             backtests=BacktestCatalog(
                 pipelines=pipelines,

@@ -16,6 +16,7 @@ import threading
 import time
 import uuid
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,6 +24,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from confluent_kafka import Producer
 
+from sentinel.catalog.rule_batch import RuleEntry
 from sentinel.domain.pipeline import DetectMode
 from sentinel.settings import PROJECT_ROOT
 from sentinel.stores.postgres.migrate import ensure_tenant
@@ -80,8 +82,8 @@ class Change:
     """A change of configuration while events flow.
 
     Attributes:
-        seconds: From the request to the commit of the new generation's borders.
-        worst_ms: The latest alert on an event that was due within 5 s of the request.
+        seconds: From the request (of several at once: from their commit) to the commit of the new generation's borders.
+        worst_ms: The latest alert on an event that was due within 5 s of the request, or a second of the borders.
         worst_before_ms: The latest alert in the 5 s before.
     """
 
@@ -171,11 +173,46 @@ class Bench:
                 raise SystemExit(f"the job ended:\n{job.tail()}")
         return (decided - done) / (time.monotonic() - began)
 
-    def changes(self, rules: dict[str, str], rate: int) -> list[Change]:
-        """Add a rule and a field while events flow at a fixed rate, after a minute of it."""
-        bench, first, pause = self.bench, WARM_UP_SECONDS, 15
+    def add_rule(self, pipeline_id: int) -> float:
+        """Add a rule; return the time of the request."""
+        asked = time.time()
+        self.bench.add_rule(pipeline_id, "added", "amount < 0")
+        return asked
+
+    def add_field(self, pipeline_id: int) -> float:
+        """Add a field; return the time of the request."""
+        asked = time.time()
+        with self.bench.backend.unit(self.bench.tenant_id, "bench") as unit:
+            added = [definition(field) for field in [*FIELDS, {"name": "added", "type": "string"}]]
+            unit.schemas.put(pipeline_id, added, expected_version=None, confirm=None)
+        return asked
+
+    def change_rules(self, pipeline_id: int) -> float:
+        """Write a new version of every rule, with the same matches, at once; return the time of the commit."""
+        with self.bench.backend.unit(self.bench.tenant_id, "bench") as unit:
+            entries = [
+                RuleEntry(
+                    rule.id,
+                    f"{rule.current.condition} AND amount > -1",
+                    rule.current.severity,
+                    rule.current.description,
+                )
+                for rule in unit.rules.list(pipeline_id)
+            ]
+            unit.rule_batch.write(pipeline_id, entries)
+        return time.time()
+
+    def changes(
+        self, rules: dict[str, str], rate: int, steps: dict[str, Callable[[int], float]], *, first: int
+    ) -> list[Change]:
+        """Change something while events flow at a fixed rate, one step after the other.
+
+        Args:
+            first: Seconds of flow before the first step.
+        """
+        bench, pause = self.bench, 15
         topic = bench.create_topic(PARTITIONS)
-        events = make_events(rate * (first + 2 * pause), seed=rate + 1)
+        events = make_events(rate * (first + len(steps) * pause), seed=rate + 1)
         right = expected_alerts(events, rules)
         pipeline_id = bench.create_pipeline(topic, rules, fields=FIELDS)
         asked: dict[str, float] = {}
@@ -185,13 +222,9 @@ class Bench:
             sender = threading.Thread(target=self.send_at_rate, args=(topic, events, rate, began))
             sender.start()
             time.sleep(first)
-            asked["rule"] = time.time()
-            bench.add_rule(pipeline_id, "added", "amount < 0")
-            time.sleep(pause)
-            asked["field"] = time.time()
-            with bench.backend.unit(bench.tenant_id, "bench") as unit:
-                added = [definition(field) for field in [*FIELDS, {"name": "added", "type": "string"}]]
-                unit.schemas.put(pipeline_id, added, expected_version=None, confirm=None)
+            for what, step in steps.items():
+                asked[what] = step(pipeline_id)
+                time.sleep(max(0.0, asked[what] + pause - time.time()))
             sender.join()
             bench.wait_decided(pipeline_id, topic, job)
             generations = [
@@ -200,14 +233,14 @@ class Bench:
         check_alerts(bench.alerts_by_rule(pipeline_id), right)
         found = []
         for what, generation in zip(asked, generations, strict=True):
-            at = asked[what]
+            at, in_force = asked[what], generation["activated_at"].timestamp()
             found.append(
                 Change(
                     what,
                     len(rules),
                     rate,
-                    generation["activated_at"].timestamp() - at,
-                    self.worst_latency(pipeline_id, at, at + 5),
+                    in_force - at,
+                    self.worst_latency(pipeline_id, at, max(at + 5, in_force + 1)),
                     self.worst_latency(pipeline_id, at - 5, at),
                 )
             )
@@ -309,7 +342,11 @@ def main() -> None:
             for rate in chosen.rates:
                 latencies.append(bench.latency(make_rules(100), rate, chosen.seconds, DetectMode(mode)))
                 print(f"{mode} {rate}/s: p50 {latencies[-1].p50:.1f} p99 {latencies[-1].p99:.1f} ms", file=sys.stderr)
-        changes = bench.changes(make_rules(100), 2_000)
+        changes = bench.changes(
+            make_rules(100), 2_000, {"a rule": bench.add_rule, "a field": bench.add_field}, first=60
+        )
+        most = max(chosen.rules)
+        changes += bench.changes(make_rules(most), 1_000, {f"{most} rules": bench.change_rules}, first=180)
         results = {
             "machine": {"cpus": os.cpu_count(), "platform": platform.platform()},
             "bare_spark": bare,

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+from sentinel.domain.pipeline import Pipeline
 from sentinel.domain.rule import Rule, RuleVersion
+from sentinel.domain.rule_test import RuleTest
 from sentinel.domain.scorecard import Scorecard
+from sentinel.stores.base import SchemaVersion
 from sentinel.stores.beside_rules import AuditStore
 
 
@@ -62,6 +66,19 @@ class Auditor:
         )
         return after
 
+    def pipeline(self, action: str, before: Pipeline | None, after: Pipeline) -> Pipeline:
+        """Record what became of a pipeline, and return it."""
+        self.record(
+            f"pipeline.{action}",
+            "pipeline",
+            after.id,
+            pipeline_id=after.id,
+            object_name=after.name,
+            before=None if before is None else facts_of_pipeline(before),
+            after=facts_of_pipeline(after),
+        )
+        return after
+
     def scorecard(self, action: str, before: Scorecard | None, after: Scorecard, comment: str = "") -> Scorecard:
         """Record what became of a scorecard, and return it."""
         self.record(
@@ -75,6 +92,23 @@ class Auditor:
             comment=comment,
         )
         return after
+
+
+def facts_of_pipeline(pipeline: Pipeline) -> dict[str, Any]:
+    """Return what there is to say of a pipeline, as plain data; its schema and its rules have entries of their own."""
+    return {"status": pipeline.status.value, "kafka_topic": pipeline.kafka_topic, **pipeline.config.as_json()}
+
+
+def facts_of_schema(version: SchemaVersion) -> dict[str, Any]:
+    """Return what there is to say of a schema version, as plain data: what it says of each field."""
+    fields = {field["name"]: field for field in version.schema.as_json()}
+    return {"version": version.version, "content_hash": version.schema.content_hash, **fields}
+
+
+def facts_of_rule_test(test: RuleTest) -> dict[str, Any]:
+    """Return what there is to say of a test beside a rule, as plain data; its event may be personal, so by its hash."""
+    event = hashlib.sha256(test.event.encode()).hexdigest()
+    return {"name": test.name, "event_sha256": event, "expected": test.expected.value}
 
 
 def facts_of_rule(rule: Rule) -> dict[str, Any]:

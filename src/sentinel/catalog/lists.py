@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+from sentinel.catalog.audit import Auditor
 from sentinel.catalog.list_upload import UploadReader
 from sentinel.catalog.publishing import Publisher
 from sentinel.catalog.versions import refuse_other_version
@@ -65,11 +66,19 @@ class ListCatalog:
     """Lists of one tenant. A new version writes the next rule set of every pipeline whose rules read the list."""
 
     def __init__(
-        self, lists: ListStore, pipelines: PipelineStore, publisher: Publisher, caller: str, now: datetime
+        self,
+        lists: ListStore,
+        pipelines: PipelineStore,
+        publisher: Publisher,
+        auditor: Auditor,
+        *,
+        caller: str,
+        now: datetime,
     ) -> None:
         self._lists = lists
         self._pipelines = pipelines
         self._publisher = publisher
+        self._auditor = auditor
         self._caller = caller
         self._now = now
 
@@ -156,7 +165,9 @@ class ListCatalog:
         self._lists.stage(reader.read_json(rows))
         counts = self._lists.replace_rows(list_id, 1)
         self._lists.add_version(list_id, 1, counts, cause="created", comment=comment, created_by=self._caller)
-        return ListChange(self.get(name), True, counts, reader.expired, ())
+        created = self.get(name)
+        self._record("list.add", created, counts, comment)
+        return ListChange(created, True, counts, reader.expired, ())
 
     def upload_csv(self, name: str, body: bytes, *, expected_version: int | None, comment: str = "") -> ListChange:
         """Make a CSV text all rows of a list.
@@ -234,6 +245,14 @@ class ListCatalog:
                 "match nothing, upload it without rows"
             )
         self._lists.delete(found.id)
+        self._auditor.record(
+            "list.delete",
+            "list",
+            found.id,
+            pipeline_id=None,
+            object_name=name,
+            before={"version": found.version, "row_count": found.row_count},
+        )
 
     def _upload(
         self,
@@ -268,7 +287,20 @@ class ListCatalog:
                 f"the list would have {after.row_count} rows and {after.size_bytes} bytes; at most {MAX_ROWS} rows and "
                 f"{MAX_BYTES} bytes are possible, and nothing was changed"
             )
+        self._record(f"list.{cause}", after, counts, comment)
         return ListChange(after, True, counts, expired, self._publish(name))
+
+    def _record(self, action: str, after: ReferenceList, counts: RowCounts, comment: str) -> None:
+        """Say which version somebody wrote; what became of each row is the version's diff."""
+        self._auditor.record(
+            action,
+            "list",
+            after.id,
+            pipeline_id=None,
+            object_name=after.definition.name,
+            after={"version": after.version, "row_count": after.row_count, **asdict(counts)},
+            comment=comment,
+        )
 
     def _publish(self, name: str) -> tuple[int, ...]:
         """Write the next rule set of every pipeline whose rule set reads a list; they are locked since the list is."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sentinel.catalog.audit import Auditor
 from sentinel.catalog.rules import no_pipeline
 from sentinel.catalog.versions import refuse_other_version
 from sentinel.domain.pipeline import Pipeline, PipelineConfig, PipelineStatus
@@ -16,9 +17,10 @@ from sentinel.stores.base import PipelineStore, SchemaStore
 class PipelineCatalog:
     """Pipelines of one tenant."""
 
-    def __init__(self, pipelines: PipelineStore, schemas: SchemaStore, caller: str) -> None:
+    def __init__(self, pipelines: PipelineStore, schemas: SchemaStore, auditor: Auditor, caller: str) -> None:
         self._pipelines = pipelines
         self._schemas = schemas
+        self._auditor = auditor
         self._caller = caller
 
     def list(self) -> list[Pipeline]:
@@ -67,7 +69,7 @@ class PipelineCatalog:
                 details=[ErrorDetail("/name", "taken")],
             )
         self._schemas.add(pipeline.id, 1, schema, self._caller)
-        return pipeline
+        return self._auditor.pipeline("add", None, pipeline)
 
     def set_status(self, pipeline_id: int, status: PipelineStatus, *, expected_version: int | None) -> Pipeline:
         """Set a pipeline active, paused or stopped.
@@ -77,7 +79,9 @@ class PipelineCatalog:
             VersionMismatchError: It is no longer at the expected version.
         """
         pipeline = self._locked(pipeline_id, expected_version)
-        return pipeline if pipeline.status == status else self._pipelines.set_status(pipeline_id, status)
+        if pipeline.status == status:
+            return pipeline
+        return self._auditor.pipeline("status", pipeline, self._pipelines.set_status(pipeline_id, status))
 
     def set_config(self, pipeline_id: int, config: PipelineConfig, *, expected_version: int | None) -> Pipeline:
         """Change how the job runs a pipeline.
@@ -87,7 +91,9 @@ class PipelineCatalog:
             VersionMismatchError: It is no longer at the expected version.
         """
         pipeline = self._locked(pipeline_id, expected_version)
-        return pipeline if pipeline.config == config else self._pipelines.set_config(pipeline_id, config)
+        if pipeline.config == config:
+            return pipeline
+        return self._auditor.pipeline("config", pipeline, self._pipelines.set_config(pipeline_id, config))
 
     def _locked(self, pipeline_id: int, expected_version: int | None) -> Pipeline:
         pipeline = self._pipelines.lock(pipeline_id)

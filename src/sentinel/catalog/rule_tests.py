@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sentinel.catalog.audit import Auditor, facts_of_rule_test
 from sentinel.catalog.publishing import Publisher
 from sentinel.catalog.versions import refuse_other_version
 from sentinel.domain.rule import Rule
@@ -25,6 +26,7 @@ class RuleTestCatalog:
         tests: RuleTestStore,
         *,
         publisher: Publisher,
+        auditor: Auditor,
         caller: str,
     ) -> None:
         self._pipelines = pipelines
@@ -32,6 +34,7 @@ class RuleTestCatalog:
         self._rules = rules
         self._tests = tests
         self._publisher = publisher
+        self._auditor = auditor
         self._caller = caller
 
     def list(self, rule_id: int) -> Sequence[RuleTest]:
@@ -58,6 +61,7 @@ class RuleTestCatalog:
         added = self._tests.add(rule_id, name=name, event=event, expected=expected, created_by=self._caller)
         if added is None:
             raise _taken(rule_id, name)
+        self._record("test.add", rule_id, None, added)
         return added
 
     def change(
@@ -74,12 +78,14 @@ class RuleTestCatalog:
         self._lock(rule_id)
         _refuse_content(event, expected)
         tests = self._tests.list(rule_id)
-        refuse_other_version(f"test {test_id}", _find(tests, rule_id, test_id).version, expected_version)
+        before = _find(tests, rule_id, test_id)
+        refuse_other_version(f"test {test_id}", before.version, expected_version)
         if any(test.name == name and test.id != test_id for test in tests):
             raise _taken(rule_id, name)
         changed = self._tests.change(rule_id, test_id, name=name, event=event, expected=expected)
         if changed is None:
             raise _no_test(rule_id, test_id)
+        self._record("test.change", rule_id, before, changed)
         return changed
 
     def delete(self, rule_id: int, test_id: int, *, expected_version: int | None) -> None:
@@ -93,6 +99,7 @@ class RuleTestCatalog:
         found = _find(self._tests.list(rule_id), rule_id, test_id)
         refuse_other_version(f"test {test_id}", found.version, expected_version)
         self._tests.delete(rule_id, test_id)
+        self._record("test.delete", rule_id, found, None)
 
     def waits_for_run(
         self,
@@ -149,6 +156,18 @@ class RuleTestCatalog:
         found = (entry.version for entry in self._rules.history(rule.id) if entry.version.version == version)
         wanted = next(found, None)
         return wanted.condition if wanted else None
+
+    def _record(self, action: str, rule_id: int, before: RuleTest | None, after: RuleTest | None) -> None:
+        rule = self._rule(rule_id)
+        self._auditor.record(
+            action,
+            "rule",
+            rule_id,
+            pipeline_id=rule.pipeline_id,
+            object_name=rule.name,
+            before=None if before is None else facts_of_rule_test(before),
+            after=None if after is None else facts_of_rule_test(after),
+        )
 
     def _rule(self, rule_id: int) -> Rule:
         rule = self._rules.get(rule_id)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from sentinel.catalog.audit import Auditor, facts_of_schema
 from sentinel.catalog.lifecycle import LifecycleCatalog
 from sentinel.catalog.pipelines import counted
 from sentinel.catalog.publishing import Publisher
@@ -62,8 +63,9 @@ class SchemaCatalog:
         schemas: SchemaStore,
         rules: RuleStore,
         publisher: Publisher,
-        lifecycle: LifecycleCatalog,
         *,
+        lifecycle: LifecycleCatalog,
+        auditor: Auditor,
         caller: str,
     ) -> None:
         self._pipelines = pipelines
@@ -71,6 +73,7 @@ class SchemaCatalog:
         self._rules = rules
         self._publisher = publisher
         self._lifecycle = lifecycle
+        self._auditor = auditor
         self._caller = caller
 
     def get(self, pipeline_id: int, version: int | None = None) -> SchemaVersion:
@@ -129,6 +132,15 @@ class SchemaCatalog:
             _refuse_unconfirmed(plan(pipeline, schema, change, broken), confirm)
         version = self._schemas.add(pipeline_id, current.version + 1, schema, self._caller)
         pipeline = self._pipelines.set_schema_version(pipeline_id, version.version)
+        self._auditor.record(
+            "schema.change",
+            "schema",
+            pipeline_id,
+            pipeline_id=pipeline_id,
+            object_name=pipeline.name,
+            before=facts_of_schema(current),
+            after=facts_of_schema(version),
+        )
         off = tuple(rule.rule_id for rule in broken if rule.deactivated and rule.is_active)
         self._lifecycle.deactivate(pipeline, off, self._broken_candidates(pipeline_id, schema))
         return SchemaPut(version, changed=True, deactivated_rules=off)

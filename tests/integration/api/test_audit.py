@@ -70,7 +70,7 @@ def test_what_was_refused_leaves_none(client: Client, pipeline: dict[str, Any]) 
     rule = add_rule(client, pipeline["id"])
     client.put(f"/api/rules/{rule['id']}", json={**RULE, "rule_expression": "amont > 1"})
     client.post(f"/api/rules/{rule['id']}/state", json={"state": "draft"})
-    assert [entry["action"] for entry in entries(client, pipeline_id=pipeline["id"])] == ["rule.add"]
+    assert [entry["action"] for entry in entries(client, pipeline_id=pipeline["id"])] == ["rule.add", "pipeline.add"]
 
 
 def test_mutes_scorecards_and_schemas(client: Client, pipeline: dict[str, Any]) -> None:
@@ -84,10 +84,10 @@ def test_mutes_scorecards_and_schemas(client: Client, pipeline: dict[str, Any]) 
     client.put(f"/api/pipelines/{pipeline['id']}/schema", json={**without, "confirm": plan["confirm"]})
     found = entries(client, pipeline_id=pipeline["id"])
     assert [entry["action"] for entry in found] == [
-        "rule.deactivate", "scorecard.add", "mute.end", "mute.add", "rule.add",
+        "rule.deactivate", "schema.change", "scorecard.add", "mute.end", "mute.add", "rule.add", "pipeline.add",
     ]  # fmt: skip
     assert (found[0]["object_id"], found[0]["comment"]) == (rule["id"], "does not fit schema version 2")
-    assert (found[3]["object_name"], found[3]["comment"]) == ("user_id=u1", "known traveller")
+    assert (found[4]["object_name"], found[4]["comment"]) == ("user_id=u1", "known traveller")
 
 
 def test_the_list_is_paged_and_filtered(client: Client, pipeline: dict[str, Any]) -> None:
@@ -96,7 +96,7 @@ def test_the_list_is_paged_and_filtered(client: Client, pipeline: dict[str, Any]
     first = client.get("/api/audit", params={"pipeline_id": pipeline["id"], "limit": 2})
     second = client.get(first.links["next"]["url"])
     numbers = [entry["id"] for entry in first.json() + second.json()]
-    assert (len(numbers), numbers) == (3, sorted(numbers, reverse=True))
+    assert (len(numbers), numbers) == (4, sorted(numbers, reverse=True))
     assert "next" not in second.links
     assert entries(client, actor="nobody") == []
     assert entries(client, since="2999-01-01T00:00:00Z") == []
@@ -112,4 +112,51 @@ def test_the_application_cannot_change_an_entry(
     add_rule(client, pipeline["id"])
     with pytest.raises(psycopg.errors.InsufficientPrivilege), database.transaction(tenant) as connection:
         connection.execute(statement)
-    assert len(entries(client, pipeline_id=pipeline["id"])) == 1
+    assert len(entries(client, pipeline_id=pipeline["id"])) == 2
+
+
+def test_pipelines_schemas_and_their_settings_leave_entries(client: Client, pipeline: dict[str, Any]) -> None:
+    path = f"/api/pipelines/{pipeline['id']}"
+    client.patch(path, json={"storm_limit": 5})
+    client.patch(path, json={"storm_limit": 5})
+    client.patch(f"{path}/status", json={"status": "paused"})
+    client.put(f"{path}/schema", json={"schema": [*FIELDS, {"name": "city", "type": "string"}]})
+    found = entries(client, pipeline_id=pipeline["id"])[::-1]
+    assert [entry["action"] for entry in found] == [
+        "pipeline.add",
+        "pipeline.config",
+        "pipeline.status",
+        "schema.change",
+    ]
+    assert found[0]["after"]["kafka_topic"] == pipeline["kafka_topic"]
+    assert (found[1]["before"], found[1]["after"]) == ({"storm_limit": 10_000}, {"storm_limit": 5})
+    assert (found[2]["before"], found[2]["after"]) == ({"status": "active"}, {"status": "paused"})
+    assert found[3]["object_type"] == "schema"
+    assert found[3]["after"]["version"] == 2
+    assert found[3]["after"]["city"] == {"name": "city", "type": "string", "nullable": True}
+    assert "amount" not in found[3]["after"]
+
+
+def test_tests_beside_rules_leave_entries_without_their_events(client: Client, pipeline: dict[str, Any]) -> None:
+    rule = add_rule(client, pipeline["id"], state="draft")
+    path = f"/api/rules/{rule['id']}/tests"
+    test = {"name": "mine", "event": {"amount": 1234.5}, "expected": "match"}
+    made = client.post(path, json=test).json()
+    client.put(f"{path}/{made['id']}", json={**test, "expected": "no_match"})
+    client.delete(f"{path}/{made['id']}")
+    found = entries(client, object_type="rule", object_id=rule["id"])[::-1][1:]
+    assert [entry["action"] for entry in found] == ["test.add", "test.change", "test.delete"]
+    assert (found[1]["before"], found[1]["after"]) == ({"expected": "match"}, {"expected": "no_match"})
+    assert found[2]["before"]["name"] == "mine"
+    assert "1234.5" not in str(found)
+
+
+def test_lists_leave_entries_with_their_counts(client: Client, tenant: str, users: dict[str, Any]) -> None:
+    name = users["name"]
+    client.put(f"/api/lists/{name}/rows", json={"rows": []})
+    client.delete(f"/api/lists/{name}")
+    found = entries(client, object_type="list")[::-1]
+    assert [entry["action"] for entry in found] == ["list.add", "list.upload", "list.delete"]
+    assert {entry["object_name"] for entry in found} == {name}
+    assert found[1]["after"]["removed"] == found[0]["after"]["row_count"] > 0
+    assert found[2]["before"] == {"version": 2, "row_count": 0}

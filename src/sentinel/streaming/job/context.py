@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sentinel.domain.generation import Lease
@@ -24,6 +25,7 @@ class PipelineContext:
     Attributes:
         tables: Where the rows of lists come from.
         topic_id: Kafka's id of the topic that is read; empty where it is not known.
+        changing: Set while a generation is on its way to take over from another: what can wait leaves it the processor.
     """
 
     tenant_id: str
@@ -39,6 +41,7 @@ class PipelineContext:
     findings_topic: str
     checkpoint_dir: Path
     topic_id: str = ""
+    changing: threading.Event = field(default_factory=threading.Event)
 
 
 def refuse_gap(

@@ -167,7 +167,9 @@ class Driver:
 
             kind = RealtimeDetector if mode is DetectMode.REALTIME else MicroBatchDetector
             detector = kind(context, session, lambda snapshot: compile_gated(session, snapshot, tables), make_committer)
-            observer = Observer(spark, self._database, settings, tenant_id, context.lease, tables=tables)
+            observer = Observer(
+                spark, self._database, settings, tenant_id, context.lease, tables=tables, changing=context.changing
+            )
             return detector, [
                 scores,
                 LoopThread(f"archive-{pipeline_id}", archive.run, archives_alone),

@@ -135,6 +135,7 @@ class RealtimeDetector:
     def stop(self) -> None:
         """Stop the queries, commit what was found, end the writer. Offsets stay where they are."""
         self._stopping.set()
+        self._context.changing.clear()
         for running in (self._candidate, self._current):
             if running:
                 self._end(running)
@@ -167,6 +168,7 @@ class RealtimeDetector:
                 raise event.error
             if isinstance(event, Activated) and self._candidate and event.generation == self._candidate.generation:
                 old, self._current, self._candidate = self._current, self._candidate, None
+                self._context.changing.clear()
                 log.info(
                     "pipeline %s: generation %s serves (schema %s, rule set %s)",
                     self._context.pipeline_id,
@@ -278,6 +280,8 @@ class RealtimeDetector:
         generation = Generation(generation_id, snapshot, marker_every, starts)
         checkpoint_dir = context.checkpoint_dir / f"detect-{context.pipeline_id}" / str(generation_id)
         log.info("pipeline %s: generation %s starts: %s", context.pipeline_id, generation_id, reason)
+        if not first:
+            context.changing.set()
         try:
             compiled = self._compile(snapshot)
             decided = {p: decided[p] for p in ranges}
@@ -308,6 +312,7 @@ class RealtimeDetector:
         self._failed(running.generation, why)
 
     def _failed(self, generation: Generation, why: str) -> None:
+        self._context.changing.clear()
         serving = self._current.generation.generation_id if self._current else None
         log.error(
             "pipeline %s: generation %s cannot start, %s: %s",
@@ -363,6 +368,8 @@ class RealtimeDetector:
                 for number in range(REHEARSALS):
                     if self._stopping.wait(REHEARSAL_PAUSE_SECONDS):
                         return
+                    if self._context.changing.is_set():
+                        continue  # A change has come, which is as good as a rehearsal.
                     # With one more field nothing of it is compiled already.
                     other = running.generation.changed(f"rehearsal_{number}")
                     rehearse(self._spark, other, self._compile(other.snapshot))

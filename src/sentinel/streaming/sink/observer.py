@@ -39,6 +39,8 @@ from sentinel.streaming.sink.lake_events import LakeForm, lake_events
 
 log = logging.getLogger(__name__)
 
+CALM_SECONDS = 0.2
+
 
 class Observer:
     """Counts the outcomes of one pipeline's rules, commit by commit of the archive.
@@ -56,7 +58,15 @@ class Observer:
         lease: Lease,
         *,
         tables: LookupTables,
+        changing: threading.Event,
     ) -> None:
+        """Build it.
+
+        Args:
+            tables: Where the rows of lists come from.
+            changing: While it is set, nothing is begun: a change of what detects has the processor to itself.
+        """
+        self._changing = changing
         self._spark = evaluation_session(spark)
         self._spark.conf.set("spark.sql.shuffle.partitions", "1")
         self._settings = settings
@@ -76,7 +86,7 @@ class Observer:
         """Count every `observe_interval_seconds` until stopped or the lease is lost."""
         while not stopped.wait(self._settings.job.observe_interval_seconds):
             try:
-                while not stopped.is_set() and self.run_once():
+                while not self._wait_for_calm(stopped) and self.run_once():
                     pass
                 self.guard_rollouts()
                 self.measure(stopped)
@@ -88,6 +98,12 @@ class Observer:
                     level = logging.WARNING if isinstance(error, SentinelError) else logging.ERROR
                     log.log(level, "outcomes of pipeline %d wait: %s", self._pipeline_id, first_line(error))
                 self.alarm = first_line(error)
+
+    def _wait_for_calm(self, stopped: threading.Event) -> bool:
+        """Wait while something is changed; True when it is time to stop."""
+        while self._changing.is_set() and not stopped.wait(CALM_SECONDS):
+            pass
+        return stopped.is_set()
 
     def run_once(self) -> bool:
         """Count the oldest commits that are not counted; False when there are none.
@@ -212,9 +228,9 @@ class Observer:
         try:
             meter = CostMeter(self._sample())
             for rule in rules:
-                began = monotonic_seconds()
-                if stopped.is_set() or not meter.rows:
+                if self._wait_for_calm(stopped) or not meter.rows:
                     return
+                began = monotonic_seconds()
                 self._measure_one(meter, rule, snapshot)
                 share = self._settings.job.measuring_share
                 stopped.wait((1 / share - 1) * (monotonic_seconds() - began))
