@@ -159,10 +159,17 @@ class Client(ExplainCalls, LifecycleCalls, ListCalls, OutcomeCalls, PastCalls, R
         description: str = "",
         *,
         name: str | None = None,
+        comment: str = "",
         if_version: int | None = None,
     ) -> models.Rule:
         """Write the next version of a rule. `if_version` is its `row_version`; without a name it keeps its own."""
-        body = {"rule_expression": rule_expression, "severity": severity, "description": description, "name": name}
+        body = {
+            "rule_expression": rule_expression,
+            "severity": severity,
+            "description": description,
+            "name": name,
+            "comment": comment,
+        }
         return models.Rule.model_validate(
             self._send("PUT", f"/api/rules/{rule_id}", body, if_version=if_version).json()
         )
