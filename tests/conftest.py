@@ -26,7 +26,9 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatabl
 
 # Tests start hundreds of programs that live for seconds. What the JVM's second compiler spends on them never pays, and
 # without files of bytecode each of them would compile a second's worth of Python again.
-os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
+# With the first compiler alone a JVM reserves 48 MB for code, which Spark fills within minutes; then nothing more is
+# compiled.
+os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m")
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 

@@ -79,6 +79,7 @@ class Observer:
         self._quarantines = QuarantineStore(database, tenant_id)
         self._sampled_generation = 0
         self._sample: Callable[[], DataFrame] | None = None
+        self._rests_until = 0.0
         self._uri = spark_uri(events_uri(settings.lake, tenant_id, lease.pipeline_id))
         self.alarm: str | None = None
 
@@ -214,7 +215,8 @@ class Observer:
     def measure(self, stopped: threading.Event) -> None:
         """Measure the rules in force whose cost is not known, on events that were counted last.
 
-        One that costs more than the budget is quarantined, with the figure. Takes `measuring_share` of the time.
+        One that costs more than the budget is quarantined, with the figure. Takes `measuring_share` of the time, and
+        ends after one rule when there are commits to be counted.
 
         Raises:
             StoreUnavailableError: PostgreSQL or the lake does not answer; repeat it.
@@ -224,16 +226,21 @@ class Observer:
         rules = self._outcomes.without_cost((*snapshot.rule_set.rules, *snapshot.rule_set.shadow))
         if not rules or self._sample is None:
             return
+        if not self._rested(stopped):
+            return
         meter: CostMeter | None = None
         try:
             meter = CostMeter(self._sample())
             for rule in rules:
-                if self._wait_for_calm(stopped) or not meter.rows:
+                if not self._rested(stopped) or not meter.rows:
                     return
                 began = monotonic_seconds()
                 self._measure_one(meter, rule, snapshot)
                 share = self._settings.job.measuring_share
-                stopped.wait((1 / share - 1) * (monotonic_seconds() - began))
+                ended = monotonic_seconds()
+                self._rests_until = ended + (1 / share - 1) * (ended - began)
+                if self._outcomes.unobserved(self._pipeline_id, max_records=1):
+                    return
         except (PySparkException, Py4JError) as error:
             # A field that is newer than the sample, or a lake that is away: it is tried again with newer events.
             self._sample = None
@@ -241,6 +248,14 @@ class Observer:
         finally:
             if meter is not None:
                 meter.close()
+
+    def _rested(self, stopped: threading.Event) -> bool:
+        """Wait until the next measurement may begin; False when commits have to be counted before."""
+        while (left := self._rests_until - monotonic_seconds()) > 0 and not stopped.is_set():
+            if self._outcomes.unobserved(self._pipeline_id, max_records=1):
+                return False
+            stopped.wait(min(left, self._settings.job.observe_interval_seconds))
+        return not self._wait_for_calm(stopped)
 
     def _measure_one(self, meter: CostMeter, rule: RuleVersion, snapshot: PipelineSnapshot) -> None:
         budget = self._settings.job.rule_budget_microseconds
