@@ -10,6 +10,7 @@ from pyspark.sql import SparkSession
 
 from sentinel.domain.finding import DeadLetter, FindingBatch, Match
 from sentinel.domain.generation import Generation
+from sentinel.domain.scorecard import ScorecardContent, Thresholds
 from sentinel.rules.explanation.evidence import evidence_plan
 from sentinel.stores.lake.location import events_uri, spark_uri
 from sentinel.stores.postgres.alert_scores import AlertScoreReader
@@ -79,7 +80,7 @@ def counts(report: ReconcileReport) -> list[tuple[int, int, int, int]]:
     return [of(check) for check in report.checks]
 
 
-SOUND = [(6, 6, 0, 0), (2, 2, 0, 0), (3, 3, 0, 0)]
+SOUND = [(6, 6, 0, 0), (2, 2, 0, 0), (3, 3, 0, 0), (0, 0, 0, 0)]
 
 
 class TestSound:
@@ -102,7 +103,7 @@ class TestSound:
         pipeline.commit([pipeline.match(6, 50)], [])
         pipeline.score()
         report = pipeline.reconcile()
-        assert [(check.lost, check.doubled) for check in report.checks] == [(0, 0)] * 3
+        assert [(check.lost, check.doubled) for check in report.checks] == [(0, 0)] * 4
 
     def test_scores_may_catch_up(self, pipeline: Pipeline) -> None:
         pipeline.send(event(50))
@@ -131,6 +132,40 @@ class TestSound:
         pipeline.score()
         report = pipeline.reconcile()
         assert (counts(report)[1], report.ok) == ((3, 3, 0, 0), True)
+
+
+class TestDecisions:
+    @pytest.fixture
+    def decided(self, pipeline: Pipeline) -> Pipeline:
+        """The pipeline with a scorecard from offset 6 on, and three records more."""
+        with pipeline.bench.backend.unit(pipeline.bench.tenant_id, "test") as unit:
+            (rule,) = unit.rules.list(pipeline.pipeline_id)
+            card = ScorecardContent({rule.name: 7}, Thresholds(5, 9))
+            unit.scorecards.add(pipeline.pipeline_id, "risk", card)
+        generation_id = pipeline.next_generation()
+        snapshot = SnapshotStore(pipeline.database, pipeline.bench.tenant_id).current(pipeline.pipeline_id)
+        pipeline.generation = Generation(generation_id, snapshot, 1, {0: 6})
+        pipeline.send(event(50), event(5), event(60))
+        pipeline.commit([pipeline.match(6, 50), pipeline.match(8, 60)], [])
+        pipeline.drain()
+        pipeline.score()
+        return pipeline
+
+    def test_each_generation_decides_by_its_scorecards(self, decided: Pipeline) -> None:
+        report = decided.reconcile()
+        assert (counts(report)[3], report.ok) == ((2, 2, 0, 0), True)
+
+    def test_a_lost_decision_is_found(self, decided: Pipeline) -> None:
+        decided.execute("DELETE FROM sentinel.decisions WHERE pipeline_id = %s AND event_id = 'e50'")
+        report = decided.reconcile()
+        assert (counts(report)[3], report.ok) == ((2, 1, 1, 0), False)
+        assert "event e50" in report.checks[3].examples[0]
+
+    def test_another_decision_is_found(self, decided: Pipeline) -> None:
+        decided.execute("UPDATE sentinel.decisions SET score = 8 WHERE pipeline_id = %s AND event_id = 'e60'")
+        report = decided.reconcile()
+        assert counts(report)[3] == (2, 2, 0, 1)
+        assert report.checks[3].examples[0].endswith("event e60: review by 8 points")
 
 
 class TestUnsound:

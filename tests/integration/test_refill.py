@@ -116,8 +116,8 @@ class TestRefill:
         assert (one["entities"], one["severity"]) == ({"user_id": "u"}, "critical")
         assert abs(one["kafka_timestamp"] - datetime.now(UTC)) < timedelta(minutes=10)
         report = pipeline.reconcile()
-        assert (report.ok, checks(report)) == (True, [(0, 0)] * 3)
-        assert [check.expected for check in report.checks] == [40, 10, 10]
+        assert (report.ok, checks(report)) == (True, [(0, 0)] * 4)
+        assert [check.expected for check in report.checks] == [40, 10, 10, 0]
 
         second = pipeline.refill()
         assert (second["matches"], second["alerts_added"], second["already_there"]) == (10, 0, 10)

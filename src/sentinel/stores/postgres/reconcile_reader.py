@@ -44,6 +44,10 @@ class ReconcileReader:
         """Return rule_id, event_id, partition, offset and source_epoch of every alert."""
         return self._rows("alerts")
 
+    def decisions(self) -> list[Row]:
+        """Return every decision, with partition, offset and source_epoch of its record."""
+        return self._rows("decisions")
+
     def suppressed(self) -> dict[RuleHour, int]:
         """Return the matches that the storm guard only counted, by rule and hour."""
         return {(row["rule_id"], row["hour"]): row["match_count"] for row in self._rows("suppressed")}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 
 import duckdb
@@ -14,11 +15,12 @@ from sentinel.domain.event_schema import EventSchema
 from sentinel.domain.finding import Match
 from sentinel.domain.pipeline import PipelineSnapshot
 from sentinel.domain.storm import RuleHour, hour_of
-from sentinel.stores.postgres.verdicts import judge
+from sentinel.stores.postgres.verdicts import decision_rows, judge
 from sentinel.streaming.query.evaluate import compile_rule_set
 from sentinel.streaming.query.findings import entity_columns
 from sentinel.streaming.query.layout import rules_of_masks
 from sentinel.streaming.query.lookups import LookupTables
+from sentinel.streaming.reconcile.decisions import Decided, decided
 from sentinel.streaming.reconcile.report import Difference
 from sentinel.streaming.sink.lake_events import LakeForm, lake_events
 
@@ -33,7 +35,20 @@ EXAMPLES = 5
 CHUNK = 10_000
 
 
-def expected_alerts(
+@dataclass(slots=True)
+class Expectations:
+    """What the generations say of their offsets.
+
+    Attributes:
+        alerts: What should alert; an event id that came twice repeats it.
+        decisions: What scorecards may have decided: the first record of an event did.
+    """
+
+    alerts: list[Expected] = field(default_factory=list)
+    decisions: list[Decided] = field(default_factory=list)
+
+
+def expect(
     spark: SparkSession,
     uri: str,
     generation_id: int,
@@ -41,17 +56,19 @@ def expected_alerts(
     history: tuple[tuple[int, EventSchema], ...],
     *,
     tables: LookupTables | None = None,
-) -> list[Expected]:
-    """Evaluate a generation's rules over its rows in the lake; return what should alert, which may repeat.
+    into: Expectations,
+) -> None:
+    """Evaluate a generation's rules over its rows in the lake.
 
     Args:
         spark: A session of `evaluation_session`.
         uri: The pipeline's Delta table, as Spark names it.
         history: Every schema version up to the generation's, oldest first.
         tables: Where the rows of lists come from.
+        into: What is found is added to it.
     """
     if not snapshot.rule_set.rules:
-        return []
+        return
     table = spark.read.format("delta").load(uri).where(F.col("_generation_id") == generation_id)
     compiled = compile_rule_set(snapshot.rule_set, snapshot.schema, tables)
     events = lake_events(table, LakeForm(snapshot.kafka_topic, history, {generation_id: snapshot.source_epoch}))
@@ -77,13 +94,13 @@ def expected_alerts(
         )
         for row in wanted.toLocalIterator()
     )
-    pairs: list[Expected] = []
     while chunk := list(islice(matches, CHUNK)):
         # As the writer stores it; what is muted or snoozed it does not store.
-        for each in judge(snapshot.rule_set, chunk):
+        judged = judge(snapshot.rule_set, chunk)
+        for each in judged:
             hour = hour_of(each.match.timestamp_ms)
-            pairs += [(rule.rule_id, each.event_id, hour) for rule in each.alerted]
-    return pairs
+            into.alerts += [(rule.rule_id, each.event_id, hour) for rule in each.alerted]
+        into.decisions += map(decided, decision_rows(snapshot.rule_set, judged))
 
 
 def compare_alerts(

@@ -1,8 +1,8 @@
-"""Run the three checks for a pipeline."""
+"""Run the checks for a pipeline."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import duckdb
 import pyarrow as pa
@@ -16,7 +16,7 @@ from sentinel.errors import StoreUnavailableError
 from sentinel.settings import Settings
 from sentinel.stores.lake.location import events_uri, spark_uri, storage_options
 from sentinel.stores.postgres.archive_ledger import ArchiveLedger
-from sentinel.stores.postgres.database import Database, first_line
+from sentinel.stores.postgres.database import Database, Row, first_line
 from sentinel.stores.postgres.ledger import LedgerStore
 from sentinel.stores.postgres.lists import ListSnapshotStore
 from sentinel.stores.postgres.reconcile_reader import ReconcileReader
@@ -25,7 +25,8 @@ from sentinel.stores.postgres.snapshots import SnapshotStore
 from sentinel.stores.redis.scores import ScoreStore, connect
 from sentinel.streaming.query.lookups import LookupTables
 from sentinel.streaming.query.session import evaluation_session
-from sentinel.streaming.reconcile.alerts import REFILLED, Expected, Pair, compare_alerts, expected_alerts
+from sentinel.streaming.reconcile.alerts import REFILLED, Expectations, compare_alerts, expect
+from sentinel.streaming.reconcile.decisions import compare_decisions, decided
 from sentinel.streaming.reconcile.records import PLACE, compare_records, places, topic_places
 from sentinel.streaming.reconcile.refills import Refilled, refilled_alerts
 from sentinel.streaming.reconcile.report import ReconcileReport
@@ -77,7 +78,7 @@ def reconcile(
         topic_places(settings.kafka, snapshot.kafka_topic, spans), within(lake, spans), within(dead, spans)
     )
 
-    expected: list[Expected] = []
+    expected = Expectations()
     refills = Refilled()
     if lake.num_rows:
         session = evaluation_session(spark)
@@ -85,13 +86,14 @@ def reconcile(
         for generation in generations:
             form = archive.form(generation.generation_id)
             at = snapshots.at(pipeline_id, generation.schema_version, generation.rule_set_version)
-            expected += expected_alerts(
+            expect(
                 session,
                 spark_uri(uri),
                 generation.generation_id,
                 at.in_epoch(generation.source_epoch),
                 form.history,
                 tables=tables,
+                into=expected,
             )
         refills = refilled_alerts(
             session,
@@ -104,7 +106,10 @@ def reconcile(
             tables=tables,
         )
     epochs = {generation.source_epoch for generation in generations}
-    found, elsewhere = alerts_by_place(reader, {epoch: archive.archived_ends(epoch) for epoch in epochs})
+    archived = {epoch: archive.archived_ends(epoch) for epoch in epochs}
+    skips = {epoch: reader.skips(epoch) for epoch in epochs}
+    found, elsewhere = by_place(reader.alerts(), archived, skips)
+    decisions, later_decisions = by_place(reader.decisions(), archived, skips)
     suppressed = reader.suppressed()
     if suppressed:
         notes.append(f"the storm guard suppressed {sum(suppressed.values())} matches; they are in the lake")
@@ -119,15 +124,16 @@ def reconcile(
             records,
             compare_alerts(
                 # A refill alerts whatever the storm guard held back.
-                [*expected, *((rule_id, event_id, REFILLED) for rule_id, event_id in refills.expected)],
-                found,
-                elsewhere,
+                [*expected.alerts, *((rule_id, event_id, REFILLED) for rule_id, event_id in refills.expected)],
+                [(alert["rule_id"], alert["event_id"]) for alert in found],
+                [(alert["rule_id"], alert["event_id"]) for alert in elsewhere],
                 suppressed=suppressed,
                 allowed=refills.allowed,
             ),
             compare_scores(
                 reader, scores, ttl_seconds=settings.redis.score_ttl_seconds, patience_seconds=patience_seconds
             ),
+            compare_decisions(expected.decisions, [*map(decided, decisions)], [*map(decided, later_decisions)]),
         ),
         notes=tuple(notes),
     )
@@ -151,20 +157,23 @@ def spans_of(
     return spans, notes
 
 
-def alerts_by_place(reader: ReconcileReader, ends: dict[int, dict[int, int]]) -> tuple[list[Pair], list[Pair]]:
-    """Return the alerts of records that the lake must hold, and the others: not archived yet, or skipped for good.
+def by_place(
+    rows: Sequence[Row], ends: Mapping[int, Mapping[int, int]], skips: Mapping[int, Sequence[tuple[int, int, int]]]
+) -> tuple[list[Row], list[Row]]:
+    """Divide what was found: of records that the lake must hold, and of others, not archived yet or skipped for good.
 
     Args:
+        rows: With partition, offset and source_epoch.
         ends: Source epoch -> partition -> end of what the lake holds of it.
+        skips: Source epoch -> (partition, first offset, end) of what an operator decided to go on without.
     """
-    found: list[Pair] = []
-    elsewhere: list[Pair] = []
-    skips = {epoch: reader.skips(epoch) for epoch in ends}
-    for alert in reader.alerts():
-        partition, offset, epoch = alert["partition"], alert["offset"], alert["source_epoch"]
+    found: list[Row] = []
+    elsewhere: list[Row] = []
+    for row in rows:
+        partition, offset, epoch = row["partition"], row["offset"], row["source_epoch"]
         skipped = any(p == partition and start <= offset < end for p, start, end in skips[epoch])
         archived = offset < ends[epoch].get(partition, 0) and not skipped
-        (found if archived else elsewhere).append((alert["rule_id"], alert["event_id"]))
+        (found if archived else elsewhere).append(row)
     return found, elsewhere
 
 

@@ -14,6 +14,13 @@ SELECT a.rule_id, a.event_id, a.kafka_partition AS partition, a.kafka_offset AS 
 FROM sentinel.alerts a JOIN sentinel.generations g ON g.id = a.generation_id
 WHERE a.pipeline_id = %(pipeline_id)s;
 
+-- name: decisions
+-- Every decision of a scorecard, with the place of its record.
+SELECT d.scorecard_id, d.event_id, d.scorecard_version_id, d.score, d.decision, d.kafka_partition AS partition,
+       d.kafka_offset AS "offset", g.source_epoch
+FROM sentinel.decisions d JOIN sentinel.generations g ON g.id = d.generation_id
+WHERE d.pipeline_id = %(pipeline_id)s;
+
 -- name: suppressed
 -- What the storm guard only counted.
 SELECT rule_id, (extract(epoch FROM hour) / 3600)::bigint AS hour, match_count FROM sentinel.suppressed_counts
