@@ -12,8 +12,9 @@ from pyspark.sql import functions as F
 from sentinel.domain.event_schema import EventSchema
 from sentinel.domain.rule import RuleSet, RuleVersion, Severity
 from sentinel.rules.compiler import compile_condition
+from sentinel.rules.literals import text_literal
 from sentinel.streaming.query.evaluate import compile_rule_set
-from sentinel.streaming.query.layout import rules_of_masks
+from sentinel.streaming.query.layout import Buckets, rules_of_masks
 from sentinel.streaming.query.session import evaluation_session
 
 pytestmark = pytest.mark.spark
@@ -95,3 +96,33 @@ def test_masks_say_what_each_rule_says_alone(spark: SparkSession, count: int) ->
     ]
     assert found == right
     assert count == 1 or len({index for each in found for index in each}) > count / 3
+
+
+ODD = (
+    *["", "It's", "back\\slash", "new\nline", "\ttab\r", "'", "\\'", "a\u0000b", "5", "-5", "null", "DE", "De"],
+    *["\u00df", "\u540d\u524d", "\u00e9", "e\u0301", "\U0001f600"],
+)
+
+
+def test_any_value_finds_its_bucket(spark: SparkSession) -> None:
+    texts = [*ODD, *(f"u{number}" for number in range(160))]
+    numbers = [1 - 2**63, 2**63 - 1, -1, 0, 5, *range(100, 270)]
+    conditions = [f"country = {text_literal(text)}" for text in texts if "\u0000" not in text]
+    conditions += [f"merchant = {number}" for number in numbers]
+    rules = tuple(RuleVersion(n, n, 1, text, Severity.INFO, text) for n, text in enumerate(conditions))
+    session = evaluation_session(spark)
+    rows = [(None, text) for text in texts] + [(number, None) for number in numbers] + [(None, None)]
+    events = session.createDataFrame(rows, "merchant bigint, country string").selectExpr(
+        "named_struct('merchant', merchant, 'country', country, 'amount', 1D, 'online', true) AS event",
+        "CAST(NULL AS string) AS cause",
+    )
+    compiled = compile_rule_set(RuleSet(1, rules), SCHEMA)
+    assert {mask.buckets for mask in compiled.masks} == {Buckets("country", 16), Buckets("merchant", 16)}
+    found = [
+        rules_of_masks([row[name] for name in compiled.mask_names], compiled.masks)
+        for row in compiled.evaluate(events).collect()
+    ]
+    with_rule = [text for text in texts if "\u0000" not in text]
+    wanted = [(with_rule.index(text),) if text in with_rule else () for text in texts]
+    wanted += [(len(with_rule) + place,) for place in range(len(numbers))]
+    assert found == [*wanted, ()]

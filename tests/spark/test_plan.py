@@ -9,8 +9,7 @@ from sentinel.domain.generation import Generation
 from sentinel.domain.pipeline import PipelineConfig, PipelineSnapshot, PipelineStatus
 from sentinel.domain.rule import RuleSet, RuleVersion, Severity
 from sentinel.streaming.query.detect import findings_of
-from sentinel.streaming.query.evaluate import MASKS_PER_PROJECTION, compile_rule_set
-from sentinel.streaming.query.layout import RULES_PER_MASK
+from sentinel.streaming.query.evaluate import RULES_PER_PROJECTION, compile_rule_set
 from sentinel.streaming.query.session import evaluation_session
 from tests.support.malformed import SCHEMA
 
@@ -42,7 +41,7 @@ def optimized(spark: SparkSession, *, rules: int, marker_every: int) -> str:
 
 
 @pytest.mark.parametrize("marker_every", [0, 1, 256])
-@pytest.mark.parametrize("rules", [0, 1, RULES_PER_MASK * MASKS_PER_PROJECTION + 1])
+@pytest.mark.parametrize("rules", [0, 1, RULES_PER_PROJECTION + 1])
 def test_a_record_is_parsed_once_and_dropped_last(spark: SparkSession, rules: int, marker_every: int) -> None:
     plan = optimized(spark, rules=rules, marker_every=marker_every)
     assert plan.count("from_json(") == 1

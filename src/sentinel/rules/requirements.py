@@ -6,6 +6,8 @@ other event, and hundreds of such rules cost little more than the few that an ev
 
 from __future__ import annotations
 
+import re
+import zlib
 from dataclasses import dataclass
 
 from sentinel.domain.event_schema import EventSchema, ScalarType
@@ -14,6 +16,9 @@ from sentinel.rules.literals import number_literal, text_literal
 from sentinel.rules.syntax import EVENT
 
 MAX_VALUES = 64
+_INTEGER = re.compile(r"\(?(-?\d+)L\)?")
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_MEANT = {"n": "\n", "r": "\r", "t": "\t"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,30 @@ class Requirement:
 def membership(field: str, values: frozenset[str]) -> str:
     """Return the condition that a field of the event has one of these values, which are Spark SQL literals."""
     return f"({EVENT}.`{field}` IN ({', '.join(sorted(values))}))"
+
+
+def bucket_of(literal: str, count: int) -> int | None:
+    """Return the bucket of a value, 0 to `count` - 1, as `bucket_sql` computes it; None where that is not known here.
+
+    Args:
+        literal: One of a requirement's values.
+        count: A power of two.
+    """
+    if found := _INTEGER.fullmatch(literal):
+        text = found[1]
+    elif literal.startswith("'"):
+        text = _ESCAPED.sub(lambda escaped: _MEANT.get(escaped[1], escaped[1]), literal[1:-1])
+    else:
+        return None
+    try:
+        return zlib.crc32(text.encode()) & (count - 1)
+    except UnicodeEncodeError:
+        return None
+
+
+def bucket_sql(field: str, count: int) -> str:
+    """Return the bucket of a text or integer field of the event, by CRC-32 of its text; null where the field is."""
+    return f"(crc32(CAST(CAST({EVENT}.`{field}` AS STRING) AS BINARY)) & {count - 1}L)"
 
 
 def requirements(node: syntax.Node, schema: EventSchema) -> tuple[Requirement, ...]:

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from sentinel.streaming.query.layout import RULES_PER_MASK, Mask
+from sentinel.streaming.query.layout import PART_BITS, RULES_PER_MASK, Mask, bit_of, places_in
 
 Counts = NDArray[np.int64]
 Bits = NDArray[np.bool_]
@@ -113,8 +113,8 @@ class Tally:
             values = _numbers(batch, f"_mask_{index}")
             if not values.any():
                 continue
-            for bit, rule in enumerate(mask.rules):
-                matched = (values >> bit) & 1 == 1
+            for part, bit, rule in places_in(mask):
+                matched = values & bit_of(PART_BITS, bit) == bit_of(part, bit)
                 if not matched.any():
                     continue
                 if rule >= shape.counted:

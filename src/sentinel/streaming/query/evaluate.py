@@ -4,8 +4,8 @@ Some rules share one bigint (`CASE WHEN rule THEN bit ELSE 0 END`, or-ed togethe
 rows without a match are dropped before anything is built for them. As `array_compact(array(CASE ...))` 100 rules ran
 at 4,300 events/s, as masks at 56,500.
 
-Some masks share a projection. With one projection for all, a rule that is added would have all code compiled again;
-with one projection each, copying the row from one to the next would cost more than the rules.
+Rules share projections. With one projection for all, a rule that is added would have all code compiled again; with one
+projection for each mask, copying the row from one to the next would cost more than the rules.
 """
 
 from __future__ import annotations
@@ -22,12 +22,14 @@ from sentinel.errors import InvalidRuleError
 from sentinel.rules.chains import chain
 from sentinel.rules.compiler import CompiledCondition, compile_condition
 from sentinel.rules.known import NO_NAMES, KnownNames
+from sentinel.rules.requirements import bucket_sql
 from sentinel.rules.rollout import armed_conditions
 from sentinel.streaming.faults import faulty
-from sentinel.streaming.query.layout import Mask, arrange
+from sentinel.streaming.query.layout import RULES_PER_MASK, Buckets, Mask, arrange, bit_of
 from sentinel.streaming.query.lookups import Lookups, LookupTables
 
-MASKS_PER_PROJECTION = 16
+RULES_PER_PROJECTION = 16 * RULES_PER_MASK
+_RULES_PER_BRANCH = 16
 
 
 @dataclass(frozen=True)
@@ -57,13 +59,24 @@ class CompiledRuleSet:
         """Add the masks, and before them what subqueries look up.
 
         Columns in: those of `parse` (event struct, cause string). Columns added: `_mask_0.._mask_n` bigint, 0 where
-        no rule is true or the record is not an event; bit i of mask k stands for rule `masks[k].rules[i]`.
+        no rule is true or the record is not an event; `rules_of_masks` reads them.
         """
         evaluated = self.lookups.add_to(parsed)
-        named = [column.alias(name) for name, column in zip(self.mask_names, self.columns, strict=True)]
-        for start in range(0, len(named), MASKS_PER_PROJECTION):
-            evaluated = evaluated.select("*", *named[start : start + MASKS_PER_PROJECTION])
-        return evaluated
+        chosen = dict.fromkeys(mask.buckets for mask in self.masks if mask.buckets is not None)
+        if chosen:
+            buckets = [F.expr(bucket_sql(each.field, each.count)).alias(_bucket_name(each)) for each in chosen]
+            evaluated = evaluated.select("*", *buckets)
+        together: list[Column] = []
+        room = RULES_PER_PROJECTION
+        for name, mask, column in zip(self.mask_names, self.masks, self.columns, strict=True):
+            # A mask without branches counts as full: a rule more in it moves none of those behind it.
+            needs = len(mask.branches) * _RULES_PER_BRANCH if mask.branches else RULES_PER_MASK
+            if together and room < needs:
+                evaluated = evaluated.select("*", *together)
+                together, room = [], RULES_PER_PROJECTION
+            together.append(column.alias(name))
+            room -= needs
+        return evaluated.select("*", *together) if together else evaluated
 
     def matched(self) -> Column:
         """Return the condition that at least one rule is true, over the columns that `evaluate` added."""
@@ -112,9 +125,26 @@ def _compile_all(rule_set: RuleSet, schema: EventSchema) -> list[CompiledConditi
 
 
 def _mask_column(mask: Mask, conditions: Sequence[str]) -> Column:
-    bits = [f"CASE WHEN {faulty(conditions[rule])} THEN {1 << bit}L ELSE 0L END" for bit, rule in enumerate(mask.rules)]
+    parts = [
+        chain(
+            [
+                f"CASE WHEN {faulty(conditions[rule])} THEN {bit_of(part, bit)}L ELSE 0L END"
+                for bit, rule in enumerate(rules)
+            ],
+            "|",
+        )
+        for part, rules in mask.parts()
+    ]
+    said = parts[0]
+    if mask.buckets is not None:
+        whens = [f"WHEN {branch.bucket}L THEN {part}" for branch, part in zip(mask.branches, parts, strict=True)]
+        said = f"CASE {_bucket_name(mask.buckets)} {' '.join(whens)} ELSE 0L END"
     gate = "cause IS NULL" if mask.gate is None else f"cause IS NULL AND {mask.gate}"
-    return F.expr(f"CASE WHEN {gate} THEN {chain(bits, '|')} ELSE 0L END")
+    return F.expr(f"CASE WHEN {gate} THEN {said} ELSE 0L END")
+
+
+def _bucket_name(buckets: Buckets) -> str:
+    return f"_bucket_{buckets.count}_{buckets.field}"
 
 
 def compile_rule(rule: RuleVersion, schema: EventSchema, known: KnownNames = NO_NAMES) -> CompiledCondition:

@@ -15,7 +15,7 @@ from sentinel.domain.rule import RuleSet
 from sentinel.domain.storm import HOUR_MS
 from sentinel.domain.trial import MAX_SAMPLES, Disagreement, Trial, TrialCount, TrialSample
 from sentinel.streaming.query.evaluate import CompiledRuleSet, compile_rule_set
-from sentinel.streaming.query.layout import rules_of_masks
+from sentinel.streaming.query.layout import PART_BITS, bit_of, places_in, rules_of_masks
 from sentinel.streaming.query.lookups import LookupTables
 
 MAX_SAMPLED_ROWS = 500
@@ -69,9 +69,9 @@ def _samples(
     evaluated: DataFrame, compiled: CompiledRuleSet, trials: Sequence[Trial], place: dict[int, int]
 ) -> list[TrialSample]:
     bits = {
-        rule: f"(shiftright({name}, {bit}) & 1L)"
+        rule: f"CAST({name} & {bit_of(PART_BITS, bit)}L = {bit_of(part, bit)}L AS BIGINT)"
         for name, mask in zip(compiled.mask_names, compiled.masks, strict=True)
-        for bit, rule in enumerate(mask.rules)
+        for part, bit, rule in places_in(mask)
     }
     differ = " OR ".join(
         f"{bits[place[trial.version.rule_version_id]]} <> {bits[place[trial.control_id]] if trial.control else '0L'}"

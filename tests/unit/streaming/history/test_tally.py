@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import random
+from functools import reduce
+from operator import or_
 
 import numpy as np
 import pyarrow as pa
@@ -11,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sentinel.streaming.history.tally import Tally, TallyShape
-from sentinel.streaming.query.layout import Mask
+from sentinel.streaming.query.layout import Branch, Buckets, Mask, bit_of, places_in
 
-SHAPE = TallyShape(
-    asked=2, variants=1, others=3, buckets=4, samples=3, masks=(Mask((5, 0, 2)), Mask((1,)), Mask((3, 4)))
-)
+# The second is one with branches: a row has rules of one of them at most.
+MASKS = (Mask((5, 0)), Mask((2, 1), None, Buckets("m", 2), (Branch(0, (2,)), Branch(1, (1,)))), Mask((3, 4)))
+SHAPE = TallyShape(asked=2, variants=1, others=3, buckets=4, samples=3, masks=MASKS)
 Row = tuple[int, bool | None, int, frozenset[int], frozenset[int]]
 
 
@@ -29,7 +31,9 @@ def batch(rows: list[Row], first: int) -> pa.RecordBatch:
         "offset": pa.array(range(first, first + len(rows)), pa.int64()),
     }
     for index, mask in enumerate(SHAPE.masks):
-        values = [sum(1 << bit for bit, rule in enumerate(mask.rules) if rule in row[3]) for row in rows]
+        values = [
+            reduce(or_, (bit_of(part, bit) for part, bit, rule in places_in(mask) if rule in row[3]), 0) for row in rows
+        ]
         columns[f"_mask_{index}"] = pa.array(values, pa.int64())
     columns["_unknown_0"] = pa.array([sum(1 << rule for rule in row[4]) for row in rows], pa.int64())
     return pa.RecordBatch.from_pydict(columns)
@@ -40,7 +44,7 @@ rows = st.lists(
         st.integers(0, 3),
         st.sampled_from([None, True, False]),
         st.integers(-3, 3),
-        st.frozensets(st.integers(0, 5)),
+        st.frozensets(st.integers(0, 5)).map(lambda rules: rules - {1} if 2 in rules else rules),
         st.frozensets(st.integers(0, 1)),
     ),
     max_size=40,
