@@ -210,7 +210,7 @@ class Bench:
         Args:
             first: Seconds of flow before the first step.
         """
-        bench, pause = self.bench, 15
+        bench, pause = self.bench, 20
         topic = bench.create_topic(PARTITIONS)
         events = make_events(rate * (first + len(steps) * pause), seed=rate + 1)
         right = expected_alerts(events, rules)
