@@ -86,6 +86,13 @@ def stranger(client_of: Callable[..., Client], settings: Settings) -> Client:
 
 
 @pytest.fixture
+def cli_of_tenant(monkeypatch: pytest.MonkeyPatch, base_url: str, key_of: Callable[..., str], tenant: str) -> None:
+    """Commands speak to the API as the tenant."""
+    key = key_of(tenant)
+    monkeypatch.setattr(ApiClient, "of", classmethod(lambda cls, _settings: cls(base_url, api_key=key)))
+
+
+@pytest.fixture
 def pipeline(client: Client) -> dict[str, Any]:
     """A pipeline of the tenant, as it was answered."""
     return create_pipeline(client)

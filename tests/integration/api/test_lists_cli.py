@@ -9,7 +9,6 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from sentinel.cli.lists import app
-from sentinel.client import Client
 from sentinel.errors import InvalidError, NotFoundError, VersionMismatchError
 
 pytestmark = pytest.mark.integration
@@ -18,12 +17,8 @@ NEW = ["--column", "user_id:string", "--column", "level:integer", "--key", "user
 
 
 @pytest.fixture
-def run(
-    monkeypatch: pytest.MonkeyPatch, base_url: str, key_of: Callable[..., str], tenant: str
-) -> Callable[..., Result]:
+def run(cli_of_tenant: None) -> Callable[..., Result]:
     """Runs a command; one that fails raises."""
-    key = key_of(tenant)
-    monkeypatch.setattr(Client, "of", classmethod(lambda cls, _settings: cls(base_url, api_key=key)))
 
     def invoke(*arguments: str) -> Result:
         return CliRunner().invoke(app, list(arguments), catch_exceptions=False)

@@ -10,19 +10,14 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from sentinel.cli.rule import app
-from sentinel.client import Client
 from sentinel.errors import ConflictError, InvalidRuleError
 
 pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
-def run(
-    monkeypatch: pytest.MonkeyPatch, base_url: str, key_of: Callable[..., str], tenant: str
-) -> Callable[..., Result]:
+def run(cli_of_tenant: None) -> Callable[..., Result]:
     """Runs a command; one that fails raises."""
-    key = key_of(tenant)
-    monkeypatch.setattr(Client, "of", classmethod(lambda cls, _settings: cls(base_url, api_key=key)))
 
     def invoke(*arguments: object) -> Result:
         return CliRunner().invoke(app, [str(each) for each in arguments], catch_exceptions=False)

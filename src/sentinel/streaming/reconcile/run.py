@@ -11,6 +11,7 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 from pyspark.sql import SparkSession
 
 from sentinel.domain.generation import Progress
+from sentinel.domain.pipeline import PipelineSnapshot
 from sentinel.domain.source_gap import OffsetRange
 from sentinel.errors import StoreUnavailableError
 from sentinel.settings import Settings
@@ -19,7 +20,7 @@ from sentinel.stores.postgres.archive_ledger import ArchiveLedger
 from sentinel.stores.postgres.database import Database, Row, first_line
 from sentinel.stores.postgres.ledger import LedgerStore
 from sentinel.stores.postgres.lists import ListSnapshotStore
-from sentinel.stores.postgres.reconcile_reader import ReconcileReader
+from sentinel.stores.postgres.reconcile_reader import GenerationVersions, ReconcileReader
 from sentinel.stores.postgres.refills import RefillStore
 from sentinel.stores.postgres.snapshots import SnapshotStore
 from sentinel.stores.redis.scores import ScoreStore, connect
@@ -43,7 +44,7 @@ def reconcile(
     *,
     patience_seconds: float = 10.0,
 ) -> ReconcileReport:
-    """Compare topic, lake, dead letters, alerts and scores of a pipeline.
+    """Compare topic, lake, dead letters, alerts, scores and decisions of a pipeline.
 
     Looks at what is in the lake: records of the current source epoch below the end of the last archive commit. The
     job may run meanwhile. Of records that retention removed from the topic the lake is believed; a note says so.
@@ -55,8 +56,7 @@ def reconcile(
         NotFoundError: The tenant has no such pipeline.
         StoreUnavailableError: One of the stores does not answer.
     """
-    snapshots = SnapshotStore(database, tenant_id)
-    snapshot = snapshots.current(pipeline_id)
+    snapshot = SnapshotStore(database, tenant_id).current(pipeline_id)
     reader = ReconcileReader(database, tenant_id, pipeline_id)
     archive = ArchiveLedger(database, tenant_id, pipeline_id)
     progress = LedgerStore(database, tenant_id).read_progress(pipeline_id)
@@ -78,33 +78,9 @@ def reconcile(
         topic_places(settings.kafka, snapshot.kafka_topic, spans), within(lake, spans), within(dead, spans)
     )
 
-    expected = Expectations()
-    refills = Refilled()
+    expected, refills = Expectations(), Refilled()
     if lake.num_rows:
-        session = evaluation_session(spark)
-        tables = LookupTables(ListSnapshotStore(database, tenant_id))
-        for generation in generations:
-            form = archive.form(generation.generation_id)
-            at = snapshots.at(pipeline_id, generation.schema_version, generation.rule_set_version)
-            expect(
-                session,
-                spark_uri(uri),
-                generation.generation_id,
-                at.in_epoch(generation.source_epoch),
-                form.history,
-                tables=tables,
-                into=expected,
-            )
-        refills = refilled_alerts(
-            session,
-            spark_uri(uri),
-            RefillStore(database, tenant_id, pipeline_id, score_ttl_seconds=settings.redis.score_ttl_seconds),
-            archive,
-            kafka_topic=snapshot.kafka_topic,
-            generations=generations,
-            rule_set=lambda version: snapshots.rule_set(pipeline_id, version),
-            tables=tables,
-        )
+        expected, refills = computed_anew(settings, database, evaluation_session(spark), snapshot, generations)
     epochs = {generation.source_epoch for generation in generations}
     archived = {epoch: archive.archived_ends(epoch) for epoch in epochs}
     skips = {epoch: reader.skips(epoch) for epoch in epochs}
@@ -137,6 +113,48 @@ def reconcile(
         ),
         notes=tuple(notes),
     )
+
+
+def computed_anew(
+    settings: Settings,
+    database: Database,
+    session: SparkSession,
+    snapshot: PipelineSnapshot,
+    generations: Sequence[GenerationVersions],
+) -> tuple[Expectations, Refilled]:
+    """Return what every generation's rule set, and every refill, says of the lake.
+
+    Raises:
+        StoreUnavailableError: One of the stores does not answer.
+    """
+    tenant_id, pipeline_id = snapshot.tenant_id, snapshot.pipeline_id
+    snapshots, archive = SnapshotStore(database, tenant_id), ArchiveLedger(database, tenant_id, pipeline_id)
+    uri = spark_uri(events_uri(settings.lake, tenant_id, pipeline_id))
+    tables = LookupTables(ListSnapshotStore(database, tenant_id))
+    expected = Expectations()
+    for generation in generations:
+        form = archive.form(generation.generation_id)
+        at = snapshots.at(pipeline_id, generation.schema_version, generation.rule_set_version)
+        expect(
+            session,
+            uri,
+            generation.generation_id,
+            at.in_epoch(generation.source_epoch),
+            form.history,
+            tables=tables,
+            into=expected,
+        )
+    refills = refilled_alerts(
+        session,
+        uri,
+        RefillStore(database, tenant_id, pipeline_id, score_ttl_seconds=settings.redis.score_ttl_seconds),
+        archive,
+        kafka_topic=snapshot.kafka_topic,
+        generations=generations,
+        rule_set=lambda version: snapshots.rule_set(pipeline_id, version),
+        tables=tables,
+    )
+    return expected, refills
 
 
 def spans_of(
