@@ -20,6 +20,7 @@ from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from psycopg.rows import dict_row
 
+from sentinel.catalog.rule_batch import MAX_ENTRIES, RuleEntry
 from sentinel.domain.pipeline import DetectMode, PipelineConfig, PipelineStatus
 from sentinel.domain.rule import Severity
 from sentinel.domain.schema_definition import FieldDefinition
@@ -144,8 +145,12 @@ class Workbench:
                 start_at="earliest",
                 status=PipelineStatus.ACTIVE,
             )
-        for description, condition in rules.items():
-            self.add_rule(pipeline.id, description, condition)
+        entries = [
+            RuleEntry(None, condition, Severity.CRITICAL, description) for description, condition in rules.items()
+        ]
+        with self.backend.unit(self.tenant_id, "test") as unit:
+            for start in range(0, len(entries), MAX_ENTRIES):
+                unit.rule_batch.write(pipeline.id, entries[start : start + MAX_ENTRIES])
         return pipeline.id
 
     def add_rule(self, pipeline_id: int, description: str, condition: str, severity: str = "critical") -> int:
