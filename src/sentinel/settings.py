@@ -110,6 +110,14 @@ class ApiSettings(Group):
     max_upload_bytes: int = Field(default=67_108_864, description="Bytes of an upload of a list's rows.")
 
 
+class IngestSettings(Group):
+    """Events that come by HTTP."""
+
+    timeout_seconds: float = Field(default=5.0, gt=0, description="How long the broker may take to confirm an event.")
+    default_partitions: int = Field(default=4, ge=1, description="Of the topic of a tenant's built-in pipelines.")
+    replication: int = Field(default=1, ge=1, description="Of that topic.")
+
+
 class DashboardSettings(Group):
     """The dashboard."""
 
@@ -172,6 +180,7 @@ class Settings(BaseSettings):
     redis: RedisSettings = RedisSettings()
     lake: LakeSettings = LakeSettings()
     api: ApiSettings = ApiSettings()
+    ingest: IngestSettings = IngestSettings()
     dashboard: DashboardSettings = DashboardSettings()
     job: JobSettings = JobSettings()
     worker: WorkerSettings = WorkerSettings()

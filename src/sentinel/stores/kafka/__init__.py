@@ -1,0 +1,1 @@
+"""Kafka as a store: where events that came by HTTP are written."""
