@@ -679,6 +679,18 @@ CREATE TABLE sentinel.refills (
 );
 CREATE INDEX refills_pipeline_id ON sentinel.refills (pipeline_id, id DESC);
 
+-- ---------------------------------------------------------------- events by HTTP
+
+-- Which pipeline an event that comes by HTTP belongs to, by its type; with * at its end, all types that begin so.
+CREATE TABLE sentinel.event_routes (
+    tenant_id   text NOT NULL REFERENCES sentinel.tenants,
+    event_type  text NOT NULL CHECK (length(event_type) BETWEEN 1 AND 201),
+    pipeline_id bigint NOT NULL REFERENCES sentinel.pipelines ON DELETE CASCADE,
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (tenant_id, event_type)
+);
+CREATE INDEX event_routes_pipeline_id ON sentinel.event_routes (pipeline_id);
+
 -- ---------------------------------------------------------------- row-level security and grants
 
 DO $$
@@ -735,5 +747,5 @@ CREATE TABLE public.alembic_version (
     version_num varchar(32) NOT NULL,
     CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO public.alembic_version VALUES ('0008');
+INSERT INTO public.alembic_version VALUES ('0009');
 GRANT SELECT ON public.alembic_version TO sentinel_app;

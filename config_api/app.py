@@ -17,6 +17,8 @@ from config_api.routers import (
     alerts,
     audit,
     backtests,
+    event_routes,
+    events,
     explain,
     health,
     ledger,
@@ -32,10 +34,12 @@ from config_api.routers import (
 )
 from sentinel.domain.labels import MAX_LABEL_BYTES
 from sentinel.errors import StoreUnavailableError
+from sentinel.intake_wiring import build_intake
 from sentinel.settings import Settings
 from sentinel.wiring import Backend
 
 LABELS_PATH = re.compile(r"/api/pipelines/\d+/labels")
+EVENTS_PATH = re.compile(r"/events|/api/pipelines/\d+/events")
 _LOG = logging.getLogger(__name__)
 
 _DESCRIPTION = """
@@ -57,10 +61,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     chosen = settings or Settings.load()
     refuse_open_to_others(chosen.api)
     backend = Backend(chosen, pool_size=chosen.api.pool_size)
+    intake = build_intake(chosen, backend)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         backend.open()
+        intake.open()
         try:
             try:
                 backend.check_role()
@@ -68,6 +74,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 _LOG.warning("starting without PostgreSQL: %s", error)
             yield
         finally:
+            intake.close()
             backend.close()
 
     app = FastAPI(
@@ -75,6 +82,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.backend = backend
     app.state.settings = chosen
+    app.state.intake = intake
     problems.install(app)
     app.add_middleware(
         BodyLimitMiddleware,
@@ -82,6 +90,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         larger={
             ("PUT", re.compile(r"/api/lists/[^/]+/rows")): chosen.api.max_upload_bytes,
             ("POST", LABELS_PATH): MAX_LABEL_BYTES,
+            ("POST", EVENTS_PATH): chosen.ingest.max_body_bytes,
         },
     )
     app.add_middleware(RequestIdMiddleware)
@@ -98,6 +107,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         mutes,
         scorecards,
         audit,
+        events,
+        event_routes,
         alerts,
         ledger,
         health,

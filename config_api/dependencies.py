@@ -204,11 +204,21 @@ def _once(
         str | None, Header(description="Any text that is new for each write; makes repeating it harmless.")
     ] = None,
 ) -> Once:
-    if idempotency_key is not None and not _IDEMPOTENCY_KEY.fullmatch(idempotency_key):
-        raise InvalidError("an Idempotency-Key has 1 to 255 visible ASCII characters")
+    idempotency_key = idempotency_key_of(idempotency_key)
     target = f"{request.method} {request.url.path}?{request.url.query}"
     content = json.dumps([target, request.headers.get("if-match"), hashlib.sha256(body).hexdigest()])
     return Once(unit.answers, idempotency_key, hashlib.sha256(content.encode()).digest())
+
+
+def idempotency_key_of(given: str | None) -> str | None:
+    """Return the header's value.
+
+    Raises:
+        InvalidError: It cannot be one.
+    """
+    if given is not None and not _IDEMPOTENCY_KEY.fullmatch(given):
+        raise InvalidError("an Idempotency-Key has 1 to 255 visible ASCII characters")
+    return given
 
 
 OnlyOnce = Annotated[Once, Depends(_once, scope="function")]

@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, StrictBool, StrictInt
 
 from config_api.schemas.base import AnswerModel, Name, RequestModel, Text, Timestamp
 from config_api.schemas.event_schemas import EXAMPLE_FIELDS, FieldAnswer, SchemaField
-from sentinel.domain.pipeline import DetectMode, Pipeline, PipelineConfig, PipelineStatus
+from sentinel.domain.pipeline import DetectMode, EdgeCheck, Pipeline, PipelineConfig, PipelineStatus
 
 _TEN_YEARS_SECONDS = 10 * 366 * 24 * 3600
 # An event that matches travels through the findings topic, whose records may have 8 MiB.
@@ -50,6 +50,10 @@ class ConfigRequest(RequestModel):
         le=1_000_000,
         allow_inf_nan=False,
         description="A candidate in rollout that matches so many times more, or fewer, events is taken back; 0: never.",
+    )
+    edge_check: EdgeCheck | None = Field(
+        default=None,
+        description="Of an event by HTTP that the schema cannot hold: strict refuses it, warn takes it and says so.",
     )
 
     def applied_to(self, config: PipelineConfig) -> PipelineConfig:
@@ -119,6 +123,7 @@ class ConfigAnswer(AnswerModel):
     storm_limit: int
     fresh_backtest_hours: int
     rollout_max_ratio: float
+    edge_check: EdgeCheck
 
 
 class PipelineAnswer(AnswerModel):

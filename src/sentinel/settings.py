@@ -114,8 +114,22 @@ class IngestSettings(Group):
     """Events that come by HTTP."""
 
     timeout_seconds: float = Field(default=5.0, gt=0, description="How long the broker may take to confirm an event.")
-    default_partitions: int = Field(default=4, ge=1, description="Of the topic of a tenant's built-in pipelines.")
-    replication: int = Field(default=1, ge=1, description="Of that topic.")
+    default_partitions: int = Field(default=4, ge=1, description="Of a topic that is created.")
+    replication: int = Field(default=1, ge=1, description="Of the topics that are created.")
+    create_topics: bool = Field(default=True, description="Create a pipeline's topic when its first event comes.")
+    max_body_bytes: int = Field(default=5_242_880, description="Bytes of a request, before and after decompression.")
+    events_per_minute: int = Field(default=1_200_000, ge=0, description="Of one tenant; 0: any number.")
+    deduplicate_hours: float = Field(default=24, gt=0, description="For so long an event id is taken once.")
+    without_redis: Literal["accept", "refuse"] = Field(
+        default="accept",
+        description="While Redis does not answer: take events without telling repetitions, each process with its own "
+        "count for the limit; or answer 503.",
+    )
+    config_seconds: float = Field(default=2.0, description="Changes of pipelines and routes are noticed so late.")
+    spool_max_bytes: int = Field(
+        default=0, ge=0, description="Keep so much on disk while the broker is away, and answer 202; 0: answer 503."
+    )
+    spool_file: str = Field(default="", description="Empty: <home>/spool.sqlite.")
 
 
 class DashboardSettings(Group):
@@ -200,6 +214,11 @@ class Settings(BaseSettings):
     def jars_dir(self) -> Path:
         """Where the jars of the Spark side lie."""
         return Path(self.job.jars_dir) if self.job.jars_dir else self.home / "jars" / "spark"
+
+    @property
+    def spool_path(self) -> Path:
+        """Where events wait while the broker is away."""
+        return Path(self.ingest.spool_file) if self.ingest.spool_file else self.home / "spool.sqlite"
 
     @property
     def class_archive(self) -> Path:

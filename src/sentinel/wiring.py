@@ -13,6 +13,7 @@ from sentinel.catalog.access import KeyCatalog
 from sentinel.catalog.audit import Auditor
 from sentinel.catalog.backtests import BacktestCatalog, demand_backtest
 from sentinel.catalog.engine_tasks import EngineDesk, EngineTaskCatalog
+from sentinel.catalog.event_routes import EventRouteCatalog
 from sentinel.catalog.lifecycle import LifecycleCatalog
 from sentinel.catalog.lists import ListCatalog
 from sentinel.catalog.mutes import MuteCatalog
@@ -38,6 +39,7 @@ from sentinel.stores.postgres.api_keys import PostgresApiKeys, find_presented
 from sentinel.stores.postgres.audit import PostgresAudit
 from sentinel.stores.postgres.database import Connection, Database, first_line
 from sentinel.stores.postgres.engine_tasks import PostgresEngineTasks
+from sentinel.stores.postgres.event_routes import PostgresEventRoutes
 from sentinel.stores.postgres.labels import PostgresLabels
 from sentinel.stores.postgres.ledger_reader import PostgresLedgerReader
 from sentinel.stores.postgres.lists import PostgresLists
@@ -80,6 +82,7 @@ class Unit:
     tests: RuleTestCatalog
     tasks: EngineTaskCatalog
     backtests: BacktestCatalog
+    event_routes: EventRouteCatalog
 
 
 class Backend:
@@ -238,4 +241,5 @@ class Backend:
                 tasks=tasks,
                 caller=caller,
             ),
+            event_routes=EventRouteCatalog(PostgresEventRoutes(connection), pipelines, auditor),
         )

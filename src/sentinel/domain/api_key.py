@@ -13,16 +13,18 @@ _SHOWN_CHARACTERS = len(KEY_PREFIX) + 8
 
 
 class Scope(StrEnum):
-    """What a key may do. Each includes the ones before it."""
+    """What a key may do: send events and nothing else; read; also change things, and send events; everything."""
 
+    INGEST = "ingest"
     READ = "read"
     WRITE = "write"
     ADMIN = "admin"
 
 
 _INCLUDED = {
+    Scope.INGEST: frozenset({Scope.INGEST}),
     Scope.READ: frozenset({Scope.READ}),
-    Scope.WRITE: frozenset({Scope.READ, Scope.WRITE}),
+    Scope.WRITE: frozenset({Scope.INGEST, Scope.READ, Scope.WRITE}),
     Scope.ADMIN: frozenset(Scope),
 }
 

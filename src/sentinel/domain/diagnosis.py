@@ -18,14 +18,11 @@ from typing import Any
 
 from sentinel.domain.dead_letter import DeadLetterCause
 from sentinel.domain.event_schema import ArrayType, DecimalType, EventSchema, Field, FieldType, StructType
+from sentinel.domain.json_document import JsonObject, Number, RefusedError, read_document
 
 # Stands where a cause will be: Spark has refused the record and does not say why.
 UNSOUND = "unsound"
 SHOWN_CHARACTERS = 120
-# Spark's reader ends at 1000 levels, of which enclosing a record takes two; at numbers and names of these lengths.
-MAX_DEPTH = 998
-MAX_NUMBER_CHARACTERS = 1_000
-MAX_NAME_CHARACTERS = 50_000
 # Of longer texts it is not asked whether they are a number or a time.
 MAX_VALUE_CHARACTERS = 1_000
 _BLANK = " \t\r\n"
@@ -56,29 +53,11 @@ class Verdict:
     detail: str
 
 
-class Number(str):
-    """A JSON number with its digits as they were written."""
-
-    __slots__ = ()
-
-
-class _RefusedError(Exception):
-    """The text is refused by a rule of our own, for this reason."""
-
-
 @dataclass(frozen=True, slots=True)
 class _Mark:
     """Punctuation of a text that is being made."""
 
     text: str
-
-
-@dataclass(slots=True)  # a frozen one takes several times as long to make
-class _Object:
-    """A JSON object: of equal keys the last value counts, the earlier ones are kept aside."""
-
-    values: dict[str, Any]
-    overridden: tuple[tuple[str, Any], ...]
 
 
 def diagnose(value: bytes | None, schema: EventSchema, *, size: int, max_record_bytes: int) -> Verdict:
@@ -105,12 +84,34 @@ def _diagnose_text(text: str, schema: EventSchema) -> Verdict:
     if not head:
         return _plain(DeadLetterCause.EMPTY)
     try:
-        document = _read(text)
-    except (ValueError, RecursionError, _RefusedError) as error:
+        document = read_document(text)
+    except (ValueError, RecursionError, RefusedError) as error:
         return Verdict(DeadLetterCause.NOT_JSON, None, _what_is_wrong(text, head, error))
-    if not isinstance(document, _Object):
+    if not isinstance(document, JsonObject):
         return Verdict(DeadLetterCause.NOT_AN_OBJECT, None, f"it is {_kind_of_root(document)}")
     return _first_fault(document, schema)
+
+
+def certain_faults(document: JsonObject, schema: EventSchema) -> list[Verdict]:
+    """Return what is wrong with each field of a document that nobody has refused yet.
+
+    Nothing is told of what only Spark knows (its own forms of timestamps): that may still become a dead letter.
+    """
+    faults = []
+    for field in schema:
+        value = document.values.get(field.name)
+        if value is None:
+            if not field.nullable:
+                detail = _missing(field.name, document.values)
+                faults.append(Verdict(DeadLetterCause.MISSING_FIELD, field.name, detail))
+        elif cause := fault_of(value, field.type):
+            faults.append(Verdict(cause, field.name, _cannot_hold(field, value)))
+    return faults
+
+
+def what_is_wrong(text: str, error: Exception) -> str:
+    """Say why a text could not be read by `read_document`."""
+    return _what_is_wrong(text, text.lstrip(_BLANK), error)
 
 
 def _plain(cause: DeadLetterCause) -> Verdict:
@@ -120,51 +121,10 @@ def _plain(cause: DeadLetterCause) -> Verdict:
 # -- the document
 
 
-def _read(text: str) -> Any:
-    if text.count("{") + text.count("[") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
-        raise RecursionError
-    return json.loads(
-        text, object_pairs_hook=_object, parse_int=_number, parse_float=_number, parse_constant=_no_constant
-    )
-
-
-def _object(pairs: list[tuple[str, Any]]) -> _Object:
-    values = dict(pairs)
-    if max(map(len, values), default=0) > MAX_NAME_CHARACTERS:
-        raise _RefusedError(f"it contains a name of more than {MAX_NAME_CHARACTERS} characters")
-    if len(values) == len(pairs):
-        return _Object(values, ())
-    last = {name: at for at, (name, _) in enumerate(pairs)}
-    return _Object(values, tuple(pair for at, pair in enumerate(pairs) if last[pair[0]] != at))
-
-
-def _number(text: str) -> Number:
-    if len(text) > MAX_NUMBER_CHARACTERS:
-        raise _RefusedError(f"it contains a number of {len(text)} characters; {MAX_NUMBER_CHARACTERS} are read")
-    return Number(text)
-
-
-def _no_constant(text: str) -> Any:
-    raise _RefusedError("it contains NaN or Infinity, which JSON does not know")
-
-
-def _depth(text: str) -> int:
-    depth = deepest = 0
-    # A string that does not end goes to the end of the text: looked for again at each of its quotes it took hours.
-    for bracket in re.finditer(r'"(?:[^"\\]|\\.?)*(?:"|\Z)|[\[{\]}]', text, re.DOTALL):
-        match bracket.group():
-            case "{" | "[":
-                depth += 1
-                deepest = max(deepest, depth)
-            case "}" | "]":
-                depth -= 1
-    return deepest
-
-
 def _what_is_wrong(text: str, head: str, error: Exception) -> str:
     if head.startswith("\ufeff"):
         return "it begins with a byte order mark"
-    if isinstance(error, _RefusedError):
+    if isinstance(error, RefusedError):
         return str(error)
     if _NAN_TOKEN.search(text):
         return "it contains NaN or Infinity, which JSON does not know"
@@ -192,7 +152,7 @@ def _kind_of_root(document: Any) -> str:
 # -- its fields
 
 
-def _first_fault(document: _Object, schema: EventSchema) -> Verdict:
+def _first_fault(document: JsonObject, schema: EventSchema) -> Verdict:
     wrong = DeadLetterCause.WRONG_TYPE
     doubtful: list[Field] = []
     for field in schema:
@@ -237,7 +197,7 @@ def _show(value: Any) -> str:
         match rest.pop():
             case _Mark(text):
                 shown += text
-            case _Object(values):
+            case JsonObject(values):
                 members = list(itertools.islice(values.items(), SHOWN_CHARACTERS))
                 rest.append(_Mark("}"))
                 for at, (name, of) in reversed(list(enumerate(members))):
@@ -268,7 +228,7 @@ def fault_of(value: Any, kind: FieldType) -> DeadLetterCause | None:
                 return DeadLetterCause.WRONG_TYPE
             return _fault_inside((item, element) for item in value)
         case StructType(fields):
-            if not isinstance(value, _Object):
+            if not isinstance(value, JsonObject):
                 return DeadLetterCause.WRONG_TYPE
             kinds = dict(fields)
             twice = ((of, kinds[name]) for name, of in value.overridden if name in kinds)

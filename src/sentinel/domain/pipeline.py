@@ -19,6 +19,14 @@ class PipelineStatus(StrEnum):
     STOPPED = "stopped"
 
 
+class EdgeCheck(StrEnum):
+    """What becomes of an event by HTTP that its pipeline's schema cannot hold: refused; taken, and told; taken."""
+
+    STRICT = "strict"
+    WARN = "warn"
+    OFF = "off"
+
+
 class DetectMode(StrEnum):
     """How detect runs: Real-Time Mode or micro-batches."""
 
@@ -41,6 +49,7 @@ class PipelineConfig:
             old; 0: without one, too.
         rollout_max_ratio: The candidate of a rollout that matches so many times more, or fewer, events than the version
             in force is taken back; 0: it is not.
+        edge_check: What is asked of events that come by HTTP before they are written.
     """
 
     mode: DetectMode = DetectMode.REALTIME
@@ -50,6 +59,7 @@ class PipelineConfig:
     storm_limit: int = 10_000
     fresh_backtest_hours: int = 0
     rollout_max_ratio: float = 2.0
+    edge_check: EdgeCheck = EdgeCheck.STRICT
 
     def as_json(self) -> dict[str, Any]:
         """Return the stored form: every setting, also those at their default."""
@@ -61,6 +71,7 @@ class PipelineConfig:
             "storm_limit": self.storm_limit,
             "fresh_backtest_hours": self.fresh_backtest_hours,
             "rollout_max_ratio": self.rollout_max_ratio,
+            "edge_check": str(self.edge_check),
         }
 
     @classmethod
@@ -75,6 +86,7 @@ class PipelineConfig:
             storm_limit=stored.get("storm_limit", default.storm_limit),
             fresh_backtest_hours=stored.get("fresh_backtest_hours", default.fresh_backtest_hours),
             rollout_max_ratio=stored.get("rollout_max_ratio", default.rollout_max_ratio),
+            edge_check=EdgeCheck(stored.get("edge_check", default.edge_check)),
         )
 
 
@@ -130,5 +142,5 @@ class PipelineSnapshot:
     @property
     def fingerprint(self) -> tuple[object, ...]:
         """What makes another generation necessary when it changes."""
-        config = replace(self.config, fresh_backtest_hours=0)
+        config = replace(self.config, fresh_backtest_hours=0, edge_check=EdgeCheck.STRICT)
         return (self.kafka_topic, config, self.schema_version, self.rule_set.version, self.source_epoch)

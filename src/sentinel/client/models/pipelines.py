@@ -19,6 +19,7 @@ class PipelineConfig(Model):
     storm_limit: int
     fresh_backtest_hours: int = 0
     rollout_max_ratio: float = 2.0
+    edge_check: str = "strict"
 
 
 class Pipeline(Model):

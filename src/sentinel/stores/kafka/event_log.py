@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -17,9 +18,8 @@ from sentinel.settings import KafkaSettings
 POLL_SECONDS = 0.1
 # Confirmations arrive a moment after the producer has given a record up.
 GRACE_SECONDS = 1.0
-_PERMANENT = {
-    KafkaError.UNKNOWN_TOPIC_OR_PART,
-    KafkaError._UNKNOWN_TOPIC,
+_MISSING = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC}
+_PERMANENT = _MISSING | {
     KafkaError._UNKNOWN_PARTITION,
     KafkaError.MSG_SIZE_TOO_LARGE,
     KafkaError.TOPIC_EXCEPTION,
@@ -48,10 +48,12 @@ class AppendFailure:
 
     Attributes:
         is_permanent: The same record cannot be written later either, unless somebody changes the topic.
+        is_missing_topic: There is no such topic.
     """
 
     reason: str
-    is_permanent: bool
+    is_permanent: bool = False
+    is_missing_topic: bool = False
 
 
 @dataclass(slots=True)
@@ -102,26 +104,34 @@ class EventLog:
         for index, record in enumerate(records):
             self._produce(producer, record, partial(batch.settle, index), deadline)
         batch.done.wait(max(0.0, deadline - monotonic_seconds()) + GRACE_SECONDS)
-        return batch.results(AppendFailure(f"not confirmed within {self._timeout_seconds:g} s", False))
+        return batch.results(AppendFailure(f"not confirmed within {self._timeout_seconds:g} s"))
 
     def ensure_topic(self, topic: str, *, partitions: int, replication: int = 1) -> None:
-        """Create a topic where there is none.
+        """Create a topic where there is none, and wait until records can be appended to it.
 
         Raises:
             StoreUnavailableError: The broker does not answer.
         """
         admin = AdminClient({"bootstrap.servers": self._settings.bootstrap_servers, "log_level": 2})
+        deadline = monotonic_seconds() + self._timeout_seconds
         try:
-            if topic in admin.list_topics(timeout=self._timeout_seconds).topics:
-                return
-            wanted = NewTopic(topic, num_partitions=partitions, replication_factor=replication)
-            for future in admin.create_topics([wanted], operation_timeout=self._timeout_seconds).values():
-                future.result(self._timeout_seconds)
+            if topic not in admin.list_topics(timeout=self._timeout_seconds).topics:
+                wanted = NewTopic(topic, num_partitions=partitions, replication_factor=replication)
+                for future in admin.create_topics([wanted], operation_timeout=self._timeout_seconds).values():
+                    _created(future, self._timeout_seconds)
+            # The producer remembers which topics there were not, until it is made to look again.
+            while not self._sees(topic):
+                if monotonic_seconds() > deadline:
+                    raise StoreUnavailableError("Kafka", f"it has not created the topic {topic!r} in time")
+                self._closing.wait(0.05)
         except KafkaException as error:
-            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                raise StoreUnavailableError("Kafka", str(error.args[0])) from error
+            raise StoreUnavailableError("Kafka", str(error.args[0])) from error
         except TimeoutError as error:
-            raise StoreUnavailableError("Kafka", "it has not created the topic in time") from error
+            raise StoreUnavailableError("Kafka", f"it has not created the topic {topic!r} in time") from error
+
+    def _sees(self, topic: str) -> bool:
+        found = self._started().list_topics(topic, timeout=self._timeout_seconds).topics.get(topic)
+        return found is not None and found.error is None and len(found.partitions) > 0
 
     def close(self) -> None:
         """Wait for what is on its way and leave the broker."""
@@ -144,7 +154,7 @@ class EventLog:
                         "message.max.bytes": 8 * 1024 * 1024,
                         "queue.buffering.max.messages": 200_000,
                         "queue.buffering.max.kbytes": 131_072,
-                        "topic.metadata.propagation.max.ms": 2_000,
+                        "topic.metadata.propagation.max.ms": 1_000,
                         "log_level": 2,
                     }
                 )
@@ -175,7 +185,7 @@ class EventLog:
             except BufferError:
                 # Full of records that the broker has not taken: bounded memory, then a bounded wait.
                 if monotonic_seconds() > deadline:
-                    settle(AppendFailure("the broker takes records too slowly", False))
+                    settle(AppendFailure("the broker takes records too slowly"))
                     return
                 self._closing.wait(0.01)
             except KafkaException as error:
@@ -186,4 +196,12 @@ class EventLog:
 
 
 def _failure(error: KafkaError) -> AppendFailure:
-    return AppendFailure(error.str(), error.code() in _PERMANENT)
+    return AppendFailure(error.str(), error.code() in _PERMANENT, error.code() in _MISSING)
+
+
+def _created(future: Future[None], timeout_seconds: float) -> None:
+    try:
+        future.result(timeout_seconds)
+    except KafkaException as error:
+        if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+            raise

@@ -1,0 +1,134 @@
+"""Events by HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi.responses import JSONResponse
+
+from config_api.access import Caller, identify, may
+from config_api.bodies import decoded
+from config_api.dependencies import PipelineId, RawBody, idempotency_key_of
+from config_api.schemas.events import EventsAnswer
+from config_api.schemas.problems import problems
+from sentinel.catalog.intake import ItemStatus, Taken
+from sentinel.domain.api_key import Scope
+from sentinel.domain.event_batch import read_batch
+from sentinel.errors import InvalidError, StoreUnavailableError
+from sentinel.intake_wiring import EventIntake
+from sentinel.stores.redis.seen_events import digest_of
+
+router = APIRouter(tags=["events"])
+
+_EXAMPLE = {"type": "order", "id": "o-1", "user_id": "u-7", "amount": 750}
+_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "description": "One event, an array of events, one event per line, or CloudEvents; gzip and zstd are read.",
+        "content": {
+            "application/json": {"schema": {}, "examples": {"one": {"value": _EXAMPLE}, "many": {"value": [_EXAMPLE]}}},
+            "application/x-ndjson": {"schema": {"type": "string"}},
+            "application/cloudevents+json": {"schema": {"type": "object"}},
+            "application/cloudevents-batch+json": {"schema": {"type": "array", "items": {"type": "object"}}},
+        },
+    }
+}
+
+
+def _sender(caller: Annotated[Caller, Depends(identify)]) -> Caller:
+    return may(Scope.INGEST, caller)
+
+
+Sender = Annotated[Caller, Depends(_sender)]
+IdempotencyKey = Annotated[
+    str | None, Header(description="Any text that is new for each request; makes repeating it harmless.")
+]
+
+
+@router.post(
+    "/events",
+    status_code=202,
+    response_model=EventsAnswer,
+    responses=problems(400, 404, 413, 415, 422, 429, 503),
+    openapi_extra=_BODY,
+)
+def send_events(
+    request: Request,
+    caller: Sender,
+    raw: RawBody,
+    idempotency_key: IdempotencyKey = None,
+    x_sentinel_pipeline: Annotated[
+        str | None, Header(description="Their pipeline, by id or name; without it each event's `type` says.")
+    ] = None,
+) -> Response:
+    """Send events. The answer comes when the broker holds those that are accepted.
+
+    Where none of several is accepted, 202 says so all the same; a single event that is rejected is answered 422.
+    """
+    return _taken(request, caller, raw, idempotency_key, x_sentinel_pipeline)
+
+
+@router.post(
+    "/api/pipelines/{pipeline_id}/events",
+    status_code=202,
+    response_model=EventsAnswer,
+    responses=problems(400, 404, 413, 415, 422, 429, 503),
+    openapi_extra=_BODY,
+)
+def send_events_to(
+    pipeline_id: PipelineId, request: Request, caller: Sender, raw: RawBody, idempotency_key: IdempotencyKey = None
+) -> Response:
+    """Send events to one pipeline, whatever their types."""
+    return _taken(request, caller, raw, idempotency_key, str(pipeline_id))
+
+
+def _taken(request: Request, caller: Caller, raw: bytes, key: str | None, named: str | None) -> Response:
+    door: EventIntake = request.app.state.intake
+    max_bytes = request.app.state.settings.ingest.max_body_bytes
+    body = decoded(raw, request.headers.get("content-encoding", ""), max_bytes=max_bytes)
+    headers = {name.lower(): value for name, value in request.headers.items()}
+
+    def work() -> Taken:
+        events, is_single = read_batch(body, headers)
+        taken = door.intake.take(caller.tenant_id, events, named=named)
+        if is_single and taken.outcomes[0].status == ItemStatus.REJECTED:
+            problem = taken.outcomes[0].problems[0]
+            raise InvalidError(f"the event is rejected: {problem.detail}", details=list(taken.outcomes[0].problems))
+        return taken
+
+    if idempotency_key_of(key) is None:
+        return _answer(EventsAnswer.of(work()))
+    content = f"{request.url.path} {named} {headers.get('content-type', '')} {digest_of(body.decode('latin-1'))}"
+    return _once(door, caller.tenant_id, str(key), digest_of(content), lambda: EventsAnswer.of(work()))
+
+
+def _once(door: EventIntake, tenant_id: str, key: str, digest: str, work: Callable[[], EventsAnswer]) -> Response:
+    """Answer a request that was answered before as it was.
+
+    Raises:
+        InvalidError: The key was used for another request.
+    """
+    try:
+        kept = door.seen.answer(tenant_id, key)
+    except StoreUnavailableError:
+        # Event ids, and the setting for a Redis that is away, say what happens now.
+        return _answer(work())
+    if kept is not None:
+        if kept["digest"] != digest:
+            raise InvalidError(
+                f"the Idempotency-Key {key!r} was used for another request; use a new one for each request"
+            )
+        return JSONResponse(kept["body"], 202, {"Idempotency-Replayed": "true"})
+    answer = work()
+    body = answer.model_dump(mode="json")
+    try:
+        door.seen.keep_answer(tenant_id, key, {"digest": digest, "body": body})
+    except StoreUnavailableError:
+        return _answer(answer)
+    return JSONResponse(body, 202)
+
+
+def _answer(answer: EventsAnswer) -> Response:
+    return Response(answer.model_dump_json(), 202, media_type="application/json")

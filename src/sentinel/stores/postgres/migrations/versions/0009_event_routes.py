@@ -1,0 +1,11 @@
+"""Routes of events that come by HTTP."""
+
+from sentinel.stores.postgres.migrations.plain_sql import run_sql_beside
+
+revision = "0009"
+down_revision = "0008"
+
+
+def upgrade() -> None:
+    """Run the SQL file beside this one. Safe before the new code runs."""
+    run_sql_beside(__file__)
