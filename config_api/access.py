@@ -14,8 +14,8 @@ from sentinel.errors import ConfigurationError, ForbiddenError, UnauthenticatedE
 from sentinel.settings import ApiSettings
 from sentinel.wiring import Backend
 
-_BEARER = HTTPBearer(auto_error=False, description="An API key, made by `sentinel keys create`.")
-_HEADER = APIKeyHeader(name="X-API-Key", auto_error=False, description="The same, for tools without Bearer.")
+BEARER = HTTPBearer(auto_error=False, description="An API key, made by `sentinel keys create`.")
+HEADER = APIKeyHeader(name="X-API-Key", auto_error=False, description="The same, for tools without Bearer.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +56,8 @@ def is_loopback(host: str) -> bool:
 
 def identify(
     request: Request,
-    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
-    header: Annotated[str | None, Depends(_HEADER)],
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)],
+    header: Annotated[str | None, Depends(HEADER)],
 ) -> Caller:
     """Return who calls: by API key, or as the default tenant where the API is open.
 

@@ -84,6 +84,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = chosen
     app.state.intake = intake
     problems.install(app)
+    events.install(app)
     app.add_middleware(
         BodyLimitMiddleware,
         max_bytes=chosen.api.max_body_bytes,
@@ -95,6 +96,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.add_middleware(RequestIdMiddleware)
     for module in (
+        # Routes are tried in order, and most requests are these.
+        events,
         pipelines,
         schemas,
         rules,
@@ -107,7 +110,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         mutes,
         scorecards,
         audit,
-        events,
         event_routes,
         alerts,
         ledger,

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Header, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
+from fastapi.security import HTTPAuthorizationCredentials
 
-from config_api.access import Caller, identify, may
+from config_api.access import BEARER, HEADER, Caller, identify, may
 from config_api.bodies import decoded
 from config_api.dependencies import PipelineId, RawBody, idempotency_key_of
 from config_api.schemas.events import EventsAnswer
 from config_api.schemas.problems import problems
 from sentinel.catalog.intake import ItemStatus, Taken
-from sentinel.domain.api_key import Scope
+from sentinel.clock import monotonic_seconds
+from sentinel.domain.api_key import Scope, hash_secret
 from sentinel.domain.event_batch import read_batch
 from sentinel.errors import InvalidError, StoreUnavailableError
 from sentinel.intake_wiring import EventIntake
@@ -37,8 +40,41 @@ _BODY: dict[str, Any] = {
 }
 
 
-def _sender(caller: Annotated[Caller, Depends(identify)]) -> Caller:
-    return may(Scope.INGEST, caller)
+# A key that was revoked is noticed so late here.
+KEY_SECONDS = 2.0
+MOST_KEYS = 10_000
+
+
+class KnownSenders:
+    """Who sent lately: events come too often to look up a key for each request."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, tuple[float, Caller]] = {}
+
+    async def identify(
+        self, request: Request, bearer: HTTPAuthorizationCredentials | None, header: str | None
+    ) -> Caller:
+        """Return who sends, as `identify`."""
+        presented = bearer.credentials if bearer else header
+        if not presented:
+            return identify(request, None, None)
+        hashed = hash_secret(presented)
+        read_at, caller = self._known.get(hashed, (0.0, None))
+        if caller is None or monotonic_seconds() - read_at > KEY_SECONDS:
+            caller = await run_in_threadpool(identify, request, bearer, header)
+            if len(self._known) >= MOST_KEYS:
+                self._known.clear()
+            self._known[hashed] = (monotonic_seconds(), caller)
+        return caller
+
+
+async def _sender(
+    request: Request,
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)],
+    header: Annotated[str | None, Depends(HEADER)],
+) -> Caller:
+    senders: KnownSenders = request.app.state.senders
+    return may(Scope.INGEST, await senders.identify(request, bearer, header))
 
 
 Sender = Annotated[Caller, Depends(_sender)]
@@ -54,7 +90,7 @@ IdempotencyKey = Annotated[
     responses=problems(400, 404, 413, 415, 422, 429, 503),
     openapi_extra=_BODY,
 )
-def send_events(
+async def send_events(
     request: Request,
     caller: Sender,
     raw: RawBody,
@@ -67,7 +103,7 @@ def send_events(
 
     Where none of several is accepted, 202 says so all the same; a single event that is rejected is answered 422.
     """
-    return _taken(request, caller, raw, idempotency_key, x_sentinel_pipeline)
+    return await run_in_threadpool(_taken, request, caller, raw, idempotency_key, x_sentinel_pipeline)
 
 
 @router.post(
@@ -77,11 +113,11 @@ def send_events(
     responses=problems(400, 404, 413, 415, 422, 429, 503),
     openapi_extra=_BODY,
 )
-def send_events_to(
+async def send_events_to(
     pipeline_id: PipelineId, request: Request, caller: Sender, raw: RawBody, idempotency_key: IdempotencyKey = None
 ) -> Response:
     """Send events to one pipeline, whatever their types."""
-    return _taken(request, caller, raw, idempotency_key, str(pipeline_id))
+    return await run_in_threadpool(_taken, request, caller, raw, idempotency_key, str(pipeline_id))
 
 
 def _taken(request: Request, caller: Caller, raw: bytes, key: str | None, named: str | None) -> Response:
@@ -128,6 +164,11 @@ def _once(door: EventIntake, tenant_id: str, key: str, digest: str, work: Callab
     except StoreUnavailableError:
         return _answer(answer)
     return JSONResponse(body, 202)
+
+
+def install(app: FastAPI) -> None:
+    """Set up what the endpoints share."""
+    app.state.senders = KnownSenders()
 
 
 def _answer(answer: EventsAnswer) -> Response:

@@ -24,7 +24,7 @@ Tenant = Annotated[str, typer.Option(help="The tenant. Default: SENTINEL_TENANT.
 @app.command("create")
 def create(
     name: Annotated[str, typer.Argument(help="What the key is for; shown in the list.")],
-    scope: Annotated[list[str] | None, typer.Option(help="read, write or admin. May be repeated.")] = None,
+    scope: Annotated[list[str] | None, typer.Option(help="ingest, read, write or admin. May be repeated.")] = None,
     expires_days: Annotated[int | None, typer.Option(min=1, max=3650, help="Unusable after so many days.")] = None,
     tenant: Tenant = "",
 ) -> None:
@@ -32,7 +32,7 @@ def create(
     try:
         scopes = [Scope(item) for item in scope or ["read"]]
     except ValueError as error:
-        raise InvalidError(f"{error}; scopes are read, write and admin") from error
+        raise InvalidError(f"{error}; scopes are ingest, read, write and admin") from error
     expires_at = utc_now() + timedelta(days=expires_days) if expires_days else None
     with _unit(tenant) as unit:
         key, secret = unit.keys.create(name, scopes, expires_at=expires_at)

@@ -235,6 +235,7 @@ class TestChange:
             "storm_limit": 10_000,
             "fresh_backtest_hours": 0,
             "rollout_max_ratio": 2.0,
+            "edge_check": "strict",
         }
 
     @pytest.mark.parametrize("config", [{"mode": "fast"}, {"max_record_bytes": 0}, {"storm_limit": 0}])

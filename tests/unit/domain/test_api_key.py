@@ -27,9 +27,14 @@ def test_secrets_differ_and_hold_256_bits() -> None:
 
 @pytest.mark.parametrize(
     ("held", "allowed"),
-    [(Scope.READ, {Scope.READ}), (Scope.WRITE, {Scope.READ, Scope.WRITE}), (Scope.ADMIN, set(Scope))],
+    [
+        (Scope.INGEST, {Scope.INGEST}),
+        (Scope.READ, {Scope.READ}),
+        (Scope.WRITE, {Scope.INGEST, Scope.READ, Scope.WRITE}),
+        (Scope.ADMIN, set(Scope)),
+    ],
 )
-def test_a_scope_includes_the_ones_before_it(held: Scope, allowed: set[Scope]) -> None:
+def test_a_scope_includes_others(held: Scope, allowed: set[Scope]) -> None:
     assert {scope for scope in Scope if key(held).allows(scope)} == allowed
 
 
