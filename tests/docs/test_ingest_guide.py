@@ -61,9 +61,10 @@ def test_the_commands_run(settings: Settings, tenant: str) -> None:
                     field["name"] for field in caller.get(f"/api/pipelines/{pipeline['id']}/schema").json()["schema"]
                 ]
                 assert all(f"`{name}`" in GUIDE for name in fields)
+            content = body
             if body == '{"pipeline_id": 1}':
-                body = f'{{"pipeline_id": {pipeline["id"]}}}'
-            answer = caller.request(method, path, headers=headers, content=body)
+                content = f'{{"pipeline_id": {pipeline["id"]}}}'
+            answer = caller.request(method, path, headers=headers, content=content)
             assert answer.status_code == (202 if path == "/events" else 200), answer.text
             if path == "/events":
                 assert answer.json()["rejected"] == answer.json()["duplicate"] == 0
