@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 from config_api import problems
 from config_api.access import refuse_open_to_others
+from config_api.metrics import MetricsMiddleware, ProcessMetrics
 from config_api.middleware import BodyLimitMiddleware, RequestIdMiddleware
 from config_api.routers import (
     alerts,
@@ -24,6 +25,7 @@ from config_api.routers import (
     ledger,
     lifecycle,
     lists,
+    metrics,
     mutes,
     pipelines,
     rule_outcomes,
@@ -83,6 +85,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.backend = backend
     app.state.settings = chosen
     app.state.intake = intake
+    app.state.metrics = ProcessMetrics.new()
     problems.install(app)
     events.install(app)
     app.add_middleware(
@@ -95,6 +98,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         },
     )
     app.add_middleware(RequestIdMiddleware)
+    app.add_middleware(MetricsMiddleware, metrics=app.state.metrics)
     for module in (
         # Routes are tried in order, and most requests are these.
         events,
@@ -114,6 +118,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         alerts,
         ledger,
         health,
+        metrics,
     ):
         app.include_router(module.router)
     return app

@@ -13,6 +13,7 @@ from fastapi.security import HTTPAuthorizationCredentials
 from config_api.access import BEARER, HEADER, Caller, identify, may
 from config_api.bodies import decoded
 from config_api.dependencies import PipelineId, RawBody, idempotency_key_of
+from config_api.metrics import ProcessMetrics
 from config_api.schemas.events import EventsAnswer
 from config_api.schemas.problems import problems
 from sentinel.catalog.intake import ItemStatus, Taken
@@ -122,6 +123,7 @@ async def send_events_to(
 
 def _taken(request: Request, caller: Caller, raw: bytes, key: str | None, named: str | None) -> Response:
     door: EventIntake = request.app.state.intake
+    metrics: ProcessMetrics = request.app.state.metrics
     max_bytes = request.app.state.settings.ingest.max_body_bytes
     body = decoded(raw, request.headers.get("content-encoding", ""), max_bytes=max_bytes)
     headers = {name.lower(): value for name, value in request.headers.items()}
@@ -129,6 +131,9 @@ def _taken(request: Request, caller: Caller, raw: bytes, key: str | None, named:
     def work() -> Taken:
         events, is_single = read_batch(body, headers)
         taken = door.intake.take(caller.tenant_id, events, named=named)
+        for status in ItemStatus:
+            if count := taken.count(status):
+                metrics.events.labels(caller.tenant_id, status.value).inc(count)
         if is_single and taken.outcomes[0].status == ItemStatus.REJECTED:
             problem = taken.outcomes[0].problems[0]
             raise InvalidError(f"the event is rejected: {problem.detail}", details=list(taken.outcomes[0].problems))

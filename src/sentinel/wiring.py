@@ -31,7 +31,7 @@ from sentinel.clock import monotonic_seconds, utc_now
 from sentinel.domain.api_key import ApiKey, hash_secret
 from sentinel.errors import SentinelError, StoreUnavailableError, UnauthenticatedError
 from sentinel.settings import Settings
-from sentinel.stores.base import AlertReader, AnswerStore, LedgerReader
+from sentinel.stores.base import AlertReader, AnswerStore, FigureReader, LedgerReader
 from sentinel.stores.beside_rules import AuditStore, OutcomeReader
 from sentinel.stores.postgres.alerts import PostgresAlerts
 from sentinel.stores.postgres.answers import PostgresAnswers
@@ -40,6 +40,7 @@ from sentinel.stores.postgres.audit import PostgresAudit
 from sentinel.stores.postgres.database import Connection, Database, first_line
 from sentinel.stores.postgres.engine_tasks import PostgresEngineTasks
 from sentinel.stores.postgres.event_routes import PostgresEventRoutes
+from sentinel.stores.postgres.figures import PostgresFigures
 from sentinel.stores.postgres.labels import PostgresLabels
 from sentinel.stores.postgres.ledger_reader import PostgresLedgerReader
 from sentinel.stores.postgres.lists import PostgresLists
@@ -83,6 +84,7 @@ class Unit:
     tasks: EngineTaskCatalog
     backtests: BacktestCatalog
     event_routes: EventRouteCatalog
+    figures: FigureReader
 
 
 class Backend:
@@ -242,4 +244,5 @@ class Backend:
                 caller=caller,
             ),
             event_routes=EventRouteCatalog(PostgresEventRoutes(connection), pipelines, auditor),
+            figures=PostgresFigures(connection),
         )

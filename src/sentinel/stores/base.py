@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from sentinel.domain.alert import AlertFilter, AlertPage
 from sentinel.domain.api_key import ApiKey, Scope
 from sentinel.domain.event_schema import EventSchema
+from sentinel.domain.figures import PipelineFigures
 from sentinel.domain.ledger import (
     DeadLetterEntry,
     EventMatches,
@@ -77,6 +78,13 @@ class PipelineStore(PipelineReader, Protocol):
 
     def set_rule_set_version(self, pipeline_id: int, version: int) -> Pipeline:
         """Point to another rule set."""
+
+
+class FigureReader(Protocol):
+    """Reads figures of pipelines."""
+
+    def pipelines(self) -> list[PipelineFigures]:
+        """Return every pipeline's figures."""
 
 
 class SchemaStore(Protocol):
