@@ -42,7 +42,7 @@ def test_events_by_http_are_counted_for_their_tenant_alone(
         ("rejected", tenant): 1,
     }
     assert found["pipeline_status"] == {(str(pipeline_id), "active"): 1}
-    assert found["job_up"] == {(str(pipeline_id), "none"): 0}
+    assert found["job_up"] == {("none", str(pipeline_id)): 0}
     other = f"t{uuid.uuid4().hex[:12]}"
     ensure_tenant(settings.postgres, other, "test")
     told = figures(client_of(other, Scope.READ))
