@@ -38,6 +38,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "db-shell": ("sentinel.cli.database", "db_shell", "Open psql (or a client of our own) on the database."),
     "kafka-consume": ("sentinel.cli.kafka", "kafka_consume", "Show the records of a topic."),
     "producer": ("sentinel.cli.producer", "producer", "Send card transactions, or replay a file, into a topic."),
+    "events": ("sentinel.cli.events", "app", "Send events by HTTP, and say where they go."),
     "lists": ("sentinel.cli.lists", "app", "Upload, edit, show and compare lists that rules read."),
     "keys": ("sentinel.cli.keys", "app", "Make, list and revoke API keys."),
     "plan": ("sentinel.cli.files", "plan", "Show what applying files would change."),

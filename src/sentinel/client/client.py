@@ -11,6 +11,7 @@ from urllib.parse import quote
 import httpx
 
 from sentinel.client import models
+from sentinel.client.events import EventCalls
 from sentinel.client.explain import ExplainCalls
 from sentinel.client.lifecycle import LifecycleCalls
 from sentinel.client.lists import ListCalls
@@ -21,7 +22,7 @@ from sentinel.client.rule_tests import RuleTestCalls
 _BEFORE = re.compile(r"[?&]before=(\d+)")
 
 
-class Client(ExplainCalls, LifecycleCalls, ListCalls, OutcomeCalls, PastCalls, RuleTestCalls):
+class Client(EventCalls, ExplainCalls, LifecycleCalls, ListCalls, OutcomeCalls, PastCalls, RuleTestCalls):
     """Speaks to the configuration API. Safe to share between threads.
 
     A write carries an `Idempotency-Key` of its own, so it is repeated once when the connection breaks.

@@ -2,6 +2,7 @@
 
 from sentinel.client.models.alerts import Alert, AlertPage, EventDecision, EventScore, Evidence
 from sentinel.client.models.base import Model, Severity, Status
+from sentinel.client.models.events import EventItem, EventProblem, EventRoute, EventsTaken
 from sentinel.client.models.history import HistoryTask, LabelSet, TaskFailure
 from sentinel.client.models.lifecycle import (
     AuditEntry,
@@ -26,7 +27,11 @@ __all__ = [
     "Candidate",
     "DeadLetter",
     "EventDecision",
+    "EventItem",
+    "EventProblem",
+    "EventRoute",
     "EventScore",
+    "EventsTaken",
     "Evidence",
     "Generation",
     "HistoryTask",
