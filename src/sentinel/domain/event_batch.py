@@ -120,7 +120,7 @@ def _plain(text: str) -> Incoming:
     try:
         return _event(text, read_document(text))
     except _UNREADABLE as error:
-        return Incoming(text, None, f"it is not JSON: {what_is_wrong(text, error)}")
+        return Incoming(text, None, what_is_wrong(text, error))
 
 
 def _event(text: str, document: Any) -> Incoming:
@@ -133,7 +133,7 @@ def _structured(text: str) -> Incoming:
     try:
         members = raw_members(text)
     except _UNREADABLE as error:
-        return Incoming(text, None, f"it is not a CloudEvent in JSON: {what_is_wrong(text, error)}")
+        return Incoming(text, None, what_is_wrong(text, error))
     attributes = {name: value for name, (_, value) in members.items()}
     if fault := _fault_of(attributes):
         return Incoming(text, None, fault[1], fault[0])
