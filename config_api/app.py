@@ -29,13 +29,18 @@ from config_api.routers import (
     rules,
     schemas,
     scorecards,
+    webhook_sources,
+    webhooks,
 )
 from sentinel.domain.labels import MAX_LABEL_BYTES
+from sentinel.domain.webhook import MAX_BODY_BYTES
 from sentinel.errors import StoreUnavailableError
 from sentinel.settings import Settings
 from sentinel.wiring import Backend
+from sentinel.wiring_webhooks import Webhooks
 
 LABELS_PATH = re.compile(r"/api/pipelines/\d+/labels")
+WEBHOOKS_PATH = re.compile(r"/webhooks/(?:stripe|in)/[^/]+")
 _LOG = logging.getLogger(__name__)
 
 _DESCRIPTION = """
@@ -57,6 +62,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     chosen = settings or Settings.load()
     refuse_open_to_others(chosen.api)
     backend = Backend(chosen, pool_size=chosen.api.pool_size)
+    inbound = Webhooks(chosen, backend.webhook_inbox())
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -66,14 +72,17 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 backend.check_role()
             except StoreUnavailableError as error:
                 _LOG.warning("starting without PostgreSQL: %s", error)
+            inbound.open()
             yield
         finally:
+            inbound.close()
             backend.close()
 
     app = FastAPI(
         title="Sentinel", version=_version(), description=_DESCRIPTION, lifespan=lifespan, redirect_slashes=False
     )
     app.state.backend = backend
+    app.state.webhooks = inbound
     app.state.settings = chosen
     problems.install(app)
     app.add_middleware(
@@ -82,7 +91,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         larger={
             ("PUT", re.compile(r"/api/lists/[^/]+/rows")): chosen.api.max_upload_bytes,
             ("POST", LABELS_PATH): MAX_LABEL_BYTES,
+            ("POST", WEBHOOKS_PATH): MAX_BODY_BYTES,
         },
+        judged=WEBHOOKS_PATH,
     )
     app.add_middleware(RequestIdMiddleware)
     for module in (
@@ -100,6 +111,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         audit,
         alerts,
         ledger,
+        webhook_sources,
+        webhooks,
         health,
     ):
         app.include_router(module.router)
