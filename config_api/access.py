@@ -75,6 +75,17 @@ def identify(
     return Caller(request.app.state.settings.tenant, "open", None)
 
 
+def local_tenant(request: Request) -> str | None:
+    """Return the tenant that this machine's own tools act for without a key; None for anybody else."""
+    if not request.app.state.settings.api.open:
+        return None
+    try:
+        _refuse_strangers(request)
+    except UnauthenticatedError:
+        return None
+    return str(request.app.state.settings.tenant)
+
+
 def _refuse_strangers(request: Request) -> None:
     """Refuse, in open mode, what does not come from this machine's own tools.
 

@@ -33,15 +33,20 @@ from config_api.routers import (
     rules,
     schemas,
     scorecards,
+    webhook_sources,
+    webhooks,
 )
 from sentinel.domain.labels import MAX_LABEL_BYTES
+from sentinel.domain.webhook import MAX_BODY_BYTES
 from sentinel.errors import StoreUnavailableError
-from sentinel.intake_wiring import build_intake
 from sentinel.settings import Settings
 from sentinel.wiring import Backend
+from sentinel.wiring_intake import build_intake
+from sentinel.wiring_webhooks import Webhooks
 
 LABELS_PATH = re.compile(r"/api/pipelines/\d+/labels")
 EVENTS_PATH = re.compile(r"/events|/api/pipelines/\d+/events")
+WEBHOOKS_PATH = re.compile(r"/webhooks/(?:stripe|in)/[^/]+")
 _LOG = logging.getLogger(__name__)
 
 _DESCRIPTION = """
@@ -64,6 +69,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     refuse_open_to_others(chosen.api)
     backend = Backend(chosen, pool_size=chosen.api.pool_size)
     intake = build_intake(chosen, backend)
+    inbound = Webhooks(chosen, backend.webhook_inbox())
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -74,15 +80,18 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 backend.check_role()
             except StoreUnavailableError as error:
                 _LOG.warning("starting without PostgreSQL: %s", error)
+            inbound.open()
             yield
         finally:
             intake.close()
+            inbound.close()
             backend.close()
 
     app = FastAPI(
         title="Sentinel", version=_version(), description=_DESCRIPTION, lifespan=lifespan, redirect_slashes=False
     )
     app.state.backend = backend
+    app.state.webhooks = inbound
     app.state.settings = chosen
     app.state.intake = intake
     app.state.metrics = ProcessMetrics.new()
@@ -95,7 +104,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             ("PUT", re.compile(r"/api/lists/[^/]+/rows")): chosen.api.max_upload_bytes,
             ("POST", LABELS_PATH): MAX_LABEL_BYTES,
             ("POST", EVENTS_PATH): chosen.ingest.max_body_bytes,
+            ("POST", WEBHOOKS_PATH): MAX_BODY_BYTES,
         },
+        judged=WEBHOOKS_PATH,
     )
     app.add_middleware(RequestIdMiddleware)
     app.add_middleware(MetricsMiddleware, metrics=app.state.metrics)
@@ -117,6 +128,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         event_routes,
         alerts,
         ledger,
+        webhook_sources,
+        webhooks,
         health,
         metrics,
     ):

@@ -11,6 +11,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from config_api.problems import problem
 
+# In the scope of a request whose body was too large and is left to the application: how long it was, or at least is.
+REFUSED_BYTES = "sentinel.refused_bytes"
 _ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
 
@@ -42,14 +44,24 @@ class BodyLimitMiddleware:
     """Refuse bodies over a number of bytes, whether or not their length is announced.
 
     The body is read before the application runs: a caller that sends slowly holds no database connection.
+
+    Args:
+        larger: Method and path of requests with another bound.
+        judged: Paths whose application is to refuse the request itself: it gets an empty body, and the length in
+            `scope[REFUSED_BYTES]`.
     """
 
     def __init__(
-        self, app: ASGIApp, max_bytes: int, larger: Mapping[tuple[str, re.Pattern[str]], int] | None = None
+        self,
+        app: ASGIApp,
+        max_bytes: int,
+        larger: Mapping[tuple[str, re.Pattern[str]], int] | None = None,
+        judged: re.Pattern[str] | None = None,
     ) -> None:
         self._app = app
         self._max_bytes = max_bytes
         self._larger = larger or {}
+        self._judged = judged
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -59,7 +71,7 @@ class BodyLimitMiddleware:
         max_bytes = self._limit_of(scope)
         announced = Request(scope).headers.get("content-length", "0")
         if announced.isdigit() and int(announced) > max_bytes:
-            await self._refuse(scope, receive, send, max_bytes)
+            await self._refuse(scope, receive, send, max_bytes, int(announced[:18]))
             return
         body = bytearray()
         more = True
@@ -70,7 +82,7 @@ class BodyLimitMiddleware:
             body += message.get("body", b"")
             more = message.get("more_body", False)
             if len(body) > max_bytes:
-                await self._refuse(scope, receive, send, max_bytes)
+                await self._refuse(scope, receive, send, max_bytes, len(body))
                 return
         is_given = False
 
@@ -89,7 +101,17 @@ class BodyLimitMiddleware:
                 return max_bytes
         return self._max_bytes
 
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send, max_bytes: int) -> None:
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send, max_bytes: int, found: int) -> None:
+        if self._judged is not None and self._judged.fullmatch(scope["path"]):
+            scope[REFUSED_BYTES] = min(found, 2**31 - 1)
+
+            async def send_last(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    message["headers"] = [*message.get("headers", []), (b"connection", b"close")]
+                await send(message)
+
+            await self._app(scope, _no_body, send_last)
+            return
         answer = problem(
             Request(scope),
             413,
@@ -102,3 +124,7 @@ class BodyLimitMiddleware:
 
     def _setting(self, max_bytes: int) -> str:
         return "SENTINEL_API__MAX_BODY_BYTES" if max_bytes == self._max_bytes else "of this upload"
+
+
+async def _no_body() -> Message:
+    return {"type": "http.request", "body": b"", "more_body": False}

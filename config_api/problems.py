@@ -20,8 +20,12 @@ from sentinel.errors import (
     NotFoundError,
     RateLimitedError,
     SentinelError,
+    SourceDisabledError,
+    TooLargeError,
     TransientError,
     UnauthenticatedError,
+    UnsignedDeliveryError,
+    UnusableDeliveryError,
     VersionMismatchError,
 )
 
@@ -33,6 +37,8 @@ _LOG = logging.getLogger(__name__)
 _STATUS: tuple[tuple[type[SentinelError], int], ...] = (
     (VersionMismatchError, 412),
     (ConflictError, 409),
+    (TooLargeError, 413),
+    (UnusableDeliveryError, 400),
     (InvalidError, 422),
     (NotFoundError, 404),
     (UnauthenticatedError, 401),
@@ -94,6 +100,8 @@ def _on_sentinel_error(request: Request, error: Exception) -> Response:
 
 
 def _headers_of(error: SentinelError) -> dict[str, str]:
+    if isinstance(error, UnsignedDeliveryError):
+        return {"WWW-Authenticate": 'Signature realm="webhooks"'}
     if isinstance(error, UnauthenticatedError):
         return {"WWW-Authenticate": 'Bearer realm="sentinel"'}
     if isinstance(error, RateLimitedError):
@@ -108,6 +116,8 @@ def _members_of(error: SentinelError) -> dict[str, Any]:
         issues = [{"pointer": "/rule_expression", "detail": issue["message"], **issue} for issue in error.issues]
         return {"errors": issues}
     members: dict[str, Any] = {}
+    if isinstance(error, UnsignedDeliveryError | UnusableDeliveryError | SourceDisabledError):
+        members["reason"] = error.reason
     if error.details:
         members["errors"] = [{"pointer": item.pointer, "detail": item.detail} for item in error.details]
     if isinstance(error, BreakingChangeError):

@@ -21,8 +21,8 @@ from sentinel.clock import monotonic_seconds
 from sentinel.domain.api_key import Scope, hash_secret
 from sentinel.domain.event_batch import read_batch
 from sentinel.errors import InvalidError, StoreUnavailableError
-from sentinel.intake_wiring import EventIntake
 from sentinel.stores.redis.seen_events import digest_of
+from sentinel.wiring_intake import EventIntake
 
 router = APIRouter(tags=["events"])
 

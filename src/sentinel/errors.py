@@ -3,7 +3,9 @@
     SentinelError
     ├── InvalidError          the caller sent something that can never work      (slug invalid)
     │   ├── InvalidRuleError  a rule with issues, all of them listed
-    │   └── TooBroadError     a question whose answer takes too long; narrow it
+    │   ├── TooBroadError     a question whose answer takes too long; narrow it
+    │   └── UnusableDeliveryError  a webhook that was signed and is no event
+    │       └── TooLargeError      a webhook whose body is too large
     ├── NotFoundError         the named thing does not exist for this tenant
     ├── ConflictError         the thing is in a state that does not allow this
     │   ├── VersionMismatchError   If-Match names another version
@@ -11,11 +13,14 @@
     │   ├── RuleTestsFailedError   a rule whose tests fail is not published
     │   └── RuleTestsNotRunError   its tests must be run before
     ├── UnauthenticatedError  no valid API key
+    │   └── UnsignedDeliveryError  a webhook whose signature does not hold
     ├── ForbiddenError        the key may not do this
+    │   └── SourceDisabledError    a webhook of a source that is disabled
     ├── RateLimitedError      too many requests
     ├── ConfigurationError    settings or environment that cannot work; the message says what to change
     ├── TransientError        the same call may succeed later: wait and retry
     │   ├── StoreUnavailableError  PostgreSQL, Redis, Kafka or the lake does not answer
+    │   ├── SealedSecretError      a secret that no key of ours opens; the right key is a restart away
     │   └── EngineUnavailableError no rule worker answers in time
     └── TerminalError         retrying is pointless: dead letter, or stop with an alarm
         ├── LeaseLostError         another driver holds the pipeline
@@ -80,6 +85,24 @@ class TooBroadError(InvalidError):
     title = "The question is too broad"
 
 
+class UnusableDeliveryError(InvalidError):
+    """A webhook was signed and is no event: its body is no JSON object, or names no id."""
+
+    slug = "unusable-delivery"
+    title = "The webhook is not an event"
+
+    def __init__(self, message: str, *, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class TooLargeError(UnusableDeliveryError):
+    """The body of a webhook is too large."""
+
+    slug = "too-large"
+    title = "The body is too large"
+
+
 class NotFoundError(SentinelError):
     """The thing does not exist, or not for this tenant."""
 
@@ -133,11 +156,31 @@ class UnauthenticatedError(SentinelError):
     title = "A valid API key is needed"
 
 
+class UnsignedDeliveryError(UnauthenticatedError):
+    """The signature of a webhook does not hold; `reason` says why."""
+
+    slug = "unsigned-delivery"
+    title = "The webhook's signature does not hold"
+
+    def __init__(self, message: str, *, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
 class ForbiddenError(SentinelError):
     """The API key lacks the scope."""
 
     slug = "forbidden"
     title = "This API key may not do that"
+
+
+class SourceDisabledError(ForbiddenError):
+    """The source of a webhook is disabled."""
+
+    slug = "source-disabled"
+    title = "The webhook's source is disabled"
+
+    reason = "disabled"
 
 
 class RateLimitedError(SentinelError):
@@ -174,6 +217,13 @@ class StoreUnavailableError(TransientError):
     def __init__(self, store: str, reason: str) -> None:
         super().__init__(f"{store} does not answer: {reason}")
         self.store = store
+
+
+class SealedSecretError(TransientError):
+    """A secret is encrypted, and no key that is configured opens it."""
+
+    slug = "sealed-secret"
+    title = "A secret cannot be read"
 
 
 class EngineUnavailableError(TransientError):

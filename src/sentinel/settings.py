@@ -132,6 +132,17 @@ class IngestSettings(Group):
     spool_file: str = Field(default="", description="Empty: <home>/spool.sqlite.")
 
 
+class WebhookSettings(Group):
+    """Signed webhooks."""
+
+    encryption_key: SecretStr = Field(
+        default=SecretStr(""),
+        description="Fernet keys, separated by commas: the first encrypts the secrets of sources, each decrypts. "
+        "Empty: they are kept in clear, behind row-level security.",
+    )
+    sweep_seconds: float = Field(default=5.0, gt=0, description="How often events that wait for Kafka are sought.")
+
+
 class DashboardSettings(Group):
     """The dashboard."""
 
@@ -195,6 +206,7 @@ class Settings(BaseSettings):
     lake: LakeSettings = LakeSettings()
     api: ApiSettings = ApiSettings()
     ingest: IngestSettings = IngestSettings()
+    webhooks: WebhookSettings = WebhookSettings()
     dashboard: DashboardSettings = DashboardSettings()
     job: JobSettings = JobSettings()
     worker: WorkerSettings = WorkerSettings()

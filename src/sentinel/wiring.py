@@ -27,6 +27,7 @@ from sentinel.catalog.rules import RuleCatalog
 from sentinel.catalog.schemas import SchemaCatalog
 from sentinel.catalog.scorecards import ScorecardCatalog
 from sentinel.catalog.scores import ScoreCatalog
+from sentinel.catalog.webhooks import WebhookCatalog
 from sentinel.clock import monotonic_seconds, utc_now
 from sentinel.domain.api_key import ApiKey, hash_secret
 from sentinel.errors import SentinelError, StoreUnavailableError, UnauthenticatedError
@@ -53,6 +54,9 @@ from sentinel.stores.postgres.rule_tests import PostgresRuleTests
 from sentinel.stores.postgres.rules import PostgresRules
 from sentinel.stores.postgres.schemas import PostgresSchemas
 from sentinel.stores.postgres.scorecards import PostgresScorecards
+from sentinel.stores.postgres.secret_box import SecretBox
+from sentinel.stores.postgres.webhook_inbox import PostgresWebhookInbox
+from sentinel.stores.postgres.webhook_sources import PostgresWebhookSources
 from sentinel.stores.redis.scores import connect
 from sentinel.stores.redis.scores_reader import RedisScoreReader
 
@@ -85,6 +89,7 @@ class Unit:
     backtests: BacktestCatalog
     event_routes: EventRouteCatalog
     figures: FigureReader
+    webhooks: WebhookCatalog
 
 
 class Backend:
@@ -93,6 +98,7 @@ class Backend:
     def __init__(self, settings: Settings, *, pool_size: int = 4) -> None:
         self._database = Database(settings.postgres, pool_size=pool_size)
         self._redis = connect(settings.redis)
+        self._secrets = SecretBox(settings.webhooks)
         self._scores = RedisScoreReader(self._redis, settings.redis)
         self._role_is_checked = False
         self._answer_seconds = settings.worker.answer_seconds
@@ -143,6 +149,10 @@ class Backend:
                 yield unit.tasks
 
         return EngineDesk(tasks, self._desk_places, timeout_seconds=self._answer_seconds)
+
+    def webhook_inbox(self) -> PostgresWebhookInbox:
+        """Return where webhooks are taken in, for every tenant."""
+        return PostgresWebhookInbox(self._database, self._secrets)
 
     def authenticate(self, secret: str) -> ApiKey:
         """Return the key that a caller presents.
@@ -200,10 +210,11 @@ class Backend:
             tests=RuleTestGate(tests),
             demand=lambda pipeline, condition: demand_backtest(tasks, pipeline, condition, now=utc_now()),
         )
+        pipeline_catalog = PipelineCatalog(pipelines, schemas, auditor, caller)
         rule_catalog = RuleCatalog(pipelines, rules, publisher, auditor, caller)
         lifecycle = LifecycleCatalog(rules, rule_catalog, publisher, auditor, caller)
         return Unit(
-            pipelines=PipelineCatalog(pipelines, schemas, auditor, caller),
+            pipelines=pipeline_catalog,
             schemas=SchemaCatalog(
                 pipelines, schemas, rules, publisher, lifecycle=lifecycle, auditor=auditor, caller=caller
             ),
@@ -245,4 +256,12 @@ class Backend:
             ),
             event_routes=EventRouteCatalog(PostgresEventRoutes(connection), pipelines, auditor),
             figures=PostgresFigures(connection),
+            webhooks=WebhookCatalog(
+                tenant_id,
+                PostgresWebhookSources(connection, self._secrets),
+                pipeline_catalog,
+                auditor,
+                caller=caller,
+                now=utc_now,
+            ),
         )

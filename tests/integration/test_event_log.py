@@ -22,9 +22,9 @@ def log(settings: Settings) -> Iterator[EventLog]:
 
 
 def held(
-    settings: Settings, topic: str, count: int
+    settings: Settings, topic: str, count: int, *, seconds: float = 20
 ) -> list[tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]]:
-    """Read (key, value, headers) of so many records."""
+    """Read (key, value, headers) of so many records, or of as many as there are within some seconds."""
     reader = Consumer(
         {
             "bootstrap.servers": settings.kafka.bootstrap_servers,
@@ -34,7 +34,7 @@ def held(
     )
     reader.subscribe([topic])
     try:
-        found = reader.consume(count, timeout=20)
+        found = reader.consume(count, timeout=seconds)
     finally:
         reader.close()
     return [(record.key(), record.value(), record.headers() or []) for record in found]

@@ -18,11 +18,12 @@ from sentinel.client.lists import ListCalls
 from sentinel.client.past import PastCalls
 from sentinel.client.rule_outcomes import OutcomeCalls
 from sentinel.client.rule_tests import RuleTestCalls
+from sentinel.client.webhooks import WebhookCalls
 
 _BEFORE = re.compile(r"[?&]before=(\d+)")
 
 
-class Client(EventCalls, ExplainCalls, LifecycleCalls, ListCalls, OutcomeCalls, PastCalls, RuleTestCalls):
+class Client(EventCalls, ExplainCalls, LifecycleCalls, ListCalls, OutcomeCalls, PastCalls, RuleTestCalls, WebhookCalls):
     """Speaks to the configuration API. Safe to share between threads.
 
     A write carries an `Idempotency-Key` of its own, so it is repeated once when the connection breaks.

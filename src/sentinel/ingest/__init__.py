@@ -1,0 +1,1 @@
+"""Events and signed webhooks on their way in: verify, tell apart, keep as received, publish."""
