@@ -18,7 +18,7 @@ EventType = Annotated[
 ]
 
 
-@router.get("")
+@router.get("", responses=problems())
 def list_routes(unit: Reading) -> list[RouteAnswer]:
     """All routes. An event goes by the exact one, else by the longest beginning, else to the pipeline `events`."""
     return [RouteAnswer(**asdict(route)) for route in unit.event_routes.list()]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
-from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
 from sentinel.errors import ConfigurationError
 from sentinel.settings import WebhookSettings
 from sentinel.stores.postgres.secret_box import SecretBox
 
-OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()
+# The same in every process of a test run: they are in names of tests.
+OLD, NEW = (base64.urlsafe_b64encode(bytes([number]) * 32).decode() for number in (1, 2))
 
 
 def box(*keys: str) -> SecretBox:
