@@ -133,7 +133,7 @@ class RuleTestCatalog:
         if schema is None or condition is None:
             return None
         known = self._publisher.known_names(pipeline.id, condition, rule.name)
-        checked = check_rule(condition, schema.schema, known)
+        checked = check_rule(condition, schema.schema, known, is_stored=rule_expression is None)
         if not checked.result.valid:
             return None
         around = self._publisher.around(checked.rule_expression, known)

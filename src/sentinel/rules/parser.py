@@ -225,7 +225,7 @@ class _Parser(QueryGrammar):
         token = self.advance()
         if token.kind is TokenKind.TEXT and self.token.kind is TokenKind.TEXT:
             self.stop("Two texts stand side by side.", "syntax", "Join them with ||.")
-        return syntax.Literal(token.start, token.end, 1, token.value)
+        return syntax.Literal(token.start, token.end, 1, token.value, token.double_quoted)
 
     def parenthesised(self, opening: Token) -> Node:
         if self.at_query:

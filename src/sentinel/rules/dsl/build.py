@@ -209,6 +209,10 @@ def _text(token: Token) -> str:
     def decoded(found: re.Match[str]) -> str:
         if found[1] is not None:
             return chr(int(found[1], 16))
+        if found[2] not in _SIMPLE and found[2] not in "\\'\"":
+            at = _start(token) + 1 + found.start()
+            message = f"In a text \\{found[2]} is just {found[2]!r}: the backslash would be lost."
+            raise ShortRuleError("escape", at, at + 2, message, f"Write \\\\{found[2]}.")
         return _SIMPLE.get(found[2], found[2])
 
     value = _ESCAPE.sub(decoded, token[1:-1])

@@ -45,7 +45,8 @@ def run_rule_tests(context: TaskContext) -> dict[str, Any]:
     reader = ExplainReader(context.database, context.tenant_id, context.pipeline_id)
     rule = reader.rule(rule_id, None)
     surroundings = surroundings_of(context, reader, None)
-    checked = check_rule(request.get("rule_expression") or rule.rule_expression, snapshot.schema, surroundings.known)
+    text = request.get("rule_expression") or rule.rule_expression
+    checked = check_rule(text, snapshot.schema, surroundings.known, is_stored=True)
     if not checked.result.valid:
         raise InvalidError(f"the expression does not fit the schema: {checked.result.errors[0].message}")
     condition = checked.rule_expression
