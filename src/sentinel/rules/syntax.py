@@ -167,6 +167,7 @@ class Cast(Node):
     operand: Node
     type_text: str
     type_start: int
+    type_end: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ def _checked(text: str, schema: EventSchema, known: KnownNames) -> CheckedRule:
         rule = parse_short(text)
     except ShortRuleError as refused:
         return CheckedRule(CheckResult((refused.issue,), frozenset(), None), text, text)
-    result = check_tree(rule.condition, schema, known=known)
+    result = check_tree(rule.condition, schema, known=known, text=text)
     sql = as_sql(rule.condition)
     if result.valid:
         # What the job will compile is this text, so it must pass as well.

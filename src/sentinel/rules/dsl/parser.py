@@ -10,6 +10,7 @@ from lark import Lark, UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
 from sentinel.rules.dsl.actions import ACTIONS, MAX_ACTIONS, SINGLE
 from sentinel.rules.dsl.build import Builder
+from sentinel.rules.dsl.foreign import foreign_form
 from sentinel.rules.dsl.short_rule import ShortRule, ShortRuleError
 from sentinel.rules.limits import MAX_TEXT_LENGTH
 
@@ -93,7 +94,9 @@ def _refusal(text: str, unexpected: UnexpectedInput) -> ShortRuleError:
     wanted = f"an action ({', '.join(ACTIONS)})" if after_then else _listed(expected)
     message = f"Line {line}, column {column}: expected {wanted}, found {found}."
     suggestion = _INSTEAD.get(text[start : start + 1])
-    if text[start : start + 1] in ('"', "'"):
+    if (meant := foreign_form(text, start, end)) is not None:
+        start, end, suggestion = meant
+    elif text[start : start + 1] in ('"', "'") and end - start < 2:
         suggestion = "Close the text with the same quote."
     if not is_short_form(text):
         suggestion = 'Write it as when amount > 500 then notify("slack:#big-orders").'

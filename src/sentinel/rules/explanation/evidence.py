@@ -5,8 +5,9 @@ from __future__ import annotations
 from sentinel.domain.event_schema import EventSchema
 from sentinel.domain.evidence import EvidencePath, EvidencePlan, shortened
 from sentinel.rules import syntax
-from sentinel.rules.explanation.tree import Spans, children_of
+from sentinel.rules.explanation.tree import children_of
 from sentinel.rules.parser import parse
+from sentinel.rules.spans import Spans
 from sentinel.rules.syntax import EVENT
 
 

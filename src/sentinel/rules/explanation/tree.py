@@ -11,10 +11,10 @@ from sentinel.errors import InvalidRuleError
 from sentinel.rules import syntax
 from sentinel.rules.checker import check
 from sentinel.rules.known import NO_NAMES, KnownNames
-from sentinel.rules.lexer import tokenize
 from sentinel.rules.lookups import LookupColumn
 from sentinel.rules.parser import COMPARISONS, parse
 from sentinel.rules.references import expand
+from sentinel.rules.spans import Spans
 from sentinel.rules.subqueries import SubqueryBinder
 from sentinel.rules.types import BOOLEAN, Kind, is_lenient
 
@@ -122,29 +122,6 @@ def rule_tree(text: str, schema: EventSchema, known: KnownNames = NO_NAMES) -> P
             part.children.append(Part(number, _kind(child), child, *spans.of(child), kind, sql))
         waiting.extend(part.children)
     return root
-
-
-class Spans:
-    """Widens places so that they hold both of each pair of parentheses: a node begins and ends at its operands."""
-
-    def __init__(self, text: str) -> None:
-        tokens, _ = tokenize(text)
-        self._signs = [(token.start, 1 if token.word == "(" else -1) for token in tokens if token.word in ("(", ")")]
-
-    def of(self, node: syntax.Node) -> tuple[int, int]:
-        """Return start and end."""
-        start, end = node.start, node.end
-        depth, lowest = 0, 0
-        for _, sign in (each for each in self._signs if start <= each[0] < end):
-            depth += sign
-            lowest = min(lowest, depth)
-        before = [at for at, sign in self._signs if at < start and sign == 1]
-        behind = [at for at, sign in self._signs if at >= end and sign == -1]
-        if lowest < 0:
-            start = before[lowest]
-        if depth > lowest:
-            end = behind[depth - lowest - 1] + 1
-        return start, end
 
 
 def _bound(
