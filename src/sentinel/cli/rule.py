@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -65,8 +66,7 @@ def check(expression: Expression, pipeline: Annotated[int, typer.Option(help="Th
     """Check an expression against a pipeline's schema; exit 1 when it cannot be a rule."""
     with Client.of(Settings.load()) as client:
         checked = client.check_rule(expression, pipeline_id=pipeline)
-    for issue in checked.issues:
-        _tell(expression, issue.severity, issue.start, issue.message, issue.suggestion)
+    _tell_all(expression, checked.issues)
     if not checked.valid:
         raise typer.Exit(1)
     print(checked.rule_expression)
@@ -87,6 +87,7 @@ def add(  # noqa: PLR0917 - options of a command
             rule = client.add_rule(pipeline, expression, severity, description, name=name, state=state)
         except InvalidRuleError as error:
             raise _told(expression, error) from error
+    _tell_all(expression, rule.issues)
     print(f"rule {rule.id} ({rule.name}) is {rule.state}")
 
 
@@ -109,6 +110,7 @@ def change(
             )
         except InvalidRuleError as error:
             raise _told(expression, error) from error
+    _tell_all(expression, changed.issues)
     print(f"{changed.name} is at version {changed.version}")
 
 
@@ -144,11 +146,16 @@ def _text(rule: models.Rule) -> str:
     return rule.short_form or rule.rule_expression
 
 
-def _told(expression: str, error: InvalidRuleError) -> InvalidRuleError:
-    """Show every issue with its place; the error itself ends the command."""
+def _told(expression: str, error: InvalidRuleError) -> Exception:
+    """Show every issue with its place, which ends the command; without issues the error itself does."""
     for issue in error.issues:
         _tell(expression, issue["severity"], issue.get("start"), issue["message"], issue.get("suggestion"))
-    return error
+    return typer.Exit(1) if error.issues else error
+
+
+def _tell_all(expression: str, issues: Sequence[models.Issue]) -> None:
+    for issue in issues:
+        _tell(expression, issue.severity, issue.start, issue.message, issue.suggestion)
 
 
 def _tell(expression: str, severity: str, start: int | None, message: str, suggestion: str | None) -> None:
