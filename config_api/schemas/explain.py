@@ -41,6 +41,7 @@ class PlaceAnswer(AnswerModel):
     text: str
     start: int = Field(description="Place in rule_expression, in characters.")
     end: int
+    rule: str | None = Field(description="Name of the rule in whose expression the place is; null: this one's.")
 
 
 class DecidedByAnswer(PlaceAnswer):
@@ -48,6 +49,12 @@ class DecidedByAnswer(PlaceAnswer):
 
     verdict: Literal["true", "false", "unknown"]
     values: dict[str, JsonValue] = Field(description="The fields that it looks at.")
+
+
+class NotComputableAnswer(PlaceAnswer):
+    """A part that has no value."""
+
+    why: str | None = Field(description="What it lacks, where that can be told.")
 
 
 class NodeAnswer(PlaceAnswer):
@@ -81,7 +88,7 @@ class ExplanationAnswer(AnswerModel):
     verdict: Literal["match", "no_match", "unknown", "dead_letter"]
     decided_by: list[DecidedByAnswer]
     missing: list[str] = Field(description="Fields for want of which it is unknown.")
-    not_computable: list[PlaceAnswer] = Field(description="Parts without a value, e.g. a division by zero.")
+    not_computable: list[NotComputableAnswer] = Field(description="Parts without a value, e.g. a division by zero.")
     tree: NodeAnswer | None
     dead_letter: DeadLetterReason | None = Field(description="Why the record is no event, where it is none.")
     event: JsonValue = Field(description="The event as the rule sees it.")

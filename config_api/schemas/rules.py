@@ -45,7 +45,7 @@ class RulePutRequest(RequestModel):
     rule_expression: Text = Field(description=_EXPRESSION)
     severity: Severity | None = Field(
         default=None,
-        description="Needed beside Spark SQL; a rule that is changed keeps its own. The short form names its own, else `warning`.",
+        description="Needed beside Spark SQL; a rule that is changed keeps its own. The short form may name it itself.",
     )
     description: Description = ""
     comment: Comment = Field(default="", description="Why this version is made; kept with it.")

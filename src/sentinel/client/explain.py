@@ -17,6 +17,13 @@ class Place(Model):
     text: str
     start: int
     end: int
+    rule: str | None = None
+
+
+class NotComputable(Place):
+    """A part that has no value."""
+
+    why: str | None = None
 
 
 class DecidedBy(Place):
@@ -54,7 +61,7 @@ class Explanation(Model):
     verdict: Literal["match", "no_match", "unknown", "dead_letter"]
     decided_by: list[DecidedBy]
     missing: list[str]
-    not_computable: list[Place]
+    not_computable: list[NotComputable]
     tree: Node | None
     dead_letter: DeadLetterReason | None
     event: Any

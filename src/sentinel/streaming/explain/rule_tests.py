@@ -117,7 +117,7 @@ def outcomes_of(
 def _why(spark: SparkSession, condition: str, record: RawRecord, form: ParsingForm, surroundings: Surroundings) -> str:
     root = rule_tree(condition, form.schema, surroundings.known)
     computed = part_values(spark, surroundings.looked_up(parsed_records(spark, [record], form), root), root)
-    explained = explain_parts(condition, root, computed.values, computed.shown)
+    explained = explain_parts(root, computed.values, computed.shown)
     reasons = [
         f"{each['text']} is {each['verdict']}"
         + (
