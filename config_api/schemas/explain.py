@@ -7,8 +7,13 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, JsonValue, StringConstraints, model_validator
 
 from config_api.schemas.base import AnswerModel, RequestModel, Text
+from config_api.schemas.rules import RuleName
+from sentinel.domain.rule import RULE_NAME
 
 _EXAMPLE: dict[str, JsonValue] = {"rule": 1, "event": {"transaction_id": "t-1", "user_id": "u-1", "amount": 250.0}}
+
+RULE_OR_NAME = rf"^(?:[1-9][0-9]{{0,18}}|{RULE_NAME.pattern})$"
+RuleId = Annotated[int, Field(ge=1, le=2**63 - 1)]
 
 
 class ExplainRequest(RequestModel):
@@ -16,7 +21,7 @@ class ExplainRequest(RequestModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra={"examples": [_EXAMPLE]})
 
-    rule: int | None = Field(default=None, ge=1, le=2**63 - 1, description="The rule.")
+    rule: RuleId | RuleName | None = Field(default=None, description="The rule: its id or its name.")
     version: int | None = Field(default=None, ge=1, le=2**31 - 1, description="Its version; default: the current one.")
     rule_expression: Text | None = Field(default=None, description="Instead of a rule: a text that may become one.")
     event: JsonValue = Field(default=None, description="The event, as a record of the topic would hold it.")

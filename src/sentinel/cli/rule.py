@@ -7,14 +7,17 @@ from typing import Annotated
 
 import typer
 
-from sentinel.cli import rule_life
+from sentinel.cli import rule_explain, rule_life
 from sentinel.cli.output import print_table, say
 from sentinel.client import Client, models
 from sentinel.errors import InvalidRuleError
 from sentinel.settings import Settings
 
-app = typer.Typer(help="Rules: list, check, change, try, roll out, take back, silence.", no_args_is_help=True)
+app = typer.Typer(
+    help="Rules: add, check, change, test, explain, try, roll out, take back, silence.", no_args_is_help=True
+)
 rule_life.register(app)
+rule_explain.register(app)
 
 RuleId = Annotated[int, typer.Argument(metavar="ID", help="The rule.")]
 Expression = Annotated[str, typer.Argument(help="A condition in Spark SQL, or `when ... then ...`.")]
@@ -112,30 +115,6 @@ def change(
             raise _told(expression, error) from error
     _tell_all(expression, changed.issues)
     print(f"{changed.name} is at version {changed.version}")
-
-
-@app.command("test")
-def run_tests(
-    rule_id: RuleId,
-    expression: Annotated[
-        str | None, typer.Option(help="Run them with this, which may become its next version.")
-    ] = None,
-) -> None:
-    """Run the tests beside a rule; exit 1 when one fails."""
-    with Client.of(Settings.load()) as client:
-        run = client.run_rule_tests(rule_id, expression)
-    if not run.tests:
-        say(f"rule {rule_id} has no tests; add one with POST /api/rules/{rule_id}/tests")
-        return
-    rows = [
-        ["passed" if each.passed else "FAILED", each.name, each.expected, each.outcome, each.detail]
-        for each in run.tests
-    ]
-    print_table(("", "test", "expected", "outcome", "why"), rows)
-    failed = sum(not each.passed for each in run.tests)
-    say(f"{len(run.tests) - failed} of {len(run.tests)} tests pass with {run.rule_expression}")
-    if failed:
-        raise typer.Exit(1)
 
 
 def _state(rule: models.Rule) -> str:
