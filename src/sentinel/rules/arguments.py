@@ -128,7 +128,7 @@ def _check_literal(argument: Argument, bound: Bound, function: str, report: Repo
         message = f"{function} does not know the {argument.name} {value!r:.40}."
         way_out = f"Known are {', '.join(argument.choices)}."
         if function == "date_part" and str(value).upper() == "EPOCH":
-            way_out = "Write unix_timestamp(moment) instead of EXTRACT(EPOCH FROM moment)."
+            way_out = "Instead of EXTRACT(EPOCH FROM moment) there is unix_timestamp(moment)."
         report.error("unknown-unit", bound.start, bound.end, message, way_out)
         return False
     if argument.accepts is Accepts.DATETIME_FORMAT:

@@ -59,7 +59,7 @@ class Binder:
         self.schema = schema
         self.report = Report(text)
         self.columns: set[str] = set()
-        self._wanted: Kind | None = None
+        self._beside: Bound | None = None
 
     def bind(self, node: syntax.Node) -> Bound:
         """Return the node resolved; of kind unknown where something was reported.
@@ -146,25 +146,25 @@ class Binder:
         field = self.schema.field(name)
         if field is None:
             if not report_clock(name, start, end, self.schema, self.report):
-                report_unknown_field(name, self.schema, self._wanted, start, end, self.report)
+                report_unknown_field(name, self.schema, self._beside, start, end, self.report)
             return unknown(start, end)
         self.columns.add(name)
         return Bound(field.type, f"{EVENT}.`{name}`", start, end, growth=1.0)
 
-    def beside(self, node: syntax.Node, other: Kind | None) -> Bound:
-        """Bind something that is compared with a value of that type, which tells what a wrong name may have meant."""
-        self._wanted = other if isinstance(node, syntax.Name) else None
+    def beside(self, node: syntax.Node, other: Bound) -> Bound:
+        """Bind something that is compared with another value, which tells what a wrong name may have meant."""
+        self._beside = other if isinstance(node, syntax.Name) else None
         bound = self.bind(node)
-        self._wanted = None
+        self._beside = None
         return bound
 
     def pair(self, first: syntax.Node, second: syntax.Node) -> tuple[Bound, Bound]:
         """Bind two values that are compared."""
         if isinstance(first, syntax.Name) and self.schema.field(first.name) is None:
             right = self.bind(second)
-            return self.beside(first, right.kind), right
+            return self.beside(first, right), right
         left = self.bind(first)
-        return left, self.beside(second, left.kind)
+        return left, self.beside(second, left)
 
     def member(self, node: syntax.Member) -> Bound:
         """Bind `event.x`, `struct.x` and, as Spark does, `array_of_structs.x`: the array of that member."""
@@ -335,7 +335,7 @@ class Binder:
     def between(self, node: syntax.Between) -> Bound:
         """Bind BETWEEN as its two comparisons, each with its own type check."""
         operand = self.bind(node.operand)
-        low, high = self.beside(node.low, operand.kind), self.beside(node.high, operand.kind)
+        low, high = self.beside(node.low, operand), self.beside(node.high, operand)
         at_least = operators.compare(">=", operand, low, self.report)
         at_most = operators.compare("<=", operand, high, self.report)
         if mistakes.is_reversed(low, high, operand.kind):
@@ -349,7 +349,7 @@ class Binder:
     def in_list(self, node: syntax.InList) -> Bound:
         """Bind IN."""
         operand = self.bind(node.operand)
-        items = [self.beside(item, operand.kind) for item in node.items]
+        items = [self.beside(item, operand) for item in node.items]
         if node.negated and any(item.kind == NULL for item in items):
             null = next(item for item in items if item.kind == NULL)
             message = "NOT IN over a list with NULL is never true."

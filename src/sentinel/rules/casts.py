@@ -25,6 +25,12 @@ TYPES_ELSEWHERE = {
 """What types are called in other databases, and here."""
 
 
+def type_called(name: str) -> str | None:
+    """Return what a type of any database is called here; None: it is none."""
+    lowered = name.lower()
+    return lowered if lowered in CAST_TARGETS else TYPES_ELSEWHERE.get(lowered)
+
+
 def cast_target(node: syntax.Cast, report: Report) -> Kind | None:
     """Return the type that a cast names; None: it was reported."""
     written = node.type_text

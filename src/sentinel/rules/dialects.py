@@ -11,8 +11,8 @@ class Counterpart:
     """A call of another database, and what to write.
 
     Attributes:
-        call: The call with names for its arguments. `unit` stands for a unit of time, `interval` for an interval and
-            `'$.name'` for a path.
+        call: The call with names for its arguments. `unit` stands for a unit of time, `interval` for an interval,
+            `type` for a type and `'$.name'` for a path.
         write: The same in a rule, with the same names.
         example: A rule over the schema of docs/rules.md that has such a call.
         note: A sentence about what differs.
@@ -75,9 +75,8 @@ COUNTERPARTS = (
     Counterpart("STR_TO_DATE(text, format)", "to_date(text, 'yyyy-MM-dd')", "STR_TO_DATE(user_id, '%Y') < birth_date"),
     Counterpart("IIF(condition, then, else)", "if(condition, then, else)", "IIF(is_foreign, 40, 500) < amount"),
     Counterpart("SQUARE(number)", "power(number, 2)", "SQUARE(amount) > 100"),
-    Counterpart(
-        "CONVERT(value, type)", "cast(value AS string)", "CONVERT(amount, CHAR) = '5'", "Types are listed above."
-    ),
+    Counterpart("CONVERT(value, type)", "cast(value AS type)", "CONVERT(amount, CHAR) = '5'"),
+    Counterpart("CONVERT(type, value)", "cast(value AS type)", "CONVERT(INT, user_id) > 5"),
     Counterpart(
         "DECODE(value, a, then, else)",
         "CASE value WHEN a THEN then ELSE else END",

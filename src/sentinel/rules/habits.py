@@ -6,6 +6,7 @@ import re
 
 from sentinel.domain.event_schema import EventSchema
 from sentinel.rules import syntax
+from sentinel.rules.casts import type_called
 from sentinel.rules.dialects import Counterpart, counterparts_of
 from sentinel.rules.functions import FUNCTIONS
 from sentinel.rules.functions.dates import UNITS
@@ -28,7 +29,7 @@ def report_habit(node: syntax.Call, schema: EventSchema, report: Report) -> bool
     message = f"The function {node.name} is not available in rules."
     if known:
         message = f"{node.name} is not called as {counterpart.call} in rules."
-    message += f" {counterpart.note}" if counterpart.note else ""
+    message += f" {counterpart.note}" if counterpart.note and written else ""
     way_out = f"Write {written[1]}." if written else f"Instead of {counterpart.call} there is {counterpart.write}."
     report.error("argument-type" if known else "function-not-allowed", node.start, node.end, message, way_out)
     return True
@@ -62,6 +63,8 @@ def _rewritten(counterpart: Counterpart, node: syntax.Call, schema: EventSchema,
 
 
 def _argument(name: str, node: Node, schema: EventSchema, report: Report, *, enclosed: bool) -> str | None:
+    if name == "type":
+        return type_called(node.name) if isinstance(node, syntax.Name) and schema.field(node.name) is None else None
     if name == "unit":
         return _unit(node) if not isinstance(node, syntax.Name) or is_unit(node, schema) else None
     if name.startswith("'$."):

@@ -6,21 +6,23 @@ import difflib
 from collections.abc import Iterable, Iterator, Sequence
 
 from sentinel.domain.event_schema import ArrayType, EventSchema, FieldType, StructType
+from sentinel.rules.bound import Bound
 from sentinel.rules.report import Report
-from sentinel.rules.types import STRING, Kind, common, is_lenient
+from sentinel.rules.types import STRING, common, is_lenient
 
 _LISTED = 10
 
 
 def report_unknown_field(  # noqa: PLR0917 - what is known of a name
-    name: str, schema: EventSchema, wanted: Kind | None, start: int, end: int, report: Report
+    name: str, schema: EventSchema, beside: Bound | None, start: int, end: int, report: Report
 ) -> None:
     """Report a field that the event does not have.
 
     Args:
-        wanted: The type of what it is compared with, where that is known.
+        beside: What it is compared with, where it is.
     """
     names = [field.name for field in schema]
+    wanted = None if beside is None else beside.kind
     same = _in_other_case(name, names)
     near = same or list(_members_named(name, schema)) or _near(name, names)
     fitting = [
@@ -29,7 +31,7 @@ def report_unknown_field(  # noqa: PLR0917 - what is known of a name
         if wanted is not None and not is_lenient(wanted) and common(field.type, wanted) is not None
     ]
     suggestion = _meant(near) or _listed(fitting, "Fields of that type") or _listed(names, "Fields")
-    if wanted == STRING and not same:
+    if wanted == STRING and not same and beside is not None and not beside.is_literal:
         suggestion = f"{suggestion} If it is a text, write '{name[:128]}'."
     _tell(name, "the event", same, suggestion, start, end, report)
 

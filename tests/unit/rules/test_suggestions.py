@@ -181,6 +181,9 @@ class TestErrors:
     def test_one_mistake_is_one_issue(self, text: str) -> None:
         assert len(check_rule(text, SCHEMA).result.issues) == 1
 
+    def test_a_name_beside_a_text_is_no_text(self) -> None:
+        assert first("os = 'ios'").suggestion == "Did you mean device.os?"
+
     def test_fields_of_the_needed_type_are_listed(self) -> None:
         assert first("qqqq > 5 AND is_foreign").suggestion == "Fields of that type: amount, quantity, price, total."
 
