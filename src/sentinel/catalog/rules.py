@@ -179,13 +179,16 @@ class RuleCatalog:
         """
         pipeline, rule = self.locked_rule(rule_id, expected_version)
         kept = None if is_short_form(rule_expression) else rule.current.severity
+        same = rule_expression == (rule.current.short_form or rule.current.condition)
+        draft = rule.state is RuleState.DRAFT
         content = self.content(
             pipeline,
             rule_expression,
             severity or kept,
             description,
             name=rule.name,
-            draft=rule.state is RuleState.DRAFT,
+            draft=draft,
+            is_stored=same and not draft,
         )
         before = rule
         if name is not None and name != rule.name:
@@ -297,18 +300,20 @@ class RuleCatalog:
         *,
         name: str | None,
         draft: bool = False,
+        is_stored: bool = False,
     ) -> RuleContent:
         """Return what a request says of a rule, checked.
 
         Args:
             draft: Errors in the expression are no hindrance.
+            is_stored: As of `check_rule`.
 
         Raises:
             InvalidRuleError: The expression has errors; all issues are listed.
             InvalidError: No severity, or two different ones.
         """
         known = self._publisher.known_names(pipeline.id, rule_expression, name)
-        checked = check_rule(rule_expression, self._publisher.schema_of(pipeline), known)
+        checked = check_rule(rule_expression, self._publisher.schema_of(pipeline), known, is_stored=is_stored)
         if not draft:
             refuse_errors(checked.result)
         self._told[rule_expression] = checked.result.issues

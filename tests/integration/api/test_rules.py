@@ -196,6 +196,10 @@ class TestStoredTexts:
         for is_active in (True, False, True):
             answer = client.patch(f"/api/rules/{rule.id}/status", json={"is_active": is_active})
             assert (answer.status_code, answer.json()["is_active"]) == (200, is_active)
+        body = {"rule_expression": self.STORED, "severity": "critical"}
+        changed = client.put(f"/api/rules/{rule.id}", json=body)
+        assert (changed.status_code, changed.json()["severity"]) == (200, "critical")
+        assert [(issue["severity"], issue["code"]) for issue in changed.json()["issues"]] == [("warning", "escape")]
         assert self.STORED in snapshot_rules(database, tenant, pipeline["id"])[1]
 
     def test_it_is_refused_when_new(self, client: Client, pipeline: dict[str, Any]) -> None:

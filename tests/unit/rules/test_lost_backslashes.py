@@ -65,3 +65,8 @@ class TestStoredRules:
         assert "\\" not in compiled.sql.replace("\\'", "")
         assert check(text, SCHEMA).valid
         assert check_rule(text, SCHEMA, is_stored=True).result.valid
+
+    def test_so_do_those_in_the_short_form(self) -> None:
+        checked = check_rule(r"""when email matches "gmail\.com$" then tag("x")""", SCHEMA, is_stored=True)
+        assert checked.result.valid
+        assert checked.rule_expression == "email RLIKE 'gmail.com$'"

@@ -248,14 +248,23 @@ def _checked(item: Declared, declared: Declarations, remote: Remote) -> tuple[li
     known = {key[1] for key in declared.get(RuleKind.name, {}) if key[0] == pipeline}
     is_known = bool(item.spec.refers_to) and item.spec.refers_to <= known
     lists = {key[0] for key in declared.get(ListKind.name, {})}
+    actual_rule = _actual(remote, item.key)
+    is_stored = actual_rule is not None and _text_of(actual_rule) == item.spec.expression
     warnings = tuple(f"warning: {_said(issue)}" for issue in checked.issues if issue.severity == "warning")
     return [
         ErrorDetail(item.document.where(("rule_expression",)), f"rule {' / '.join(item.key)}: {_said(issue)}")
         for issue in checked.issues
         if issue.severity == "error"
+        and not (is_stored and _is_kept(issue, item.spec.expression))
         and not (issue.code in _OF_REFERENCES and is_known)
         and not (issue.code == _OF_LISTS and _word(item.spec.expression, issue.start, issue.end) in lists)
     ], warnings
+
+
+def _is_kept(issue: models.Issue, text: str) -> bool:
+    """Tell whether only a new text is refused for it; a rule that is there keeps what it means."""
+    bare = ("decimal", "numeric", "dec")
+    return issue.code == "escape" or (issue.code == "cast-type" and _word(text, issue.start, issue.end).lower() in bare)
 
 
 def _said(issue: models.Issue) -> str:

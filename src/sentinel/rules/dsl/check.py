@@ -42,7 +42,7 @@ def check_rule(text: str, schema: EventSchema, known: KnownNames = NO_NAMES, *, 
         known: What it may name beside the fields of the schema.
         is_stored: Whether it was accepted before; then it is held to what can be evaluated only.
     """
-    checked = _checked(text, schema, known)
+    checked = _checked(text, schema, known, is_stored)
     return checked if is_stored else replace(checked, result=_as_new(checked.result))
 
 
@@ -54,11 +54,11 @@ def _as_new(result: CheckResult) -> CheckResult:
     return CheckResult(tuple(issues), result.columns, None)
 
 
-def _checked(text: str, schema: EventSchema, known: KnownNames) -> CheckedRule:
+def _checked(text: str, schema: EventSchema, known: KnownNames, is_stored: bool) -> CheckedRule:
     if not is_short_form(text):
         return CheckedRule(check(text, schema, known), text)
     try:
-        rule = parse_short(text)
+        rule = parse_short(text, is_stored=is_stored)
     except ShortRuleError as refused:
         return CheckedRule(CheckResult((refused.issue,), frozenset(), None), text, text)
     result = check_tree(rule.condition, schema, known=known, text=text)
