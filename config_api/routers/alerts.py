@@ -57,6 +57,7 @@ def _answer(alert: Alert) -> dict[str, object]:
         "id": alert.id,
         "pipeline_id": alert.pipeline_id,
         "severity": alert.severity,
+        "rule_name": alert.rule_name,
         "rule_description": alert.rule_description,
         "alert_timestamp": alert.alert_timestamp,
         "transaction_data": orjson.Fragment(alert.transaction_json),

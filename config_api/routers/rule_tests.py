@@ -23,6 +23,7 @@ from config_api.schemas.rule_tests import RuleTestAnswer, RuleTestRequest, RuleT
 from sentinel.catalog.rules import refuse_errors
 from sentinel.domain.engine_task import TaskKind
 from sentinel.domain.rule_test import Outcome, RuleTest
+from sentinel.wiring import Unit
 
 router = APIRouter(prefix="/api/rules/{rule_id}/tests", tags=["rule tests"])
 
@@ -41,7 +42,7 @@ def add_test(rule_id: RuleId, body: RuleTestRequest, unit: Writing, once: OnlyOn
 
     def work() -> Answer:
         test = unit.tests.add(rule_id, name=body.name, event=_event_of(body, raw), expected=Outcome(body.expected))
-        return _answer(test)
+        return _answer(unit, test)
 
     return once.run(work, status=201)
 
@@ -67,7 +68,7 @@ def change_test(
             expected=Outcome(body.expected),
             expected_version=expected,
         )
-        return _answer(test)
+        return _answer(unit, test)
 
     return once.run(work)
 
@@ -97,5 +98,5 @@ def _event_of(body: RuleTestRequest, raw: bytes) -> str:
     return body.event_text if body.event_text is not None else member_text(raw, "event") or "null"
 
 
-def _answer(test: RuleTest) -> Answer:
-    return Answer(RuleTestAnswer.of(test), test.version)
+def _answer(unit: Unit, test: RuleTest) -> Answer:
+    return Answer(RuleTestAnswer.of(test, unit.tests.notes_on(test)), test.version)

@@ -55,7 +55,7 @@ def add_rule(pipeline_id: PipelineId, body: RuleCreateRequest, unit: Writing, on
             state=body.first_state,
             comment=body.comment,
         )
-        return _answer(unit, rule, {"Location": f"/api/rules/{rule.id}"})
+        return _written(unit, rule, {"Location": f"/api/rules/{rule.id}"})
 
     return once.run(work, status=201)
 
@@ -71,7 +71,7 @@ def write_rules(pipeline_id: PipelineId, body: RuleBatchRequest, unit: Writing, 
         rules = unit.rule_batch.write(pipeline_id, [each.entry for each in body.rules])
         issues = unit.rules.issues_of(rules)
         version = unit.pipelines.get(pipeline_id).rule_set_version
-        answers = [RuleAnswer.of(rule, issues.get(rule.id, ())) for rule in rules]
+        answers = [RuleAnswer.of(rule, issues.get(rule.id, unit.rules.told_of(rule))) for rule in rules]
         return Answer(RuleBatchAnswer(rule_set_version=version, rules=answers))
 
     return once.run(work)
@@ -140,7 +140,7 @@ def change_rule(
             name=body.name,
             comment=body.comment,
         )
-        return _answer(unit, rule)
+        return _written(unit, rule)
 
     return once.run(work)
 
@@ -197,6 +197,12 @@ def change_rule_status(
 def rule_answer(unit: Unit, rule: Rule) -> RuleAnswer:
     """Return a rule as it is answered; a draft with what its check says."""
     return RuleAnswer.of(rule, unit.rules.issues_of([rule]).get(rule.id, ()))
+
+
+def _written(unit: Unit, rule: Rule, headers: dict[str, str] | None = None) -> Answer:
+    """Return a rule whose text was just checked, with what was said of it."""
+    issues = unit.rules.issues_of([rule]).get(rule.id, unit.rules.told_of(rule))
+    return Answer(RuleAnswer.of(rule, issues), rule.version, headers or {})
 
 
 def _answer(unit: Unit, rule: Rule, headers: dict[str, str] | None = None) -> Answer:

@@ -30,6 +30,7 @@ class AlertAnswer(AnswerModel):
                     "rule_version_id": 3,
                     "severity": "critical",
                     "score": 80,
+                    "rule_name": "large_foreign",
                     "rule_description": "Large foreign payment",
                     "alert_timestamp": "2026-01-31T12:00:00.021Z",
                     "transaction_data": {"transaction_id": "t-1", "user_id": "u-9", "amount": 12000.5},
@@ -50,6 +51,7 @@ class AlertAnswer(AnswerModel):
     id: int
     pipeline_id: int
     severity: Severity
+    rule_name: str = Field(description="What the rule is called today.")
     rule_description: str
     alert_timestamp: Timestamp
     transaction_data: Any

@@ -7,8 +7,13 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, JsonValue, StringConstraints, model_validator
 
 from config_api.schemas.base import AnswerModel, RequestModel, Text
+from config_api.schemas.rules import RuleName
+from sentinel.domain.rule import RULE_NAME
 
 _EXAMPLE: dict[str, JsonValue] = {"rule": 1, "event": {"transaction_id": "t-1", "user_id": "u-1", "amount": 250.0}}
+
+RULE_OR_NAME = rf"^(?:[1-9][0-9]{{0,18}}|{RULE_NAME.pattern})$"
+RuleId = Annotated[int, Field(ge=1, le=2**63 - 1)]
 
 
 class ExplainRequest(RequestModel):
@@ -16,7 +21,7 @@ class ExplainRequest(RequestModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra={"examples": [_EXAMPLE]})
 
-    rule: int | None = Field(default=None, ge=1, le=2**63 - 1, description="The rule.")
+    rule: RuleId | RuleName | None = Field(default=None, description="The rule: its id or its name.")
     version: int | None = Field(default=None, ge=1, le=2**31 - 1, description="Its version; default: the current one.")
     rule_expression: Text | None = Field(default=None, description="Instead of a rule: a text that may become one.")
     event: JsonValue = Field(default=None, description="The event, as a record of the topic would hold it.")
@@ -41,6 +46,7 @@ class PlaceAnswer(AnswerModel):
     text: str
     start: int = Field(description="Place in rule_expression, in characters.")
     end: int
+    rule: str | None = Field(description="Name of the rule in whose expression the place is; null: this one's.")
 
 
 class DecidedByAnswer(PlaceAnswer):
@@ -48,6 +54,12 @@ class DecidedByAnswer(PlaceAnswer):
 
     verdict: Literal["true", "false", "unknown"]
     values: dict[str, JsonValue] = Field(description="The fields that it looks at.")
+
+
+class NotComputableAnswer(PlaceAnswer):
+    """A part that has no value."""
+
+    why: str | None = Field(description="What it lacks, where that can be told.")
 
 
 class NodeAnswer(PlaceAnswer):
@@ -81,7 +93,7 @@ class ExplanationAnswer(AnswerModel):
     verdict: Literal["match", "no_match", "unknown", "dead_letter"]
     decided_by: list[DecidedByAnswer]
     missing: list[str] = Field(description="Fields for want of which it is unknown.")
-    not_computable: list[PlaceAnswer] = Field(description="Parts without a value, e.g. a division by zero.")
+    not_computable: list[NotComputableAnswer] = Field(description="Parts without a value, e.g. a division by zero.")
     tree: NodeAnswer | None
     dead_letter: DeadLetterReason | None = Field(description="Why the record is no event, where it is none.")
     event: JsonValue = Field(description="The event as the rule sees it.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, JsonValue, StringConstraints, model_validator
@@ -47,9 +48,10 @@ class RuleTestAnswer(AnswerModel):
     created_by: str
     created_at: Timestamp
     updated_at: Timestamp
+    notes: list[str] = Field(description="Of a test that was just written: what is odd about its event.")
 
     @classmethod
-    def of(cls, test: RuleTest) -> RuleTestAnswer:
+    def of(cls, test: RuleTest, notes: Sequence[str] = ()) -> RuleTestAnswer:
         """Build the answer."""
         return cls.model_validate(
             {
@@ -62,6 +64,7 @@ class RuleTestAnswer(AnswerModel):
                 "created_by": test.created_by,
                 "created_at": test.created_at,
                 "updated_at": test.updated_at,
+                "notes": list(notes),
             }
         )
 

@@ -44,7 +44,8 @@ class RulePutRequest(RequestModel):
 
     rule_expression: Text = Field(description=_EXPRESSION)
     severity: Severity | None = Field(
-        default=None, description="Needed beside Spark SQL. Beside the short form its own counts, else `warning`."
+        default=None,
+        description="Needed beside Spark SQL; a rule that is changed keeps its own. The short form may name it itself.",
     )
     description: Description = ""
     comment: Comment = Field(default="", description="Why this version is made; kept with it.")
@@ -242,7 +243,9 @@ class RuleAnswer(AnswerModel):
     state: RuleState
     candidate: CandidateAnswer | None = Field(description="The version that is tried beside the current one.")
     rollout: RolloutAnswer | None
-    issues: list[IssueAnswer] = Field(description="Of a draft, also one beside the rule: what the check says of it.")
+    issues: list[IssueAnswer] = Field(
+        description="Of a draft, also one beside the rule, and of what was just written: what the check says of it."
+    )
     rule_expression: str = Field(description="The condition in Spark SQL.")
     short_form: str | None = Field(description="The rule as it was written, where that was in the short form.")
     actions: list[ActionAnswer]

@@ -26,7 +26,7 @@ def show_alerts(
             {
                 "time": alert.alert_timestamp,
                 "severity": [alert.severity],
-                "rule": alert.rule_description,
+                "rule": alert.rule_description or alert.rule_name,
                 "pipeline": pipeline_names.get(alert.pipeline_id, str(alert.pipeline_id)),
                 "score": alert.score,
                 "event id": alert.event_id,

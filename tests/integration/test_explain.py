@@ -111,6 +111,20 @@ class TestEventsOfTheLake:
         assert [each.text for each in found.decided_by] == ["amount > 1000"]
         assert (found.partition, found.offset) == (0, 1)
 
+    def test_a_rule_by_its_name(self, world: World, client: Client) -> None:
+        name = f"rule_{world.large}"
+        assert client.explain(world.pipeline_id, name, "0").rule_id == world.large
+        assert client.explain_event(world.pipeline_id, payment(0).decode(), rule_id=name).rule_id == world.large
+        with pytest.raises(NotFoundError, match="has no rule nobody"):
+            client.explain(world.pipeline_id, "nobody", "0")
+
+    def test_a_composite_rule_down_to_the_field_it_lacks(self, world: World, client: Client) -> None:
+        divided = f"rule_{world.divided}"
+        both = f"rule('rule_{world.large}') AND rule('{divided}')"
+        found = client.explain_event(world.pipeline_id, payment(0).decode(), rule_expression=both)
+        assert (found.verdict, found.missing, found.not_computable) == ("unknown", ["sent_at"], [])
+        assert [(each.text, each.rule) for each in found.decided_by] == [(DIVIDED, divided)]
+
     def test_a_field_that_is_missing(self, world: World, client: Client) -> None:
         found = client.explain(world.pipeline_id, world.divided, "0")
         assert (found.verdict, found.missing, found.not_computable) == ("unknown", ["sent_at"], [])

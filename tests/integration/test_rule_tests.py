@@ -101,6 +101,14 @@ class TestKeeping:
         with pytest.raises(NotFoundError, match=f"rule {rule_id} has no test {added.id}"):
             client.delete_rule_test(rule_id, added.id)
 
+    def test_an_event_that_does_not_fit_the_schema_is_noted(self, client: Client, rule_id: int) -> None:
+        made = client.add_rule_test(rule_id, "odd", {**json.loads(LARGE), "colour": "red"}, "match")
+        assert made.notes == ["the schema has no field colour: it is not read"]
+        assert client.add_rule_test(rule_id, "none", "no event", "unknown").notes == [
+            "the event is no JSON object, so it is a dead letter"
+        ]
+        assert client.add_rule_test(rule_id, "even", LARGE, "match").notes == []
+
     def test_an_event_keeps_its_digits(self, client: Client, rule_id: int) -> None:
         body = '{"name": "exact", "expected": "match", "event": {"id": "1",  "amount": 1.10000000000000000001}}'
         path = f"/api/rules/{rule_id}/tests"

@@ -87,7 +87,7 @@ def test_the_root_says_what_the_engine_says_for_every_rule_and_event(spark: Spar
             computed = part_values(session, event, root)
             assert (computed.values[0] is True) == (index in matched), texts[index]
             assert follows(root, computed.values) is computed.values[0], texts[index]
-            explained = explain_parts(texts[index], root, computed.values, computed.shown)
+            explained = explain_parts(root, computed.values, computed.shown)
             json.dumps(explained, allow_nan=False)
             assert explained["decided_by"], texts[index]
             if explained["verdict"] == "unknown":

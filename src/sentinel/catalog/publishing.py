@@ -24,6 +24,7 @@ from sentinel.domain.scorecard import Scorecard
 from sentinel.errors import ConflictError, ErrorDetail, InvalidRuleError, NotFoundError
 from sentinel.rules.checker import check
 from sentinel.rules.compiler import compile_condition
+from sentinel.rules.dsl.check import check_rule
 from sentinel.rules.known import KnownNames
 from sentinel.rules.limits import MAX_LOOKUPS
 from sentinel.rules.meaning import Around, around
@@ -130,6 +131,9 @@ class Publisher:
         known = replace(known, conditions={**known.conditions, rule.name: rule.current.condition})
         schema = self.schema_of(pipeline)
         result = check(version.condition, schema, known)
+        if result.valid and _leaves_draft(rule, version):
+            # A draft may be any text, so this is where it is held to what a new rule is.
+            result = check_rule(version.short_form or version.condition, schema, known).result
         if not result.valid:
             raise ConflictError(
                 f"{what} does not fit schema version {pipeline.schema_version} of its pipeline or the rules it refers "
@@ -346,3 +350,10 @@ def _held(rule: Rule) -> list[RuleVersion]:
         return []
     candidate = [] if rule.candidate is None or rule.candidate_state is RuleState.DRAFT else [rule.candidate]
     return [rule.current, *candidate]
+
+
+def _leaves_draft(rule: Rule, version: RuleVersion) -> bool:
+    """Tell whether a version was a draft so far: the rule's own, or its candidate."""
+    if rule.candidate is not None and rule.candidate.rule_version_id == version.rule_version_id:
+        return rule.candidate_state is RuleState.DRAFT
+    return rule.state is RuleState.DRAFT

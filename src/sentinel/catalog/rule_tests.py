@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 from sentinel.catalog.audit import Auditor, facts_of_rule_test
@@ -63,6 +64,22 @@ class RuleTestCatalog:
             raise _taken(rule_id, name)
         self._record("test.add", rule_id, None, added)
         return added
+
+    def notes_on(self, test: RuleTest) -> Sequence[str]:
+        """Return what is odd about a test's event: that it is none, or has fields that the schema has not."""
+        rule = self._rule(test.rule_id)
+        pipeline = self._pipelines.get(rule.pipeline_id)
+        schema = self._schemas.get(pipeline.id, pipeline.schema_version) if pipeline is not None else None
+        try:
+            event = json.loads(test.event)
+        except (ValueError, RecursionError):
+            event = None
+        if not isinstance(event, dict):
+            return ["the event is no JSON object, so it is a dead letter"]
+        unknown = [] if schema is None else [name for name in event if schema.schema.field(name) is None]
+        if not unknown:
+            return []
+        return [f"the schema has no field {', '.join(name[:64] for name in unknown[:10])}: it is not read"]
 
     def change(
         self, rule_id: int, test_id: int, *, name: str, event: str, expected: Outcome, expected_version: int | None
@@ -133,7 +150,7 @@ class RuleTestCatalog:
         if schema is None or condition is None:
             return None
         known = self._publisher.known_names(pipeline.id, condition, rule.name)
-        checked = check_rule(condition, schema.schema, known)
+        checked = check_rule(condition, schema.schema, known, is_stored=rule_expression is None)
         if not checked.result.valid:
             return None
         around = self._publisher.around(checked.rule_expression, known)

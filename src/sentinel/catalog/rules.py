@@ -23,6 +23,7 @@ from sentinel.domain.rule import (
 from sentinel.errors import ConflictError, ErrorDetail, InvalidError, InvalidRuleError, NotFoundError
 from sentinel.rules.checker import CheckResult
 from sentinel.rules.dsl.check import CheckedRule, check_rule
+from sentinel.rules.dsl.parser import is_short_form
 from sentinel.rules.issue import Issue
 from sentinel.rules.tables_read import tables_in
 from sentinel.stores.base import PipelineStore, RuleStore
@@ -39,6 +40,7 @@ class RuleCatalog:
         self._publisher = publisher
         self._auditor = auditor
         self._caller = caller
+        self._told: dict[str, tuple[Issue, ...]] = {}
 
     def list(self, pipeline_id: int, *, archived: bool = False) -> list[Rule]:
         """Return the rules of a pipeline, oldest first.
@@ -104,6 +106,10 @@ class RuleCatalog:
             found[rule.id] = check_rule(text, schema, replace(known, own_name=rule.name)).result.issues
         return found
 
+    def told_of(self, rule: Rule) -> tuple[Issue, ...]:
+        """Return what the check said of a rule's text when this unit of work wrote it."""
+        return self._told.get(rule.current.short_form or rule.current.condition, ())
+
     def add(
         self,
         pipeline_id: int,
@@ -160,6 +166,7 @@ class RuleCatalog:
         """Write the next version of a rule. The same content again changes nothing.
 
         Args:
+            severity: Without one the rule keeps its own; the short form says it itself.
             name: Its name from now on; None: it keeps the one it has.
 
         Raises:
@@ -171,8 +178,17 @@ class RuleCatalog:
                 any more, its tests fail or were not run, or the name is taken or referred to.
         """
         pipeline, rule = self.locked_rule(rule_id, expected_version)
+        kept = None if is_short_form(rule_expression) else rule.current.severity
+        same = rule_expression == (rule.current.short_form or rule.current.condition)
+        draft = rule.state is RuleState.DRAFT
         content = self.content(
-            pipeline, rule_expression, severity, description, name=rule.name, draft=rule.state is RuleState.DRAFT
+            pipeline,
+            rule_expression,
+            severity or kept,
+            description,
+            name=rule.name,
+            draft=draft,
+            is_stored=same and not draft,
         )
         before = rule
         if name is not None and name != rule.name:
@@ -284,20 +300,23 @@ class RuleCatalog:
         *,
         name: str | None,
         draft: bool = False,
+        is_stored: bool = False,
     ) -> RuleContent:
         """Return what a request says of a rule, checked.
 
         Args:
             draft: Errors in the expression are no hindrance.
+            is_stored: As of `check_rule`.
 
         Raises:
             InvalidRuleError: The expression has errors; all issues are listed.
             InvalidError: No severity, or two different ones.
         """
         known = self._publisher.known_names(pipeline.id, rule_expression, name)
-        checked = check_rule(rule_expression, self._publisher.schema_of(pipeline), known)
+        checked = check_rule(rule_expression, self._publisher.schema_of(pipeline), known, is_stored=is_stored)
         if not draft:
             refuse_errors(checked.result)
+        self._told[rule_expression] = checked.result.issues
         chosen = _severity(checked, severity or (Severity.WARNING if draft and checked.short_form is None else None))
         return RuleContent(
             checked.rule_expression,

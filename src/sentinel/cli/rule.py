@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
-from sentinel.cli import rule_life
+from sentinel.cli import rule_explain, rule_life
 from sentinel.cli.output import print_table, say
 from sentinel.client import Client, models
 from sentinel.errors import InvalidRuleError
 from sentinel.settings import Settings
 
-app = typer.Typer(help="Rules: list, check, change, try, roll out, take back, silence.", no_args_is_help=True)
+app = typer.Typer(
+    help="Rules: add, check, change, test, explain, try, roll out, take back, silence.", no_args_is_help=True
+)
 rule_life.register(app)
+rule_explain.register(app)
 
 RuleId = Annotated[int, typer.Argument(metavar="ID", help="The rule.")]
 Expression = Annotated[str, typer.Argument(help="A condition in Spark SQL, or `when ... then ...`.")]
@@ -65,8 +69,7 @@ def check(expression: Expression, pipeline: Annotated[int, typer.Option(help="Th
     """Check an expression against a pipeline's schema; exit 1 when it cannot be a rule."""
     with Client.of(Settings.load()) as client:
         checked = client.check_rule(expression, pipeline_id=pipeline)
-    for issue in checked.issues:
-        _tell(expression, issue.severity, issue.start, issue.message, issue.suggestion)
+    _tell_all(expression, checked.issues)
     if not checked.valid:
         raise typer.Exit(1)
     print(checked.rule_expression)
@@ -87,6 +90,7 @@ def add(  # noqa: PLR0917 - options of a command
             rule = client.add_rule(pipeline, expression, severity, description, name=name, state=state)
         except InvalidRuleError as error:
             raise _told(expression, error) from error
+    _tell_all(expression, rule.issues)
     print(f"rule {rule.id} ({rule.name}) is {rule.state}")
 
 
@@ -109,31 +113,8 @@ def change(
             )
         except InvalidRuleError as error:
             raise _told(expression, error) from error
+    _tell_all(expression, changed.issues)
     print(f"{changed.name} is at version {changed.version}")
-
-
-@app.command("test")
-def run_tests(
-    rule_id: RuleId,
-    expression: Annotated[
-        str | None, typer.Option(help="Run them with this, which may become its next version.")
-    ] = None,
-) -> None:
-    """Run the tests beside a rule; exit 1 when one fails."""
-    with Client.of(Settings.load()) as client:
-        run = client.run_rule_tests(rule_id, expression)
-    if not run.tests:
-        say(f"rule {rule_id} has no tests; add one with POST /api/rules/{rule_id}/tests")
-        return
-    rows = [
-        ["passed" if each.passed else "FAILED", each.name, each.expected, each.outcome, each.detail]
-        for each in run.tests
-    ]
-    print_table(("", "test", "expected", "outcome", "why"), rows)
-    failed = sum(not each.passed for each in run.tests)
-    say(f"{len(run.tests) - failed} of {len(run.tests)} tests pass with {run.rule_expression}")
-    if failed:
-        raise typer.Exit(1)
 
 
 def _state(rule: models.Rule) -> str:
@@ -144,11 +125,16 @@ def _text(rule: models.Rule) -> str:
     return rule.short_form or rule.rule_expression
 
 
-def _told(expression: str, error: InvalidRuleError) -> InvalidRuleError:
-    """Show every issue with its place; the error itself ends the command."""
+def _told(expression: str, error: InvalidRuleError) -> Exception:
+    """Show every issue with its place, which ends the command; without issues the error itself does."""
     for issue in error.issues:
         _tell(expression, issue["severity"], issue.get("start"), issue["message"], issue.get("suggestion"))
-    return error
+    return typer.Exit(1) if error.issues else error
+
+
+def _tell_all(expression: str, issues: Sequence[models.Issue]) -> None:
+    for issue in issues:
+        _tell(expression, issue.severity, issue.start, issue.message, issue.suggestion)
 
 
 def _tell(expression: str, severity: str, start: int | None, message: str, suggestion: str | None) -> None:

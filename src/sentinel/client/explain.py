@@ -17,6 +17,13 @@ class Place(Model):
     text: str
     start: int
     end: int
+    rule: str | None = None
+
+
+class NotComputable(Place):
+    """A part that has no value."""
+
+    why: str | None = None
 
 
 class DecidedBy(Place):
@@ -54,7 +61,7 @@ class Explanation(Model):
     verdict: Literal["match", "no_match", "unknown", "dead_letter"]
     decided_by: list[DecidedBy]
     missing: list[str]
-    not_computable: list[Place]
+    not_computable: list[NotComputable]
     tree: Node | None
     dead_letter: DeadLetterReason | None
     event: Any
@@ -73,10 +80,11 @@ class Explanation(Model):
 class ExplainCalls(Transport):
     """The explaining part of the client."""
 
-    def explain(self, pipeline_id: int, rule_id: int, event: str, *, version: int | None = None) -> Explanation:
+    def explain(self, pipeline_id: int, rule_id: int | str, event: str, *, version: int | None = None) -> Explanation:
         """Say why a rule matched an event or did not.
 
         Args:
+            rule_id: The rule's id, or its name.
             event: An event id, or the place of its record as partition:offset.
             version: Default: the version that decided the event.
 
@@ -91,7 +99,7 @@ class ExplainCalls(Transport):
         pipeline_id: int,
         event: Mapping[str, Any] | str,
         *,
-        rule_id: int | None = None,
+        rule_id: int | str | None = None,
         version: int | None = None,
         rule_expression: str | None = None,
     ) -> Explanation:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
 
+from pydantic import Field
+
 from sentinel.client.models import Model
 from sentinel.client.transport import Transport
 
@@ -24,6 +26,7 @@ class RuleTest(Model):
     created_by: str
     created_at: datetime
     updated_at: datetime
+    notes: list[str] = Field(default_factory=list)
 
 
 class RuleTestOutcome(Model):

@@ -13,6 +13,7 @@ class Alert:
     """A rule was true for an event.
 
     Attributes:
+        rule_name: What the rule is called today.
         score: 0..100, from all rules that matched the event in the same pass.
         transaction_json: The event as JSON text, so that no number loses digits on its way.
         evidence_json: Each condition that had to be true with the values that it looks at, as JSON text.
@@ -30,6 +31,7 @@ class Alert:
     event_id: str
     severity: Severity
     score: int
+    rule_name: str
     rule_description: str
     entities_json: str
     transaction_json: str

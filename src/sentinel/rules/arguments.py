@@ -12,6 +12,7 @@ from sentinel.rules.coercion import (
     as_moment_literal,
     as_small,
     as_text,
+    castable,
     coerce,
     short_text,
 )
@@ -85,16 +86,23 @@ def _report_kind(argument: Argument, bound: Bound, function: str, report: Report
     message = f"{function} takes {argument.accepts} as its {argument.name}, not {bound.kind}."
     way_out = None
     if argument.accepts is Accepts.TEXT and is_scalar(bound.kind):
-        way_out = "cast(... AS string)"
+        way_out = f"Write cast({report.quoted(bound)} AS string)."
     elif bound.kind == STRING and argument.accepts in (Accepts.NUMBER, Accepts.DOUBLE):
-        way_out = "try_cast(... AS double)"
-    elif argument.accepts in (Accepts.SMALL, Accepts.INTEGER) and bound.kind != BOOLEAN:
-        way_out = "try_cast(... AS bigint)"
+        way_out = f"Write try_cast({report.quoted(bound)} AS double)."
+    elif argument.accepts in (Accepts.SMALL, Accepts.INTEGER):
+        way_out = way_to_integer(bound, report)
     elif bound.kind == STRING and argument.accepts in (Accepts.DAY, Accepts.MOMENT, Accepts.CALENDAR):
-        way_out = "to_timestamp(...) or to_date(...)"
+        way_out = f"Write to_timestamp({report.quoted(bound)})."
     elif isinstance(bound.kind, ArrayType | StructType):
         way_out = "Name one value within it, as in tags[0] or device.os."
     report.error("argument-type", bound.start, bound.end, message, way_out)
+
+
+def way_to_integer(bound: Bound, report: Report) -> str | None:
+    """Return what to write for a whole number; None: a value of that type cannot become one."""
+    if bound.kind == BOOLEAN or not castable(bound.kind, INTEGER):
+        return None
+    return f"Write try_cast({report.quoted(bound)} AS bigint)."
 
 
 def _check_literal(argument: Argument, bound: Bound, function: str, report: Report) -> bool:  # noqa: PLR0911 - one per kind
@@ -118,7 +126,10 @@ def _check_literal(argument: Argument, bound: Bound, function: str, report: Repo
         return False
     if argument.accepts is Accepts.CHOICE and str(value).upper() not in argument.choices:
         message = f"{function} does not know the {argument.name} {value!r:.40}."
-        report.error("unknown-unit", bound.start, bound.end, message, f"Known are {', '.join(argument.choices)}.")
+        way_out = f"Known are {', '.join(argument.choices)}."
+        if function == "date_part" and str(value).upper() == "EPOCH":
+            way_out = "Instead of EXTRACT(EPOCH FROM moment) there is unix_timestamp(moment)."
+        report.error("unknown-unit", bound.start, bound.end, message, way_out)
         return False
     if argument.accepts is Accepts.DATETIME_FORMAT:
         return _check_format(str(value), bound, report)

@@ -6,22 +6,24 @@ Spark SQL that cannot throw, with an explicit null-giving cast wherever Spark wo
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Iterable
 from dataclasses import replace
 
-from sentinel.domain.event_schema import ArrayType, EventSchema, StructType, parse_type
-from sentinel.rules import operators, syntax
+from sentinel.domain.event_schema import ArrayType, EventSchema, StructType
+from sentinel.rules import mistakes, operators, syntax
+from sentinel.rules.arguments import way_to_integer
 from sentinel.rules.bound import Bound, unknown
-from sentinel.rules.calls import bind_call, find_function
+from sentinel.rules.calls import bind_call, find_function, report_clock
+from sentinel.rules.casts import bind_cast, cast_target
 from sentinel.rules.chains import chain, effort
-from sentinel.rules.coercion import CAST_TARGETS, as_moment_literal, as_small, cast_sql, castable, coerce, without_nan
+from sentinel.rules.coercion import as_moment_literal, as_small, coerce
 from sentinel.rules.constants import interval, literal, typed_literal
 from sentinel.rules.functions import FUNCTIONS
 from sentinel.rules.functions.dates import TRUNCATIONS, UNITS
+from sentinel.rules.habits import is_unit, report_habit
 from sentinel.rules.limits import MAX_COMPILED_LENGTH, MAX_TEXT_GROWTH
 from sentinel.rules.matching import bind_like, bind_rlike
+from sentinel.rules.names import report_unknown_field, report_unknown_member
 from sentinel.rules.report import Report
 from sentinel.rules.syntax import EVENT
 from sentinel.rules.types import (
@@ -45,15 +47,19 @@ class TooLongError(Exception):
 class Binder:
     """Binds the nodes of one rule.
 
+    Args:
+        text: Of the rule, for suggestions.
+
     Attributes:
         report: The issues found.
         columns: Names of the top-level fields the rule uses.
     """
 
-    def __init__(self, schema: EventSchema) -> None:
+    def __init__(self, schema: EventSchema, text: str = "") -> None:
         self.schema = schema
-        self.report = Report()
+        self.report = Report(text)
         self.columns: set[str] = set()
+        self._beside: Bound | None = None
 
     def bind(self, node: syntax.Node) -> Bound:
         """Return the node resolved; of kind unknown where something was reported.
@@ -71,6 +77,7 @@ class Binder:
     def _bind(self, node: syntax.Node) -> Bound:  # noqa: PLR0911, PLR0912 - one line per kind of node
         match node:
             case syntax.Literal():
+                mistakes.warn_quoted_name(node, self.schema, self.report)
                 return literal(node)
             case syntax.TypedLiteral():
                 return typed_literal(node, self.report)
@@ -101,8 +108,11 @@ class Binder:
                 return self.in_list(node)
             case syntax.PatternMatch():
                 operand, pattern = self.bind(node.operand), self.bind(node.pattern)
+                mistakes.warn_like_in_regex(node, pattern, self.report)
                 bind_pattern = bind_rlike if node.operator == "RLIKE" else bind_like
-                return bind_pattern(node.operator, operand, pattern, node.negated, self.report)
+                return mistakes.varying(
+                    bind_pattern(node.operator, operand, pattern, node.negated, self.report), self.report
+                )
             case syntax.Case():
                 return self.case(node)
             case syntax.Cast():
@@ -135,23 +145,26 @@ class Binder:
             return unknown(start, end)
         field = self.schema.field(name)
         if field is None:
-            self.unknown_name(name, (known.name for known in self.schema), start, end, "the event")
+            if not report_clock(name, start, end, self.schema, self.report):
+                report_unknown_field(name, self.schema, self._beside, start, end, self.report)
             return unknown(start, end)
         self.columns.add(name)
         return Bound(field.type, f"{EVENT}.`{name}`", start, end, growth=1.0)
 
-    def unknown_name(self, name: str, known: Iterable[str], start: int, end: int, owner: str) -> None:
-        """Report a field that does not exist, with the nearest ones that do."""
-        names = list(known)
-        same = [candidate for candidate in names if candidate.lower() == name.lower()]
-        near = same or difflib.get_close_matches(name, names, n=3, cutoff=0.6)
-        suggestion = (
-            f"Did you mean {' or '.join(near)}?"
-            if near
-            else f"Fields: {', '.join(names[:10])}" + (", ..." if len(names) > 10 else ".")
-        )
-        note = " (upper and lower case matter)" if same else ""
-        self.report.error("unknown-column", start, end, f"There is no field {name[:128]} in {owner}{note}.", suggestion)
+    def beside(self, node: syntax.Node, other: Bound) -> Bound:
+        """Bind something that is compared with another value, which tells what a wrong name may have meant."""
+        self._beside = other if isinstance(node, syntax.Name) else None
+        bound = self.bind(node)
+        self._beside = None
+        return bound
+
+    def pair(self, first: syntax.Node, second: syntax.Node) -> tuple[Bound, Bound]:
+        """Bind two values that are compared."""
+        if isinstance(first, syntax.Name) and self.schema.field(first.name) is None:
+            right = self.bind(second)
+            return self.beside(first, right), right
+        left = self.bind(first)
+        return left, self.beside(second, left)
 
     def member(self, node: syntax.Member) -> Bound:
         """Bind `event.x`, `struct.x` and, as Spark does, `array_of_structs.x`: the array of that member."""
@@ -167,7 +180,7 @@ class Binder:
             return unknown(node.start, node.end)
         found = dict(kind.fields).get(node.name)
         if found is None:
-            self.unknown_name(node.name, (name for name, _ in kind.fields), node.name_start, node.end, "the struct")
+            report_unknown_member(node.name, kind, node.name_start, node.end, self.report)
             return unknown(node.start, node.end)
         result: Kind = ArrayType(found) if isinstance(base.kind, ArrayType) else found
         return Bound(result, f"{base.sql}.`{node.name}`", node.start, node.end, growth=base.growth)
@@ -178,13 +191,16 @@ class Binder:
         if isinstance(base.kind, UnknownType) or isinstance(index.kind, UnknownType):
             return unknown(node.start, node.end)
         if not isinstance(base.kind, ArrayType):
+            if mistakes.report_key(base, index, node, self.report):
+                return unknown(node.start, node.end)
             way_out = "substring(text, 1, 1) takes characters of a text." if base.kind == STRING else None
             self.report.error("not-an-array", base.start, base.end, f"[ ] needs an array, not {base.kind}.", way_out)
             return unknown(node.start, node.end)
         if index.kind not in (INTEGER, NULL):
             message = f"An index is a whole number, not {index.kind}."
-            self.report.error("argument-type", index.start, index.end, message, "try_cast(... AS bigint)")
+            self.report.error("argument-type", index.start, index.end, message, way_to_integer(index, self.report))
             return unknown(node.start, node.end)
+        mistakes.warn_index(base, index, node, self.report)
         return Bound(
             base.kind.element,
             f"get({base.sql}, {as_small(index)})",
@@ -196,8 +212,14 @@ class Binder:
 
     def call(self, node: syntax.Call) -> Bound:
         """Bind a function call."""
-        function = find_function(node.name, node.start, node.name_end, self.report)
-        arguments = list(node.arguments)
+        arguments = [each for each in node.arguments if not is_unit(each, self.schema)]
+        if report_habit(node, self.schema, self.report):
+            if node.name.upper() not in ("CONVERT", "ARRAY"):
+                for argument in arguments:
+                    self.bind(argument)
+            return unknown(node.start, node.end)
+        function = find_function(node.name, node.start, node.name_end, self.schema, self.report)
+        arguments = list(node.arguments) if function is not None else arguments
         if node.name.lower() in UNIT_FIRST and arguments and isinstance(arguments[0], syntax.Name):
             unit = arguments[0]
             arguments[0] = syntax.Literal(unit.start, unit.end, 1, unit.name)
@@ -206,6 +228,7 @@ class Binder:
             return unknown(node.start, node.end)
         if function is FUNCTIONS["contains"] and bound and isinstance(bound[0].kind, ArrayType):
             function = FUNCTIONS["array_contains"]
+        mistakes.warn_call(function.name, bound, self.report)
         made = bind_call(function, bound, node, self.report)
         if made.constant and bound and is_moment(made.kind):
             self.constant_moment(made, any(b.kind == STRING and not b.is_literal for b in bound))
@@ -236,19 +259,8 @@ class Binder:
     def cast(self, node: syntax.Cast) -> Bound:
         """Bind a cast to a scalar type; what does not fit becomes null."""
         operand = self.bind(node.operand)
-        target = CAST_TARGETS.get(node.type_text)
-        if target is None and node.type_text.startswith(("decimal", "numeric", "dec(")):
-            target = self.decimal(node)
+        target = cast_target(node, self.report)
         if target is None:
-            known = ", ".join([*CAST_TARGETS, "decimal(p,s)"])
-            end = node.type_start + len(node.type_text)
-            message = f"A cast to {node.type_text:.40} is not part of the language."
-            self.report.error("cast-type", node.type_start, end, message, f"Known types: {known}.")
-            return unknown(node.start, node.end)
-        if isinstance(operand.kind, UnknownType) or not castable(operand.kind, target):
-            if not isinstance(operand.kind, UnknownType):
-                message = f"{operand.kind} cannot be cast to {target}."
-                self.report.error("cast-type", operand.start, operand.end, message)
             return unknown(node.start, node.end)
         if is_moment(target) and operand.constant and operand.kind == STRING:
             moment = as_moment_literal(operand, target)
@@ -256,36 +268,35 @@ class Binder:
                 self.constant_moment(replace(operand, start=node.start, end=node.end), True)
                 return unknown(node.start, node.end)
             return moment
-        narrow = target == INTEGER and node.type_text in ("int", "integer")
-        sql = cast_sql(operand, target, narrow=narrow)
-        from_text = operand.kind == STRING and target == FLOAT
-        return Bound(
-            target,
-            without_nan(sql) if from_text else sql,
-            node.start,
-            node.end,
-            constant=operand.constant,
-            narrow=narrow,
-            infinite=from_text or (operand.infinite and target == FLOAT),
-            growth=operand.growth if target == STRING else 0.0,
-        )
-
-    def decimal(self, node: syntax.Cast) -> Kind | None:
-        """Return the decimal type a cast names, or None."""
-        written = re.sub(r"^(numeric|dec)(?=\(|$)", "decimal", node.type_text)
-        try:
-            return parse_type("decimal(10,0)" if written == "decimal" else written)
-        except ValueError:
-            return None
+        return bind_cast(node, operand, target, self.report)
 
     # Operators
 
     def binary(self, node: syntax.Binary) -> Bound:
         """Bind a binary operator."""
-        left, right = self.bind(node.left), self.bind(node.right)
+        meant = mistakes.chained(node, self.report)
+        if meant is None:
+            return self.operation(node)
+        outer, self.report = self.report, Report()
+        try:
+            bound = self.operation(node)
+        finally:
+            inner, self.report = self.report, outer
+        if all(issue.severity != "error" for issue in inner.issues):
+            return bound
+        message = "A comparison has two sides, and || joins texts."
+        self.report.error("type-mismatch", node.start, node.end, message, f"Write {meant}.")
+        return Bound(BOOLEAN, "NULL", node.start, node.end)
+
+    def operation(self, node: syntax.Binary) -> Bound:
+        """Bind a binary operator on its two values."""
+        left, right = self.pair(node.left, node.right)
         if node.operator in ("+", "-", "*", "/", "%", "DIV"):
+            if node.operator in ("/", "%", "DIV"):
+                mistakes.warn_zero(right, self.report)
             return operators.arithmetic(node.operator, left, right, self.report)
         if node.operator in ("&", "|", "^"):
+            mistakes.warn_power(node, left, right, self.report)
             return operators.bitwise(node.operator, left, right, self.report)
         if node.operator == "||":
             made = operators.joined_text(left, right, self.report)
@@ -293,11 +304,15 @@ class Binder:
                 message = f"This text may be {made.growth:.0f} times as large as the event."
                 self.report.error("grows-too-large", node.start, node.end, message, "Join fewer texts.")
             return made
-        return operators.compare(node.operator, left, right, self.report)
+        if mistakes.report_comparison(node, left, right, self.report):
+            return Bound(BOOLEAN, "NULL", node.start, node.end)
+        return mistakes.varying(operators.compare(node.operator, left, right, self.report), self.report)
 
     def logical(self, node: syntax.Logical) -> Bound:
         """Bind a chain of AND or OR, what is cheap to tell first: nothing can throw, so their order is free."""
-        bound = [self.condition(operand, f"An operand of {node.operator}") for operand in node.operands]
+        bound = [self.bind(operand) for operand in node.operands]
+        mistakes.require_conditions(node, bound, self.report)
+        bound = [operators.as_condition(operand) for operand in bound]
         constant = all(operand.constant for operand in bound)
         cheap_first = sorted((operand.sql for operand in bound), key=effort)
         sql = f"({chain(cheap_first, node.operator)})"
@@ -319,20 +334,22 @@ class Binder:
 
     def between(self, node: syntax.Between) -> Bound:
         """Bind BETWEEN as its two comparisons, each with its own type check."""
-        operand, low, high = self.bind(node.operand), self.bind(node.low), self.bind(node.high)
+        operand = self.bind(node.operand)
+        low, high = self.beside(node.low, operand), self.beside(node.high, operand)
         at_least = operators.compare(">=", operand, low, self.report)
         at_most = operators.compare("<=", operand, high, self.report)
-        if _reversed(low, high):
+        if mistakes.is_reversed(low, high, operand.kind):
             message = "BETWEEN is never true here: the first bound is above the second."
             self.report.warning("empty-range", node.low.start, node.high.end, message, "Swap the bounds.")
         sql = f"({at_least.sql} AND {at_most.sql})"
         constant = at_least.constant and at_most.constant
-        return Bound(BOOLEAN, f"(NOT {sql})" if node.negated else sql, node.start, node.end, constant=constant)
+        made = Bound(BOOLEAN, f"(NOT {sql})" if node.negated else sql, node.start, node.end, constant=constant)
+        return mistakes.varying(made, self.report)
 
     def in_list(self, node: syntax.InList) -> Bound:
         """Bind IN."""
         operand = self.bind(node.operand)
-        items = [self.bind(item) for item in node.items]
+        items = [self.beside(item, operand) for item in node.items]
         if node.negated and any(item.kind == NULL for item in items):
             null = next(item for item in items if item.kind == NULL)
             message = "NOT IN over a list with NULL is never true."
@@ -347,7 +364,8 @@ class Binder:
             return Bound(BOOLEAN, "NULL", node.start, node.end)
         values = ", ".join(item.sql for item in settled[1:])
         sql = f"({settled[0].sql} {'NOT ' if node.negated else ''}IN ({values}))"
-        return Bound(BOOLEAN, sql, node.start, node.end, constant=all(item.constant for item in settled))
+        constant = all(item.constant for item in settled)
+        return mistakes.varying(Bound(BOOLEAN, sql, node.start, node.end, constant=constant), self.report)
 
     def case(self, node: syntax.Case) -> Bound:
         """Bind CASE; `CASE x WHEN y` becomes comparisons."""
@@ -376,11 +394,3 @@ class Binder:
             infinite=kind == FLOAT and any(value.infinite for value in settled),
             growth=max(value.growth for value in settled),
         )
-
-
-def _reversed(low: Bound, high: Bound) -> bool:
-    if not (low.is_literal and high.is_literal) or isinstance(low.literal, str | bool | None):
-        return False
-    if isinstance(high.literal, str | bool | None):
-        return False
-    return low.literal > high.literal

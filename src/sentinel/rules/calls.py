@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sentinel.domain.event_schema import ArrayType, DecimalType
+from sentinel.domain.event_schema import ArrayType, DecimalType, EventSchema
 from sentinel.rules import operators
 from sentinel.rules.arguments import check_argument, checked_regex, handed_over, shortened
 from sentinel.rules.bound import Bound, unknown
@@ -17,14 +17,15 @@ from sentinel.rules.functions.trying import OPERATOR_OF
 from sentinel.rules.limits import MAX_TEXT_GROWTH
 from sentinel.rules.report import Report
 from sentinel.rules.syntax import Call
-from sentinel.rules.types import FLOAT, INTEGER, NULL, UNKNOWN, Kind, NullType, UnknownType
+from sentinel.rules.types import FLOAT, INTEGER, NULL, UNKNOWN, Kind, NullType, UnknownType, is_moment
 
 _CLOCK = "A rule sees the event and no clock, so that it gives the same verdict for ever."
 _AGGREGATE = "A rule sees one event, so it has no aggregates and no windows."
 _RANDOM = "A rule gives the same verdict for the same event, so nothing in it is random."
 _REASONS = {
     **dict.fromkeys(
-        ("now", "current_timestamp", "current_date", "curdate", "localtimestamp", "current_time", "getdate"), _CLOCK
+        ("now", "current_timestamp", "current_date", "curdate", "localtimestamp", "current_time", "getdate", "sysdate"),
+        _CLOCK,
     ),
     **dict.fromkeys(
         [
@@ -63,17 +64,27 @@ _REASONS = {
     ),
     **dict.fromkeys(("rand", "random", "randn", "uuid", "shuffle", "randstr", "uniform"), _RANDOM),
 }
+_FROM_LISTS = "Counts and averages over other events come from a list: docs/lists.md."
 _SUGGESTIONS = {
-    _CLOCK: "Compare two fields of the event, as in event_time - sent_at > INTERVAL '5' MINUTE.",
-    "max": "For the larger of several values use greatest(a, b), for an array array_max(a).",
-    "min": "For the smaller of several values use least(a, b), for an array array_min(a).",
+    _AGGREGATE: _FROM_LISTS,
+    "max": f"For the larger of several values use greatest(a, b), for an array array_max(a). {_FROM_LISTS}",
+    "min": f"For the smaller of several values use least(a, b), for an array array_min(a). {_FROM_LISTS}",
 }
 
 
-def _report_unknown(name: str, start: int, end: int, report: Report) -> None:
+def report_clock(name: str, start: int, end: int, schema: EventSchema, report: Report) -> bool:
+    """Report a name that stands for the clock elsewhere; tell whether it is one."""
+    if _REASONS.get(name.lower()) is not _CLOCK:
+        return False
+    _report_unknown(name, start, end, schema, report)
+    return True
+
+
+def _report_unknown(name: str, start: int, end: int, schema: EventSchema, report: Report) -> None:
     lowered = name.lower()
     reason = _REASONS.get(lowered)
-    suggestion = _SUGGESTIONS.get(lowered) or _SUGGESTIONS.get(reason or "")
+    suggestion = _instead_of_clock(schema) if reason is _CLOCK else None
+    suggestion = suggestion or _SUGGESTIONS.get(lowered) or _SUGGESTIONS.get(reason or "")
     if reason is None:
         near = difflib.get_close_matches(lowered, FUNCTIONS, n=2, cutoff=0.75)
         suggestion = f"Did you mean {' or '.join(near)}?" if near else "docs/rules.md lists the functions."
@@ -81,11 +92,20 @@ def _report_unknown(name: str, start: int, end: int, report: Report) -> None:
     report.error("function-not-allowed", start, end, message, suggestion)
 
 
-def find_function(name: str, start: int, end: int, report: Report) -> RuleFunction | None:
+def _instead_of_clock(schema: EventSchema) -> str:
+    moments = [field.name for field in schema if is_moment(field.type)]
+    if len(moments) > 1:
+        return f"Compare two fields of the event, as in {moments[0]} - {moments[1]} > INTERVAL '5' MINUTE."
+    if moments:
+        return f"Compare with a moment written out, as in {moments[0]} > TIMESTAMP '2024-01-31 10:00:00'."
+    return "Compare two timestamp fields of the event; this schema has none."
+
+
+def find_function(name: str, start: int, end: int, schema: EventSchema, report: Report) -> RuleFunction | None:
     """Return the function of that name, in any case; reports what is not in the registry."""
     function = FUNCTIONS.get(name.lower())
     if function is None:
-        _report_unknown(name, start, end, report)
+        _report_unknown(name, start, end, schema, report)
     return function
 
 

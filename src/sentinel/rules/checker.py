@@ -72,19 +72,20 @@ def check(expression: str, schema: EventSchema, known: KnownNames = NO_NAMES) ->
     tree, issues = parse(expression)
     if tree is None:
         return _result(issues, frozenset(), None)
-    return check_tree(tree, schema, issues, known)
+    return check_tree(tree, schema, issues, known, expression)
 
 
 def check_tree(
-    tree: Node, schema: EventSchema, issues: Sequence[Issue] = (), known: KnownNames = NO_NAMES
+    tree: Node, schema: EventSchema, issues: Sequence[Issue] = (), known: KnownNames = NO_NAMES, text: str = ""
 ) -> CheckResult:
     """Check a parsed rule.
 
     Args:
         issues: What was found while it was parsed.
         known: What it may name beside the fields of the schema.
+        text: What was parsed, for suggestions.
     """
-    binder = SubqueryBinder(schema, known.tables)
+    binder = SubqueryBinder(schema, known.tables, text)
     bound: Bound | None = None
     try:
         tree = expand(tree, known, binder.report)
@@ -97,7 +98,8 @@ def check_tree(
         binder.report.error("too-deep", tree.start, tree.end, message, "Split it into several rules.")
     if bound is not None:
         require_boolean(bound, "A rule", binder.report)
-        if bound.constant:
+        told = {issue.code for issue in binder.report.issues} & {"constant-rule", "quoted-name"}
+        if bound.constant and not told:
             message = "No field of the event is used, so the rule gives the same for every event."
             binder.report.warning("constant-rule", tree.start, tree.end, message)
     needed = len({column.lookup.name for column in binder.lookups.values()})

@@ -90,7 +90,9 @@ CODES: dict[str, str] = {
     "null-comparison": "warning: a comparison with NULL is never true",
     "null-in-list": "warning: NOT IN over a list with NULL is never true",
     "empty-range": "warning: BETWEEN with the larger bound first",
-    "constant-rule": "warning: no field is used",
+    "constant-rule": "warning: a condition that no field is used in",
+    "quoted-name": "warning: a field's name in double quotes, which is a text",
+    "doubtful": "warning: accepted, and means something else than it looks like",
     "never-nan": "warning: isnan is always false",
     "slow-regex": "warning: the pattern is matched against short texts only",
 }

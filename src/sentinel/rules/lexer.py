@@ -35,6 +35,7 @@ class Token:
         text: As written, but the plain name for a quoted name.
         value: The decoded value of a number or text.
         word: The upper-case word, or the symbol; empty for quoted names and literals, which are never keywords.
+        double_quoted: Of a text: whether it stands in double quotes, as names do in other databases.
     """
 
     kind: TokenKind
@@ -43,6 +44,7 @@ class Token:
     end: int
     value: str | int | float | Decimal | None = None
     word: str = ""
+    double_quoted: bool = False
 
 
 _SPACE = re.compile(r"[ \t\r\n]+")
@@ -187,13 +189,30 @@ def _quoted_text(text: str, at: int) -> tuple[Token | None, Issue | None, int]:
 
 
 def _lost_backslash(text: str, start: int, end: int) -> Issue | None:
-    for escape in _ESCAPE.finditer(text, start, end):
-        letter = escape.group(4)
-        if letter and letter.isalnum() and letter not in _SIMPLE_ESCAPES:
-            message = f"In a text literal \\{letter} is just {letter!r}: the backslash would be lost."
-            way_out = f"Write \\\\{letter}, or put r before the quote: r'...'."
-            return Issue("error", "escape", escape.start(), escape.end(), message, way_out)
-    return None
+    """Return an issue for the first backslash that Spark drops.
+
+    Before a letter or digit it never was accepted. Before any other sign it is a warning here, since rules that are
+    stored may have it and mean what they always meant; `dsl.check` refuses it in a text that is new.
+    """
+    dropped = [
+        escape
+        for escape in _ESCAPE.finditer(text, start, end)
+        if escape.group(4) and escape.group(4) not in _SIMPLE_ESCAPES and escape.group(4) not in "\\'\""
+    ]
+    if not dropped:
+        return None
+    escape = next((each for each in dropped if each.group(4).isalnum()), dropped[0])
+    letter = escape.group(4)
+    message = f"In a text literal \\{letter} is just {letter!r}: the backslash would be lost."
+    raw = raw_text(text, start - 1, end + 1) or "r'...'"
+    way_out = f"Write \\\\{letter}, or put r before the quote: {raw}."
+    return Issue("error" if letter.isalnum() else "warning", "escape", escape.start(), escape.end(), message, way_out)
+
+
+def raw_text(text: str, start: int, end: int) -> str | None:
+    """Return the text literal at that place as one with r before the quote, if that can say the same signs."""
+    inner, quote = text[start + 1 : end - 1], text[start]
+    return None if quote in inner else f"r{quote}{inner}{quote}"
 
 
 def _unescape(inner: str) -> str:
@@ -213,5 +232,11 @@ def _text_token(text: str, start: int, end: int, value: str) -> tuple[Token, Iss
     issue = None
     if any(unicodedata.category(character) in ("Cs", "Cc") and character not in "\t\r\n" for character in value):
         message = "A text literal may not hold control characters or halves of a surrogate pair."
-        issue = Issue("error", "character", start, end, message, "Remove them.")
-    return Token(TokenKind.TEXT, text[start:end], start, end, value), issue, end
+        raw = raw_text(text, start, end) if "\\b" in text[start:end] and text[start] in "'\"" else None
+        way_out = "Remove them."
+        if raw is not None:
+            message = "In a text literal \\b is the control character backspace, which a rule may not hold."
+            way_out = f"Write {raw}."
+        issue = Issue("error", "character", start, end, message, way_out)
+    token = Token(TokenKind.TEXT, text[start:end], start, end, value, double_quoted=text[start] == '"')
+    return token, issue, end

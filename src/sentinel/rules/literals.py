@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 _ESCAPES = {"\\": "\\\\", "'": "\\'", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_NUMBER = re.compile(r"-?\d{1,30}(?:\.\d{1,8})?", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _TIMESTAMP = re.compile(r"\d{4}-\d{2}-\d{2}(?:[ T]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?(?:Z|[+-]\d{2}:\d{2})?)?")
 
@@ -62,3 +63,8 @@ def timestamp_literal(value: datetime) -> str:
 
 def _early_timestamp(value: datetime) -> str:
     return f"TIMESTAMP '{value.year:04d}-{value:%m-%d %H:%M:%S.%f}Z'"
+
+
+def is_number(text: str) -> bool:
+    """Tell whether a text is a number as a rule writes it."""
+    return _NUMBER.fullmatch(text) is not None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from sentinel.domain.event_schema import ArrayType
 from sentinel.rules.arguments import checked_regex, shortened
 from sentinel.rules.bound import Bound
-from sentinel.rules.coercion import coerce
+from sentinel.rules.coercion import castable, coerce
 from sentinel.rules.like import check_like
 from sentinel.rules.literals import text_literal
 from sentinel.rules.patterns import PatternError
@@ -45,7 +46,12 @@ def _made(sql: str, operand: Bound, pattern: Bound, negated: bool) -> Bound:
 def _texts(operator: str, operand: Bound, pattern: Bound, report: Report) -> bool:
     if operand.kind != STRING and not is_lenient(operand.kind):
         message = f"{operator} needs a text, not {operand.kind}."
-        report.error("argument-type", operand.start, operand.end, message, "cast(... AS string)")
+        way_out = None
+        if operand.kind == ArrayType(STRING):
+            way_out = f"Write array_join({report.quoted(operand)}, ',')."
+        elif castable(operand.kind, STRING):
+            way_out = f"Write cast({report.quoted(operand)} AS string)."
+        report.error("argument-type", operand.start, operand.end, message, way_out)
         return False
     if not pattern.is_literal or not isinstance(pattern.literal, str):
         message = f"The pattern of {operator} is a text written out, so that its cost is known."

@@ -9,6 +9,7 @@ from decimal import Decimal
 from sentinel.domain.event_schema import ArrayType, DecimalType, StructType
 from sentinel.rules.bound import Bound, unknown
 from sentinel.rules.coercion import SMALLEST_INTEGER, as_moment_literal, as_text, coerce, spark_type, without_nan
+from sentinel.rules.literals import is_number
 from sentinel.rules.report import Report
 from sentinel.rules.types import (
     BOOLEAN,
@@ -53,11 +54,14 @@ def require_boolean(bound: Bound, where: str, report: Report) -> None:
     """Report a value that is not a condition."""
     if bound.kind == BOOLEAN or is_lenient(bound.kind):
         return
-    way_out = f"Compare it, as in {_shown(bound)} IS NOT NULL."
-    if bound.kind == STRING:
-        way_out = f"Compare it, as in {_shown(bound)} = 'true'."
+    shown = report.quoted(bound)
+    way_out = f"Compare it, as in {shown} IS NOT NULL."
+    if bound.kind == STRING and "||" in shown:
+        way_out = "|| joins texts; between conditions stands OR."
+    elif bound.kind == STRING:
+        way_out = f"Compare it, as in {shown} = 'true'."
     elif is_numeric(bound.kind):
-        way_out = f"Compare it, as in {_shown(bound)} <> 0."
+        way_out = f"Compare it, as in {shown} <> 0."
     message = f"{where} must be a condition (true or false), not {_described(bound.kind)}."
     report.error("not-boolean", bound.start, bound.end, message, way_out)
 
@@ -70,12 +74,6 @@ def as_condition(bound: Bound) -> Bound:
 def _described(kind: Kind) -> str:
     text = str(kind)
     return f"{'an' if text[0] in 'aeiou' else 'a'} {text}"
-
-
-def _shown(bound: Bound) -> str:
-    """Return a short name of a value for suggestions: the field where it is one."""
-    sql = bound.sql.replace("`", "").removeprefix("event.")
-    return sql if len(sql) <= 40 and sql.replace("_", "").replace(".", "").isalnum() else "value"
 
 
 def aligned(bounds: Sequence[Bound], report: Report, where: str) -> tuple[list[Bound], Kind]:
@@ -113,11 +111,13 @@ def _report_mixed(kind: Kind, value: Bound, report: Report, where: str) -> None:
     suggestion = None
     if value.kind == STRING and isinstance(kind, DecimalType) | (kind in (INTEGER, FLOAT, BOOLEAN)):
         if value.is_literal:
-            suggestion = f"Write the value without quotes, or compare with cast(... AS string) = '{value.literal}'."
+            suggestion = f"Write {value.literal}." if is_number(str(value.literal)) else None
         else:
-            suggestion = f"try_cast({_shown(value)} AS {spark_type(kind)})"
+            suggestion = f"try_cast({report.quoted(value)} AS {spark_type(kind)})"
     elif kind == STRING and is_scalar(value.kind):
-        suggestion = f"Put quotes around the value, or cast the text: try_cast(... AS {spark_type(value.kind)})."
+        suggestion = (
+            f"Write '{value.literal}'." if value.is_literal else f"Write cast({report.quoted(value)} AS string)."
+        )
     report.error("type-mismatch", value.start, value.end, message, suggestion)
 
 
@@ -164,10 +164,13 @@ def _as_whole_decimal(bound: Bound) -> Bound:
 def _report_text_and_number(left: Bound, right: Bound, report: Report) -> None:
     text, number = (left, right) if left.kind == STRING else (right, left)
     message = f"A text and {_described(number.kind)} cannot be compared: the text may not be a number."
-    if text.is_literal:
-        way_out = f"Write the number without quotes: {str(text.literal)[:40]}."
+    way_out = None
+    if text.is_literal and is_number(str(text.literal)):
+        way_out = f"Write {str(text.literal)[:40]}."
+    elif text.is_literal:
+        way_out = f"Compare with a number, or a text with cast({report.quoted(number)} AS string)."
     else:
-        way_out = f"try_cast({_shown(text)} AS {spark_type(number.kind)}), which is null where it is none."
+        way_out = f"try_cast({report.quoted(text)} AS {spark_type(number.kind)}), which is null where it is none."
     report.error("type-mismatch", text.start, text.end, message, way_out)
 
 
@@ -179,7 +182,7 @@ def arithmetic(operator: str, left: Bound, right: Bound, report: Report) -> Boun
         return _moment_arithmetic(operator, left, right, report)
     for side in (left, right):
         if not is_numeric(side.kind) and not isinstance(side.kind, NullType):
-            way_out = f"try_cast({_shown(side)} AS double)" if side.kind == STRING else None
+            way_out = f"try_cast({report.quoted(side)} AS double)" if side.kind == STRING else None
             if side.kind == STRING and operator == "+":
                 way_out = f"{way_out}, or join texts with ||"
             message = f"{operator} needs numbers, not {_described(side.kind)}."
@@ -230,19 +233,25 @@ def _moment_arithmetic(operator: str, left: Bound, right: Bound, report: Report)
         return _shifted(name, moment, span, left, right)
     if operator in ("+", "-") and isinstance(right.kind, IntervalType):
         return _shifted(name, left, right, left, right)
-    if operator == "-":
+    if operator == "-" and right.kind != INTEGER:
         (first, second), kind = aligned((left, right), report, "The difference")
         if kind in (DATE, TIMESTAMP):
             first, second = coerce(first, TIMESTAMP), coerce(second, TIMESTAMP)
             return _made(DAY_TIME, f"try_subtract({first.sql}, {second.sql})", left, right)
         if isinstance(kind, UnknownType):
             return unknown(left.start, right.end)
-    suggestion = "Add an interval, as in event_time + INTERVAL '15' MINUTE"
-    if DATE in (left.kind, right.kind) and INTEGER in (left.kind, right.kind):
-        suggestion = "date_add(date, days) or date_sub(date, days)"
+    _report_shift(operator, left, right, report)
+    return unknown(left.start, right.end)
+
+
+def _report_shift(operator: str, left: Bound, right: Bound, report: Report) -> None:
+    moment, other = (left, right) if is_moment(left.kind) else (right, left)
+    suggestion = f"Add an interval, as in {report.quoted(moment)} + INTERVAL '15' MINUTE."
+    if moment.kind == DATE and other.kind == INTEGER and operator in ("+", "-") and (moment is left or operator == "+"):
+        name = "date_add" if operator == "+" else "date_sub"
+        suggestion = f"Write {name}({report.quoted(moment)}, {report.quoted(other)})."
     message = f"{operator} does not apply to {_described(left.kind)} and {_described(right.kind)}."
     report.error("arithmetic", left.start, right.end, message, suggestion)
-    return unknown(left.start, right.end)
 
 
 def _shifted(name: str, moment: Bound, span: Bound, left: Bound, right: Bound) -> Bound:
@@ -292,7 +301,7 @@ def signed(operator: str, operand: Bound, start: int, report: Report) -> Bound:
     bits = operator == "~"
     if (operand.kind != INTEGER if bits else not is_numeric(operand.kind)) and not isinstance(operand.kind, NullType):
         message = f"{operator} needs {'an integer' if bits else 'a number'}, not {_described(operand.kind)}."
-        way_out = f"try_cast({_shown(operand)} AS double)" if operand.kind == STRING else None
+        way_out = f"try_cast({report.quoted(operand)} AS double)" if operand.kind == STRING else None
         report.error("arithmetic", operand.start, operand.end, message, way_out)
         return unknown(start, operand.end)
     if operator == "+" or isinstance(operand.kind, NullType):

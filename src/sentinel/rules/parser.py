@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from sentinel.rules import syntax
 from sentinel.rules.cursor import ParseStopped
+from sentinel.rules.foreign_grammar import FOREIGN_PREDICATES, FROM_LISTS, ForeignGrammar
 from sentinel.rules.issue import Issue
 from sentinel.rules.lexer import Token, TokenKind, tokenize
 from sentinel.rules.limits import MAX_IN_ITEMS
-from sentinel.rules.query_grammar import QUERY_WORDS, QueryGrammar
+from sentinel.rules.query_grammar import QUERY_WORDS
 from sentinel.rules.syntax import Node
 
 # fmt: off
@@ -44,7 +45,7 @@ INTERVAL_UNITS = ("SECOND", "MINUTE", "HOUR", "DAY", "WEEK", "MONTH", "YEAR")
 def parse(text: str) -> tuple[Node | None, list[Issue]]:
     """Return the tree and the issues; no tree where the text cannot be understood at all."""
     tokens, issues = tokenize(text)
-    parser = _Parser(tokens)
+    parser = _Parser(tokens, text)
     try:
         tree = parser.whole()
     except ParseStopped as stopped:
@@ -54,18 +55,16 @@ def parse(text: str) -> tuple[Node | None, list[Issue]]:
     return tree, [*issues, *parser.issues]
 
 
-class _Parser(QueryGrammar):
+class _Parser(ForeignGrammar):
     # Grammar, weakest binding first
 
     def whole(self) -> Node:
         if self.at_end:
             self.stop("The rule is empty.", "empty", "Write a condition such as amount > 100.")
+        self.stop_at_statement()
         tree = self.expression()
         if not self.at_end:
-            if self.token.word in ("OVER", "FILTER", "WITHIN"):
-                self.stop("A rule sees one event, so it has no windows and no aggregates.", "function-not-allowed")
-            if self.token.word in ("->", "=>"):
-                self.stop("A rule has neither lambda functions nor named arguments.", "lambda")
+            self.stop_at_end()
             self.stop(f"Expected an operator or the end of the rule, found {self.found()}.")
         return tree
 
@@ -104,6 +103,7 @@ class _Parser(QueryGrammar):
             "ILIKE",
             "RLIKE",
             "REGEXP",
+            *FOREIGN_PREDICATES,
         )
         if negated:
             self.advance()
@@ -119,9 +119,11 @@ class _Parser(QueryGrammar):
             return self.pattern_match(operand, token, negated)
         if self.take("IS"):
             return self.is_test(operand)
-        return operand
+        return self.foreign_predicate(operand, negated) or operand
 
     def in_list(self, operand: Node, negated: bool) -> Node:
+        if self.token.word != "(" and not self.at_end:
+            return self.in_array(operand, negated)
         opening = self.expect("(", "after IN")
         if self.at_query:
             query = self.query(opening)
@@ -163,13 +165,21 @@ class _Parser(QueryGrammar):
             depth = self.depth_of(operand, right)
             same = syntax.Binary(operand.start, right.end, depth, "<=>", operand, right)
             return same if negated else syntax.Not(same.start, same.end, self.depth_of(same), same)
+        if (refused := self.foreign_test(operand, negated)) is not None:
+            return refused
         raise self.stopped(f"Expected NULL, TRUE, FALSE or DISTINCT FROM after IS, found {self.found()}.")
 
     def value(self, weakest: int = 1) -> Node:
         left = self.unary()
         while (strength := _PRECEDENCE.get(self.token.word, 0)) >= weakest:
             operator = self.advance().word
+            if operator == self.token.word == "*":
+                left = self.power(left)
+                continue
             right = self.value(strength + 1)
+            if (refused := self.any_of(COMPARISONS.get(operator, operator), left, right)) is not None:
+                left = refused
+                continue
             depth = self.depth_of(left, right)
             left = syntax.Binary(left.start, right.end, depth, COMPARISONS.get(operator, operator), left, right)
         return left
@@ -202,7 +212,9 @@ class _Parser(QueryGrammar):
             elif self.take("::"):
                 start = self.token.start
                 type_text, end = self.type_text()
-                base = syntax.Cast(base.start, end, self.depth_of(base), base, type_text, start)
+                base = syntax.Cast(base.start, end, self.depth_of(base), base, type_text, start, end)
+            elif (refused := self.foreign_postfix(base)) is not None:
+                base = refused
             else:
                 return base
 
@@ -219,13 +231,14 @@ class _Parser(QueryGrammar):
             return self.worded()
         if self.take("("):
             return self.parenthesised(token)
+        self.stop_at_sign()
         raise self.stopped(f"Expected a value, found {self.found()}.")
 
     def literal(self) -> Node:
         token = self.advance()
         if token.kind is TokenKind.TEXT and self.token.kind is TokenKind.TEXT:
             self.stop("Two texts stand side by side.", "syntax", "Join them with ||.")
-        return syntax.Literal(token.start, token.end, 1, token.value)
+        return syntax.Literal(token.start, token.end, 1, token.value, token.double_quoted)
 
     def parenthesised(self, opening: Token) -> Node:
         if self.at_query:
@@ -285,17 +298,23 @@ class _Parser(QueryGrammar):
             return syntax.Call(name.start, closing.end, 1, name.text, name.end, ())
         if self.token.word in ("DISTINCT", "*"):
             message = "A rule sees one event, so it has no aggregates."
-            self.refuse("function-not-allowed", name.start, self.token.end, message, None)
-            return self.skip_to_end(name)
+            skipped = self.skip_to_end(name)
+            self.refuse("function-not-allowed", name.start, skipped.end, message, FROM_LISTS)
+            return skipped
+        if (refused := self.foreign_call(name)) is not None:
+            return refused
         if self.token.word != ")":
-            arguments.append(self.expression())
+            first = self.expression()
+            if (refused := self.from_argument(name, first) or self.safe_cast(name, first)) is not None:
+                return refused
+            arguments.append(first)
             while self.take(","):
                 arguments.append(self.expression())
         if self.token.word in ("->", "=>"):
             self.stop("A rule has neither lambda functions nor named arguments.", "lambda")
         closing = self.expect(")", f"after the arguments of {name.text}")
         if self.token.word in ("OVER", "FILTER", "WITHIN") and self.following.word in ("(", "GROUP"):
-            self.stop("A rule sees one event, so it has no windows and no aggregates.", "function-not-allowed")
+            self.stop_at_end()
         depth = self.depth_of(*arguments)
         return syntax.Call(name.start, closing.end, depth, name.text, name.end, tuple(arguments))
 
@@ -326,9 +345,9 @@ class _Parser(QueryGrammar):
         operand = self.expression()
         self.expect("AS", f"in {opening.word}(value AS type)")
         start = self.token.start
-        type_text, _ = self.type_text()
+        type_text, type_end = self.type_text()
         closing = self.expect(")", "after the type")
-        return syntax.Cast(opening.start, closing.end, self.depth_of(operand), operand, type_text, start)
+        return syntax.Cast(opening.start, closing.end, self.depth_of(operand), operand, type_text, start, type_end)
 
     def type_text(self) -> tuple[str, int]:
         if self.token.kind is not TokenKind.WORD:
@@ -352,6 +371,7 @@ class _Parser(QueryGrammar):
         return self.advance().text
 
     def interval(self, opening: Token) -> Node:
+        self.whole_interval(opening, INTERVAL_UNITS)
         negative = self.take("-") is not None
         token = self.advance()
         written = str(token.value).strip()

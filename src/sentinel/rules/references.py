@@ -161,6 +161,11 @@ class _Expansion:
         self._report.error("unknown-rule", node.start, node.end, message, way_out)
 
 
+def referred_name(node: Node) -> str | None:
+    """Return the name in `rule('name')`; None for any other node."""
+    return _name_of(node) if isinstance(node, syntax.Call) and _is_reference(node) else None
+
+
 def _is_reference(node: Node) -> bool:
     return isinstance(node, syntax.Call) and node.name.lower() == REFERENCE
 

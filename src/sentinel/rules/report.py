@@ -4,13 +4,31 @@ from __future__ import annotations
 
 from sentinel.rules.issue import Issue
 from sentinel.rules.limits import MAX_ISSUES
+from sentinel.rules.spans import Placed, Source
 
 
 class Report:
-    """The issues found so far; beyond MAX_ISSUES nothing is added."""
+    """The issues found so far; beyond MAX_ISSUES nothing is added.
 
-    def __init__(self) -> None:
+    Args:
+        text: What the places are in; suggestions quote it.
+    """
+
+    def __init__(self, text: str = "") -> None:
         self.issues: list[Issue] = []
+        self._source = Source(text)
+
+    def quoted(self, part: Placed) -> str:
+        """Return the text of a part, or the word `value` where there is none."""
+        return self._source.of(part) or "value"
+
+    def is_enclosed(self, part: Placed) -> bool:
+        """Tell whether a part stands in parentheses of its own."""
+        return self._source.is_enclosed(part)
+
+    def has_within(self, code: str, part: Placed) -> bool:
+        """Tell whether something of that code was found within a part."""
+        return any(each.code == code and part.start <= each.start <= each.end <= part.end for each in self.issues)
 
     def error(self, code: str, start: int, end: int, message: str, suggestion: str | None = None) -> None:
         """Add an issue that refuses the rule."""

@@ -33,8 +33,8 @@ class SubqueryBinder(Binder):
         lookups: What the rule looks up, by column name.
     """
 
-    def __init__(self, schema: EventSchema, tables: Sequence[ListDefinition] = ()) -> None:
-        super().__init__(schema)
+    def __init__(self, schema: EventSchema, tables: Sequence[ListDefinition] = (), text: str = "") -> None:
+        super().__init__(schema, text)
         self.tables = {table.name: table for table in tables}
         self.lookups: dict[str, LookupColumn] = {}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 EVENT = "event"
@@ -26,9 +26,10 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Literal(Node):
-    """A number, text, TRUE, FALSE or NULL."""
+    """A number, text, TRUE, FALSE or NULL; `double_quoted` as of its token."""
 
     value: str | int | float | Decimal | bool | None
+    double_quoted: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +167,7 @@ class Cast(Node):
     operand: Node
     type_text: str
     type_start: int
+    type_end: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,7 @@ class TestList:
                 "pipeline_id": rule["pipeline_id"],
                 "rule_id": rule["id"],
                 "severity": "critical",
+                "rule_name": rule["name"],
                 "rule_description": "large",
                 "transaction_data": {"transaction_id": "e1", "amount": 250.5},
                 "score": 80,

@@ -112,6 +112,13 @@ class TestPlanAndApply:
         ]
         assert sentinel.list_pipelines() == []
 
+    def test_warnings_are_shown_with_the_change_and_do_not_block(self, sentinel: Client, files: Path) -> None:
+        text = RULES.replace("amount > 100", "amount > 100 OR country = NULL")
+        (files / "rules" / "all.yml").write_text(text)
+        notes = [note for change in planned(sentinel, files).changes for note in change.notes]
+        assert notes == ["warning: Comparing with NULL by = is never true. Use IS NULL or IS NOT NULL."]
+        applied(sentinel, files)
+
     def test_applied_twice_there_is_nothing_to_do(self, sentinel: Client, files: Path) -> None:
         assert applied(sentinel, files) == 5
         assert said(planned(sentinel, files)) == []

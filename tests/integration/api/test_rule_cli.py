@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from sentinel.cli.rule import app
-from sentinel.errors import ConflictError, InvalidRuleError
+from sentinel.errors import ConflictError
 
 pytestmark = pytest.mark.integration
 
@@ -90,5 +90,15 @@ def test_what_is_wrong_is_shown_at_its_place(
     assert checked.stderr.splitlines()[1:] == ["  amuont > 1", "  ^"]
     assert "amount" in checked.stderr.splitlines()[0]
     assert run("check", "amount > 1", "--pipeline", pipeline["id"]).stdout == "amount > 1\n"
-    with pytest.raises(InvalidRuleError):
-        run("add", "amuont > 1", "--pipeline", pipeline["id"], "--severity", "info")
+    refused = run("add", "amuont > 1", "--pipeline", pipeline["id"], "--severity", "info")
+    assert refused.exit_code == 1
+    assert refused.stderr.splitlines()[1:] == ["  amuont > 1", "  ^"]
+
+
+def test_warnings_are_shown_and_do_not_block(run: Callable[..., Result], pipeline: dict[str, Any], large: str) -> None:
+    added = run("add", "country = NULL", "--pipeline", pipeline["id"], "--severity", "info")
+    assert "is active" in added.stdout
+    assert added.stderr.splitlines()[0].startswith("warning: Comparing with NULL by = is never true.")
+    changed = run("change", large, "amount > 5 AND 1 = 1")
+    assert "large is at version 2" in changed.stdout
+    assert changed.stderr.startswith("warning: No field of the event is used here")

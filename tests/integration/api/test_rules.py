@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from httpx import Client
 
+from sentinel.domain.rule import RuleContent, RuleState, Severity
 from sentinel.stores.postgres.database import Database
+from sentinel.stores.postgres.rules import PostgresRules
 from sentinel.stores.postgres.snapshots import CatalogReader
 from tests.integration.api.conftest import FIELDS, add_rule, create_pipeline
 
@@ -125,6 +127,11 @@ class TestChange:
         rule = add_rule(client, pipeline["id"], RULE["rule_expression"])
         assert client.put(f"/api/rules/{rule['id']}", json=RULE).json()["version"] == 1
 
+    def test_it_keeps_its_severity_without_one(self, client: Client, pipeline: dict[str, Any]) -> None:
+        rule = add_rule(client, pipeline["id"])
+        changed = client.put(f"/api/rules/{rule['id']}", json={"rule_expression": "amount > 7"}).json()
+        assert (changed["severity"], changed["version"]) == (rule["severity"], 2)
+
     def test_an_outdated_if_match_is_412(self, client: Client, pipeline: dict[str, Any]) -> None:
         rule = add_rule(client, pipeline["id"])
         read = client.get(f"/api/rules/{rule['id']}").headers["etag"]
@@ -148,6 +155,62 @@ class TestChange:
         answer = client.patch(f"/api/rules/{rule['id']}/status", json={"is_active": True})
         assert answer.status_code == 409
         assert "does not fit schema version 2" in answer.json()["detail"]
+
+
+class TestWarnings:
+    DOUBTFUL = "amount > 1 AND country = NULL"
+
+    def test_a_new_rule_is_answered_with_them(self, client: Client, pipeline: dict[str, Any]) -> None:
+        path = f"/api/pipelines/{pipeline['id']}/rules"
+        body = {**RULE, "rule_expression": self.DOUBTFUL}
+        rule = client.post(path, json=body).json()
+        assert [(rule["state"], issue["severity"], issue["code"]) for issue in rule["issues"]] == [
+            ("active", "warning", "null-comparison")
+        ]
+
+    def test_a_changed_rule_is(self, client: Client, pipeline: dict[str, Any]) -> None:
+        rule = add_rule(client, pipeline["id"])
+        body = {**RULE, "rule_expression": self.DOUBTFUL}
+        changed = client.put(f"/api/rules/{rule['id']}", json=body).json()
+        assert [issue["code"] for issue in changed["issues"]] == ["null-comparison"]
+
+    def test_each_rule_of_a_batch_is(self, client: Client, pipeline: dict[str, Any]) -> None:
+        rules = [{**RULE, "rule_expression": text} for text in (self.DOUBTFUL, "amount > 5")]
+        answer = client.post(f"/api/pipelines/{pipeline['id']}/rules/batch", json={"rules": rules}).json()
+        assert [[issue["code"] for issue in rule["issues"]] for rule in answer["rules"]] == [["null-comparison"], []]
+
+
+class TestStoredTexts:
+    """A text that a new rule is refused for is not in the way of a rule that has it."""
+
+    STORED = r"country = 'D\.'"
+
+    def test_it_is_switched_off_and_on(
+        self, client: Client, pipeline: dict[str, Any], database: Database, tenant: str
+    ) -> None:
+        content = RuleContent(self.STORED, Severity.INFO, "")
+        with database.transaction(tenant) as connection:
+            rule = PostgresRules(connection).add(
+                pipeline["id"], content, name="stored", state=RuleState.PAUSED, created_by="test", comment=""
+            )
+        for is_active in (True, False, True):
+            answer = client.patch(f"/api/rules/{rule.id}/status", json={"is_active": is_active})
+            assert (answer.status_code, answer.json()["is_active"]) == (200, is_active)
+        body = {"rule_expression": self.STORED, "severity": "critical"}
+        changed = client.put(f"/api/rules/{rule.id}", json=body)
+        assert (changed.status_code, changed.json()["severity"]) == (200, "critical")
+        assert [(issue["severity"], issue["code"]) for issue in changed.json()["issues"]] == [("warning", "escape")]
+        assert self.STORED in snapshot_rules(database, tenant, pipeline["id"])[1]
+
+    def test_it_is_refused_when_new(self, client: Client, pipeline: dict[str, Any]) -> None:
+        answer = client.post(f"/api/pipelines/{pipeline['id']}/rules", json={**RULE, "rule_expression": self.STORED})
+        assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, "escape")
+
+    def test_a_draft_of_it_stays_one(self, client: Client, pipeline: dict[str, Any]) -> None:
+        body = {**RULE, "rule_expression": self.STORED, "state": "draft"}
+        rule = client.post(f"/api/pipelines/{pipeline['id']}/rules", json=body).json()
+        assert [issue["code"] for issue in rule["issues"]] == ["escape"]
+        assert client.post(f"/api/rules/{rule['id']}/state", json={"state": "active"}).status_code == 409
 
 
 class TestCheck:

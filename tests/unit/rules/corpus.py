@@ -283,7 +283,7 @@ HOSTILE = {
     # clocks and chance
     "event_time > now()": "function-not-allowed",
     "event_time > current_timestamp()": "function-not-allowed",
-    "birth_date < current_date": "unknown-column",
+    "birth_date < current_date": "function-not-allowed",
     "rand() < 0.5": "function-not-allowed",
     "uuid() = ''": "function-not-allowed",
     "monotonically_increasing_id() = 1": "function-not-allowed",

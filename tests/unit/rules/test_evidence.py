@@ -48,6 +48,19 @@ class TestWhatIsKept:
             {"amount": None},
         ]
 
+    def test_what_a_rule_refers_to_is_in_it(self) -> None:
+        conditions = {"night": "hour(event_time) < 5 AND (amount > 1)", "home": "country = 'DE' OR country = 'AT'"}
+        rule = "rule('night') AND quantity > 2 AND NOT rule('home') AND rule('nowhere')"
+        event = {"event_time": "2024-01-01T03:00:00Z", "amount": 5.0, "quantity": 3, "country": "FR"}
+        found = orjson.loads(evidence_text(evidence_plan(rule, SCHEMA, conditions), event))
+        assert [(each["condition"], each["values"]) for each in found] == [
+            ("hour(event_time) < 5", {"event_time": "2024-01-01T03:00:00Z"}),
+            ("amount > 1", {"amount": 5.0}),
+            ("quantity > 2", {"quantity": 3}),
+            ("NOT rule('home')", {"country": "FR"}),
+            ("rule('nowhere')", {}),
+        ]
+
     def test_a_unit_is_no_field(self) -> None:
         rule = "timestampdiff(HOUR, sent_at, event_time) = 0"
         event = {"sent_at": "2024-01-01T00:00:00Z", "event_time": 1704067200}

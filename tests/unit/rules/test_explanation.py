@@ -10,6 +10,7 @@ from sentinel.errors import InvalidRuleError
 from sentinel.rules.explanation.decision import decide
 from sentinel.rules.explanation.report import explain_parts
 from sentinel.rules.explanation.tree import MAX_COMPUTED, MAX_LIST_ITEMS, rule_tree
+from sentinel.rules.known import KnownNames
 from tests.unit.rules.corpus import HONEST, SCHEMA
 
 T, F, U = True, False, None
@@ -65,7 +66,7 @@ class TestTheTree:
         root = rule_tree(rule, SCHEMA)
         assert sum(part.sql is not None for part in root.walk()) == MAX_COMPUTED
         assert root.sql is not None
-        shown = explain_parts(rule, root, {0: False}, {})
+        shown = explain_parts(root, {0: False}, {})
         assert shown["decided_by"][0]["start"] == 0, "its operands are not all known, so it is a leaf"
 
     def test_a_rule_that_the_gate_refuses_is_refused(self) -> None:
@@ -130,10 +131,17 @@ class TestWhatDecided:
     def test_a_field_without_value_is_named(self) -> None:
         rule = "amount > 1"
         root = rule_tree(rule, SCHEMA)
-        explained = explain_parts(rule, root, {0: None, 1: None}, {1: None})
+        explained = explain_parts(root, {0: None, 1: None}, {1: None})
         assert (explained["verdict"], explained["missing"], explained["not_computable"]) == ("unknown", ["amount"], [])
         assert explained["decided_by"] == [
-            {"text": "amount > 1", "start": 0, "end": 10, "verdict": "unknown", "values": {"amount": None}}
+            {
+                "text": "amount > 1",
+                "start": 0,
+                "end": 10,
+                "rule": None,
+                "verdict": "unknown",
+                "values": {"amount": None},
+            }
         ]
 
     def test_what_has_all_it_needs_and_no_value_is_named(self) -> None:
@@ -146,6 +154,72 @@ class TestWhatDecided:
             numbers["quantity - 1"]: 0,
             numbers["quantity"]: 1,
         }
-        explained = explain_parts(rule, root, values, values)
+        explained = explain_parts(root, values, values)
         assert explained["missing"] == []
         assert [place["text"] for place in explained["not_computable"]] == ["100 / (quantity - 1)"]
+
+    def test_a_case_without_branch_is_named(self) -> None:
+        rule = "CASE WHEN is_foreign THEN amount > 10 END"
+        root = rule_tree(rule, SCHEMA)
+        explained = explain_parts(root, {0: None, 1: False, 2: True}, {})
+        (place,) = explained["not_computable"]
+        assert (place["text"], place["why"]) == (rule, "no branch of CASE applied and there is no ELSE")
+        assert explained["missing"] == []
+
+
+class TestComposite:
+    KNOWN = KnownNames(
+        {"night": "hour(event_time) < 5 AND lower(email) LIKE 'a%'", "both": "rule('night') AND (amount > 1)"}
+    )
+    RULE = "quantity > 2 AND rule('both')"
+
+    def explained(self, **known: Any) -> dict[str, Any]:
+        """Given what parts (by their text) are."""
+        root = rule_tree(self.RULE, SCHEMA, self.KNOWN)
+        numbers = {part.text[part.start : part.end]: part.number for part in root.walk()}
+        values = {numbers[text]: value for text, value in known.items()}
+        return explain_parts(root, values, values)
+
+    def test_the_trees_of_rules_stand_below_their_references(self) -> None:
+        root = rule_tree(self.RULE, SCHEMA, self.KNOWN)
+        assert [(part.rule, part.text[part.start : part.end]) for part in root.walk() if part.is_condition] == [
+            (None, self.RULE),
+            (None, "quantity > 2"),
+            (None, "rule('both')"),
+            ("both", "rule('night') AND (amount > 1)"),
+            ("both", "rule('night')"),
+            ("night", "hour(event_time) < 5 AND lower(email) LIKE 'a%'"),
+            ("night", "hour(event_time) < 5"),
+            ("night", "lower(email) LIKE 'a%'"),
+            ("both", "amount > 1"),
+        ]
+
+    def test_what_decided_lies_within_them(self) -> None:
+        night = self.KNOWN.conditions["night"]
+        explained = self.explained(
+            **{
+                self.RULE: None,
+                "quantity > 2": True,
+                "rule('both')": None,
+                self.KNOWN.conditions["both"]: None,
+                "rule('night')": None,
+                night: None,
+                "hour(event_time) < 5": True,
+                "lower(email) LIKE 'a%'": None,
+                "lower(email)": None,
+                "email": None,
+                "amount > 1": True,
+            }
+        )
+        assert explained["missing"] == ["email"]
+        assert explained["not_computable"] == []
+        assert explained["decided_by"] == [
+            {
+                "text": "lower(email) LIKE 'a%'",
+                "start": night.index("lower"),
+                "end": len(night),
+                "rule": "night",
+                "verdict": "unknown",
+                "values": {"email": None},
+            }
+        ]

@@ -24,6 +24,7 @@ class Alert(Model):
     pipeline_id: int
     rule_id: int
     severity: Severity
+    rule_name: str = ""
     rule_description: str
     alert_timestamp: datetime
     transaction_data: Any

@@ -117,10 +117,12 @@ class RuleKind(Kind):
                     )
                 )
                 continue
+            if change or _has_other_schema(key[0], declared, remote):
+                problems, warnings = _checked(item, declared, remote)
+                found.problems += problems
+                change = change and replace(change, notes=change.notes + warnings)
             if change:
                 found.changes.append(change)
-            if change or _has_other_schema(key[0], declared, remote):
-                found.problems += _refused(item, declared, remote)
         found.changes = _ordered(found.changes)
         for name in sorted({key[0] for key in (*rules, *pipelines)}):
             pipeline = remote.pipelines.get(name)
@@ -229,16 +231,16 @@ def _has_other_schema(pipeline: str, declared: Declarations, remote: Remote) -> 
     return schema is not None and actual is not None and not same_schema(schema, remote.schema(actual))
 
 
-def _refused(item: Declared, declared: Declarations, remote: Remote) -> list[ErrorDetail]:
-    """Return what the API has against a text, checked against the schema that will be in force."""
+def _checked(item: Declared, declared: Declarations, remote: Remote) -> tuple[list[ErrorDetail], tuple[str, ...]]:
+    """Return what the API has against a text, and its warnings, by the schema that will be in force."""
     pipeline = item.key[0]
     if item.spec.state == "draft":
-        return []
+        return [], ()
     owner = declared.get(PipelineKind.name, {}).get((pipeline,))
     actual = remote.pipelines.get(pipeline)
     schema = schema_of(owner, []) if owner else None
     if owner is not None and schema is None:
-        return []  # the schema's own problems are told
+        return [], ()  # the schema's own problems are told
     if actual is not None and (schema is None or same_schema(schema, remote.schema(actual))):
         checked = remote.client.check_rule(item.spec.expression, pipeline_id=actual.id)
     else:
@@ -246,16 +248,27 @@ def _refused(item: Declared, declared: Declarations, remote: Remote) -> list[Err
     known = {key[1] for key in declared.get(RuleKind.name, {}) if key[0] == pipeline}
     is_known = bool(item.spec.refers_to) and item.spec.refers_to <= known
     lists = {key[0] for key in declared.get(ListKind.name, {})}
+    actual_rule = _actual(remote, item.key)
+    is_stored = actual_rule is not None and _text_of(actual_rule) == item.spec.expression
+    warnings = tuple(f"warning: {_said(issue)}" for issue in checked.issues if issue.severity == "warning")
     return [
-        ErrorDetail(
-            item.document.where(("rule_expression",)),
-            f"rule {' / '.join(item.key)}: {issue.message}{f' {issue.suggestion}' if issue.suggestion else ''}",
-        )
+        ErrorDetail(item.document.where(("rule_expression",)), f"rule {' / '.join(item.key)}: {_said(issue)}")
         for issue in checked.issues
         if issue.severity == "error"
+        and not (is_stored and _is_kept(issue, item.spec.expression))
         and not (issue.code in _OF_REFERENCES and is_known)
         and not (issue.code == _OF_LISTS and _word(item.spec.expression, issue.start, issue.end) in lists)
-    ]
+    ], warnings
+
+
+def _is_kept(issue: models.Issue, text: str) -> bool:
+    """Tell whether only a new text is refused for it; a rule that is there keeps what it means."""
+    bare = ("decimal", "numeric", "dec")
+    return issue.code == "escape" or (issue.code == "cast-type" and _word(text, issue.start, issue.end).lower() in bare)
+
+
+def _said(issue: models.Issue) -> str:
+    return f"{issue.message} {issue.suggestion}" if issue.suggestion else issue.message
 
 
 def _word(text: str, start: int | None, end: int | None) -> str:

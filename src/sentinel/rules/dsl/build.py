@@ -25,7 +25,15 @@ _SIMPLE = {"n": "\n", "r": "\r", "t": "\t"}
 
 
 class Builder(Transformer[Token, ShortRule]):
-    """Called by the parser bottom-up, so nothing recurses over the text, however deep it is nested."""
+    """Called by the parser bottom-up, so nothing recurses over the text, however deep it is nested.
+
+    Args:
+        is_stored: Whether the text was accepted before; then a backslash may be lost, as it always was.
+    """
+
+    def __init__(self, *, is_stored: bool = False) -> None:
+        super().__init__()
+        self._is_stored = is_stored
 
     def start(self, children: list[Any]) -> ShortRule:
         """The whole rule."""
@@ -35,7 +43,11 @@ class Builder(Transformer[Token, ShortRule]):
     def action(self, children: list[Any]) -> RuleAction:
         """`name(argument, ...)`."""
         name, _, *arguments, close = children
-        values = [_text(token) if token.type == "TEXT" else _whole(token) for token in arguments if token is not None]
+        values = [
+            _text(token, self._is_stored) if token.type == "TEXT" else _whole(token)
+            for token in arguments
+            if token is not None
+        ]
         return read_action(str(name), values, _start(name), _end(close))
 
     def any_of(self, operands: list[Node]) -> Node:
@@ -150,7 +162,7 @@ class Builder(Transformer[Token, ShortRule]):
     def text(self, children: list[Token]) -> Node:
         """A text in single or double quotes."""
         (token,) = children
-        return syntax.Literal(_start(token), _end(token), 1, _text(token))
+        return syntax.Literal(_start(token), _end(token), 1, _text(token, self._is_stored))
 
     def number(self, children: list[Token]) -> Node:
         """A whole number, a decimal, or a number with an exponent."""
@@ -205,10 +217,14 @@ def _name(token: Token) -> str:
     return str(token[1:-1]) if token.type == "QUOTED" else str(token)
 
 
-def _text(token: Token) -> str:
+def _text(token: Token, is_stored: bool) -> str:
     def decoded(found: re.Match[str]) -> str:
         if found[1] is not None:
             return chr(int(found[1], 16))
+        if not is_stored and found[2] not in _SIMPLE and found[2] not in "\\'\"":
+            at = _start(token) + 1 + found.start()
+            message = f"In a text \\{found[2]} is just {found[2]!r}: the backslash would be lost."
+            raise ShortRuleError("escape", at, at + 2, message, f"Write \\\\{found[2]}.")
         return _SIMPLE.get(found[2], found[2])
 
     value = _ESCAPE.sub(decoded, token[1:-1])

@@ -10,6 +10,7 @@ from lark import Lark, UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
 from sentinel.rules.dsl.actions import ACTIONS, MAX_ACTIONS, SINGLE
 from sentinel.rules.dsl.build import Builder
+from sentinel.rules.dsl.foreign import foreign_form
 from sentinel.rules.dsl.short_rule import ShortRule, ShortRuleError
 from sentinel.rules.limits import MAX_TEXT_LENGTH
 
@@ -44,8 +45,11 @@ def is_short_form(text: str) -> bool:
     return _OPENING.match(text) is not None
 
 
-def parse_short(text: str) -> ShortRule:
+def parse_short(text: str, *, is_stored: bool = False) -> ShortRule:
     """Parse `when CONDITION then ACTION, ...`.
+
+    Args:
+        is_stored: As of `check_rule`.
 
     Raises:
         ShortRuleError: It is not such a rule; the issue names line, column, what was found and what was expected.
@@ -54,7 +58,7 @@ def parse_short(text: str) -> ShortRule:
         message = f"The rule has {len(text)} characters; at most {MAX_TEXT_LENGTH} are allowed."
         raise ShortRuleError("too-long", MAX_TEXT_LENGTH, len(text), message, "Split it into several rules.")
     try:
-        rule: ShortRule = _parser().parse(text)  # type: ignore[assignment]
+        rule: ShortRule = _parser(is_stored).parse(text)  # type: ignore[assignment]
     except UnexpectedInput as unexpected:
         raise _refusal(text, unexpected) from unexpected
     for kind in SINGLE:
@@ -66,10 +70,10 @@ def parse_short(text: str) -> ShortRule:
     return rule
 
 
-@lru_cache(maxsize=1)
-def _parser() -> Lark:
+@lru_cache(maxsize=2)
+def _parser(is_stored: bool) -> Lark:
     grammar = resources.files("sentinel.rules.dsl").joinpath("grammar.lark").read_text(encoding="utf-8")
-    return Lark(grammar, parser="lalr", transformer=Builder())
+    return Lark(grammar, parser="lalr", transformer=Builder(is_stored=is_stored))
 
 
 def _refusal(text: str, unexpected: UnexpectedInput) -> ShortRuleError:
@@ -93,7 +97,9 @@ def _refusal(text: str, unexpected: UnexpectedInput) -> ShortRuleError:
     wanted = f"an action ({', '.join(ACTIONS)})" if after_then else _listed(expected)
     message = f"Line {line}, column {column}: expected {wanted}, found {found}."
     suggestion = _INSTEAD.get(text[start : start + 1])
-    if text[start : start + 1] in ('"', "'"):
+    if (meant := foreign_form(text, start, end)) is not None:
+        start, end, suggestion = meant
+    elif text[start : start + 1] in ('"', "'") and end - start < 2:
         suggestion = "Close the text with the same quote."
     if not is_short_form(text):
         suggestion = 'Write it as when amount > 500 then notify("slack:#big-orders").'

@@ -40,7 +40,7 @@ def decide(root: Part, values: Mapping[int, Any]) -> Decision:
 
     An AND that is false or unknown was decided by its first such operand, one that is true by all of them; an OR that
     is true or unknown by its first such operand, one that is false by all. NOT hands on. CASE was decided by the
-    conditions up to the branch that was taken, and by its value.
+    conditions up to the branch that was taken, and by its value. A reference to a rule hands on, too.
 
     Args:
         values: Number of a part -> its value; of a condition True, False or None. Parts without an entry were not
@@ -57,6 +57,9 @@ def _follow(part: Part, values: Mapping[int, Any], found: _Found) -> None:
     if chosen:
         for child in chosen:
             _follow(child, values, found)
+        wanted = any(values.get(child.number, False) is None for child in chosen)
+        if part.kind == "case" and values.get(part.number, False) is None and not wanted:
+            _add(found.not_computable, part)
         return
     found.parts.append(part)
     if values.get(part.number) is None:
@@ -68,9 +71,9 @@ def _deciding_children(part: Part, values: Mapping[int, Any]) -> list[Part]:
     operands = part.children
     if part.kind == "case":
         return _taken_branch(part, values)
-    if part.kind not in ("and", "or", "not") or not all(_is_known(child, values) for child in operands):
+    if part.kind not in ("and", "or", "not", "rule") or not all(_is_known(child, values) for child in operands):
         return []
-    if part.kind == "not":
+    if part.kind in ("not", "rule"):
         return operands
     if verdict is (part.kind == "and"):
         return operands

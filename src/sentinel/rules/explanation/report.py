@@ -12,28 +12,27 @@ from sentinel.rules.explanation.tree import Part
 MAX_SHOWN_TEXT = 400
 
 
-def explain_parts(text: str, root: Part, values: Mapping[int, Any], shown: Mapping[int, Any]) -> dict[str, Any]:
+def explain_parts(root: Part, values: Mapping[int, Any], shown: Mapping[int, Any]) -> dict[str, Any]:
     """Return verdict, deciding leaves, what was missing, and the whole tree.
 
     Args:
-        text: The rule as it was parsed; places are offsets in it.
         values: As in `decide`.
         shown: Number of a part -> its value as JSON.
     """
     decision = decide(root, values)
 
     def place(part: Part) -> dict[str, Any]:
-        return {"text": _text(text, part), "start": part.start, "end": part.end}
+        return {"text": _text(part), "start": part.start, "end": part.end, "rule": part.rule}
 
     return {
         "verdict": outcome_of(values[root.number]),
         "decided_by": [
-            {**place(part), "verdict": verdict_of(values.get(part.number)), "values": _values(text, part, shown)}
+            {**place(part), "verdict": verdict_of(values.get(part.number)), "values": _values(part, shown)}
             for part in decision.parts
         ],
-        "missing": list(dict.fromkeys(_text(text, part) for part in decision.missing)),
-        "not_computable": [place(part) for part in decision.not_computable],
-        "tree": _node(text, root, values, shown, decision),
+        "missing": list(dict.fromkeys(_text(part) for part in decision.missing)),
+        "not_computable": [{**place(part), "why": _why(part)} for part in decision.not_computable],
+        "tree": _node(root, values, shown, decision),
     }
 
 
@@ -47,36 +46,46 @@ def verdict_of(verdict: bool | None) -> str:
     return "unknown" if verdict is None else "true" if verdict else "false"
 
 
-def _node(
-    text: str, part: Part, values: Mapping[int, Any], shown: Mapping[int, Any], decision: Decision
-) -> dict[str, Any]:
+def _node(part: Part, values: Mapping[int, Any], shown: Mapping[int, Any], decision: Decision) -> dict[str, Any]:
     computed = part.number in values
     return {
         "kind": part.kind,
-        "text": _text(text, part),
+        "text": _text(part),
         "start": part.start,
         "end": part.end,
+        "rule": part.rule,
         "type": str(part.type) if part.type is not None else None,
         "value": _literal(part.node) if part.kind == "literal" else shown.get(part.number),
         "verdict": verdict_of(values[part.number]) if computed and part.is_condition else None,
         "is_computed": computed or part.kind == "literal",
         "decided": part.number in decision.path,
         "left_out": part.left_out,
-        "children": [_node(text, child, values, shown, decision) for child in part.children],
+        "children": [_node(child, values, shown, decision) for child in part.children],
     }
 
 
-def _values(text: str, part: Part, shown: Mapping[int, Any]) -> dict[str, Any]:
-    """Return the values of the fields that a leaf looks at."""
+def _values(part: Part, shown: Mapping[int, Any]) -> dict[str, Any]:
+    """Return the values of the fields and the look-ups that a leaf looks at."""
     return {
-        _text(text, each): shown.get(each.number)
+        _text(each): shown.get(each.number)
         for each in part.walk()
-        if each.kind == "field" and each.number in shown
+        if each.kind in ("field", "lookup") and each.number in shown
     }
 
 
-def _text(text: str, part: Part) -> str:
-    written = text[part.start : part.end]
+def _why(part: Part) -> str | None:
+    """Return what a part that has no value lacks, where its kind tells."""
+    match part.node:
+        case syntax.Case(otherwise=None):
+            return "no branch of CASE applied and there is no ELSE"
+        case syntax.ScalarQuery(query=query):
+            return f"no row in {query.table}, or no value in it"
+        case _:
+            return None
+
+
+def _text(part: Part) -> str:
+    written = part.text[part.start : part.end]
     return written if len(written) <= MAX_SHOWN_TEXT else f"{written[:MAX_SHOWN_TEXT]}..."
 
 

@@ -11,10 +11,10 @@ from sentinel.errors import InvalidRuleError
 from sentinel.rules import syntax
 from sentinel.rules.checker import check
 from sentinel.rules.known import NO_NAMES, KnownNames
-from sentinel.rules.lexer import tokenize
 from sentinel.rules.lookups import LookupColumn
 from sentinel.rules.parser import COMPARISONS, parse
-from sentinel.rules.references import expand
+from sentinel.rules.references import expand, referred_name
+from sentinel.rules.spans import Spans
 from sentinel.rules.subqueries import SubqueryBinder
 from sentinel.rules.types import BOOLEAN, Kind, is_lenient
 
@@ -42,7 +42,7 @@ _KINDS: dict[type[syntax.Node], str] = {
     syntax.Case: "case",
     syntax.Cast: "cast",
 }
-_OF_CONDITIONS = frozenset({"and", "or", "not", "case"})
+_OF_CONDITIONS = frozenset({"and", "or", "not", "case", "rule"})
 
 
 @dataclass(slots=True)
@@ -58,6 +58,8 @@ class Part:
         start: Character offset of the first character, an opening parenthesis that belongs to it included.
         end: Character offset behind the last one.
         left_out: How many items of a long list are not among the children.
+        text: What the place is in: the rule, or the condition of a rule that it refers to.
+        rule: Name of that rule; None: the rule itself.
         lookups: Of the root: the columns of lists that the whole rule needs beside `event`.
     """
 
@@ -70,6 +72,8 @@ class Part:
     sql: str | None
     children: list[Part] = field(default_factory=list)
     left_out: int = 0
+    text: str = ""
+    rule: str | None = None
     lookups: tuple[LookupColumn, ...] = ()
 
     @property
@@ -87,8 +91,8 @@ class Part:
 def rule_tree(text: str, schema: EventSchema, known: KnownNames = NO_NAMES) -> Part:
     """Return the tree of a rule that the gate accepts.
 
-    The SQL of a part is what the same compiler makes of that part; the root's is the compiled rule. A reference to
-    another rule is one part, with the verdict of the condition that it stands for.
+    The SQL of a part is what the same compiler makes of that part; the root's is the compiled rule. Below a reference
+    to another rule stands the tree of the condition that it stands for, with places in that text.
 
     Args:
         known: What it may name beside the fields of the schema.
@@ -99,16 +103,22 @@ def rule_tree(text: str, schema: EventSchema, known: KnownNames = NO_NAMES) -> P
     checked = check(text, schema, known)
     parsed, _ = parse(text)
     if checked.compiled is None or parsed is None:
-        issues = [issue.as_json() for issue in checked.issues]
+        issues = [issue.as_json() for issue in checked.errors or checked.issues]
         raise InvalidRuleError(f"the rule does not fit this schema: {issues[0]['message']}", issues=issues)
-    spans = Spans(text)
-    root = Part(0, _kind(parsed), parsed, *spans.of(parsed), BOOLEAN, checked.compiled)
+    spans: dict[str, Spans] = {text: Spans(text)}
+    root = Part(0, _kind(parsed), parsed, *spans[text].of(parsed), BOOLEAN, checked.compiled, text=text)
     root.lookups = checked.lookups
     waiting = deque([root])
     computed, length, number = 1, len(checked.compiled), 0
     while waiting:
         part = waiting.popleft()
+        within, name = part.text, part.rule
         children = [] if part.kind == "field" else children_of(part.node)
+        if part.kind == "rule":
+            name = referred_name(part.node) or ""
+            within = known.conditions.get(name, "")
+            tree = parse(within)[0]
+            children = [tree] if tree is not None else []
         if part.kind == "in" and len(children) > MAX_LIST_ITEMS + 1:
             part.left_out = len(children) - MAX_LIST_ITEMS - 1
             children = children[: MAX_LIST_ITEMS + 1]
@@ -119,32 +129,12 @@ def rule_tree(text: str, schema: EventSchema, known: KnownNames = NO_NAMES) -> P
                 kind, sql = _bound(child, schema, known, as_condition=part.kind in _OF_CONDITIONS)
                 computed += sql is not None
                 length += len(sql or "")
-            part.children.append(Part(number, _kind(child), child, *spans.of(child), kind, sql))
+            if within not in spans:
+                spans[within] = Spans(within)
+            place = spans[within].of(child)
+            part.children.append(Part(number, _kind(child), child, *place, kind, sql, text=within, rule=name))
         waiting.extend(part.children)
     return root
-
-
-class Spans:
-    """Widens places so that they hold both of each pair of parentheses: a node begins and ends at its operands."""
-
-    def __init__(self, text: str) -> None:
-        tokens, _ = tokenize(text)
-        self._signs = [(token.start, 1 if token.word == "(" else -1) for token in tokens if token.word in ("(", ")")]
-
-    def of(self, node: syntax.Node) -> tuple[int, int]:
-        """Return start and end."""
-        start, end = node.start, node.end
-        depth, lowest = 0, 0
-        for _, sign in (each for each in self._signs if start <= each[0] < end):
-            depth += sign
-            lowest = min(lowest, depth)
-        before = [at for at, sign in self._signs if at < start and sign == 1]
-        behind = [at for at, sign in self._signs if at >= end and sign == -1]
-        if lowest < 0:
-            start = before[lowest]
-        if depth > lowest:
-            end = behind[depth - lowest - 1] + 1
-        return start, end
 
 
 def _bound(
@@ -171,6 +161,8 @@ def _kind(node: syntax.Node) -> str:
             return operator.lower()
         case syntax.Binary(operator=operator):
             return "comparison" if operator in COMPARISONS else "arithmetic"
+        case syntax.Call() if referred_name(node) is not None:
+            return "rule"
         case syntax.Member():
             return "field" if is_field(node) else "member"
         case _:

@@ -23,10 +23,16 @@ DATE_PARTS = (
     "DOY",
     "HOUR",
     "MINUTE",
+    "SECOND",
 )
 _DAYS = "{1} >= -3660000 AND {1} <= 3660000"  # ten thousand years: date_add wraps around silently beyond 2**31 days
 _SECONDS = "when({0} >= -62135596800L AND {0} <= 253402300799L, timestamp_seconds({0}))"
 _MILLIS = "when({0} >= -62135596800000L AND {0} <= 253402300799999L, timestamp_millis({0}))"
+
+
+def _part(sql: Sequence[str]) -> str:
+    # Spark's own part SECOND is a decimal with the fraction.
+    return f"second({sql[1]})" if sql[0] == "'SECOND'" else f"date_part({sql[0]}, {sql[1]})"
 
 
 def _to_timestamp(sql: Sequence[str]) -> str:
@@ -56,6 +62,7 @@ DATE_FUNCTIONS = registry(
         INTEGER,
         "date_part('HOUR', event_time) < 6",
         "that part; also EXTRACT(HOUR FROM event_time)",
+        expansion=_part,
         narrow=True,
     ),
     RuleFunction(

@@ -153,7 +153,13 @@ TEXT_FUNCTIONS = registry(
     ),
     RuleFunction("startswith", (text(), text("start")), BOOLEAN, "startswith(user_id, 'u0')", "whether it begins so"),
     RuleFunction("endswith", (text(), text("end")), BOOLEAN, "endswith(email, '.com')", "whether it ends so"),
-    RuleFunction("contains", (text(), text("part")), BOOLEAN, "contains(email, '@')", "whether it holds the part"),
+    RuleFunction(
+        "contains",
+        (text(), text("part")),
+        BOOLEAN,
+        "contains(email, '@')",
+        "whether it holds the part; of an array, whether it holds the value",
+    ),
     RuleFunction(
         "instr",
         (text(), text("part")),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -50,8 +50,8 @@ class GenerationFindings:
     borders: dict[int, int] | None = None
 
 
-EvidencePlanner = Callable[[str, EventSchema], EvidencePlan]
-"""Says what the matches of a condition are to keep as their evidence."""
+EvidencePlanner = Callable[[str, EventSchema, Mapping[str, str]], EvidencePlan]
+"""Says what the matches of a condition are to keep as their evidence, given what names of other rules stand for."""
 
 
 class EvidencePlans:
@@ -61,12 +61,13 @@ class EvidencePlans:
         self._snapshot = snapshot
         self._plan = plan
         self._known: dict[int, EvidencePlan] = {}
+        self._conditions = {name: version.condition for name, version in snapshot.rule_set.references.items()}
 
     def of(self, rule: RuleVersion) -> EvidencePlan:
         """Return the plan of a rule of the rule set."""
         plan = self._known.get(rule.rule_version_id)
         if plan is None:
-            plan = self._plan(rule.condition, self._snapshot.schema)
+            plan = self._plan(rule.condition, self._snapshot.schema, self._conditions)
             self._known[rule.rule_version_id] = plan
         return plan
 

@@ -90,8 +90,8 @@ class EventFinder:
                 return at_place
         raise NotFoundError(
             f"pipeline {self._snapshot.pipeline_id} has no event {name[:200]!r}: neither in the lake, which new events "
-            "reach within seconds, nor among the alerts; name the place of its record as partition:offset, or send the "
-            "event itself"
+            "reach within seconds, nor among the alerts; a dead letter is found by the place of its record only: name "
+            "that as partition:offset, or send the event itself"
         )
 
     def _by_id(self, event_id: str) -> FoundEvent | None:

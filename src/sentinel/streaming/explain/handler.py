@@ -103,7 +103,7 @@ def explain(context: TaskContext) -> dict[str, Any]:
     row = computed.row
     dead = dead_letter_of(found.record, row, parsing)
     if dead is None:
-        explained = explain_parts(rule.condition, root, computed.values, computed.shown)
+        explained = explain_parts(root, computed.values, computed.shown)
     else:
         explained = {"verdict": "dead_letter", "decided_by": [], "missing": [], "not_computable": [], "tree": None}
     known_id = None if found.source == "pasted" and schema.event_id is None else row["_id"]

@@ -45,7 +45,8 @@ def run_rule_tests(context: TaskContext) -> dict[str, Any]:
     reader = ExplainReader(context.database, context.tenant_id, context.pipeline_id)
     rule = reader.rule(rule_id, None)
     surroundings = surroundings_of(context, reader, None)
-    checked = check_rule(request.get("rule_expression") or rule.rule_expression, snapshot.schema, surroundings.known)
+    text = request.get("rule_expression") or rule.rule_expression
+    checked = check_rule(text, snapshot.schema, surroundings.known, is_stored=True)
     if not checked.result.valid:
         raise InvalidError(f"the expression does not fit the schema: {checked.result.errors[0].message}")
     condition = checked.rule_expression
@@ -116,7 +117,7 @@ def outcomes_of(
 def _why(spark: SparkSession, condition: str, record: RawRecord, form: ParsingForm, surroundings: Surroundings) -> str:
     root = rule_tree(condition, form.schema, surroundings.known)
     computed = part_values(spark, surroundings.looked_up(parsed_records(spark, [record], form), root), root)
-    explained = explain_parts(condition, root, computed.values, computed.shown)
+    explained = explain_parts(root, computed.values, computed.shown)
     reasons = [
         f"{each['text']} is {each['verdict']}"
         + (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,11 +35,13 @@ class RefillPlan:
     """What a refill evaluates. The same refill gives the same matches for as long as the lake keeps its rows.
 
     Attributes:
+        conditions: What names of other rules stand for.
         matched: The matching rows: those of `lake_events` and the masks.
     """
 
     rules: tuple[RuleVersion, ...]
     schema: EventSchema
+    conditions: Mapping[str, str]
     outcomes: CompiledOutcomes
     matched: DataFrame
 
@@ -69,7 +71,9 @@ class RefillPlan:
             (F.to_json(F.struct(*entities)) if entities else F.lit("{}")).alias("entities_json"),
             *self._masks,
         )
-        plans = {rule.rule_version_id: evidence_plan(rule.condition, self.schema) for rule in self.rules}
+        plans = {
+            rule.rule_version_id: evidence_plan(rule.condition, self.schema, self.conditions) for rule in self.rules
+        }
         for row in rows.toLocalIterator():
             rules, event = self._rules_of(row), orjson.loads(row["event_json"])
             yield RefilledMatch(
@@ -124,4 +128,5 @@ def plan_refill(
         raise StoreUnavailableError("the lake", cause_of(error)) from error
     rows = below(in_range(table, form, refill.range), refill.ends, form.epochs)
     evaluated = outcomes.evaluate(lake_events(rows, form))
-    return RefillPlan(tuple(rules), form.schema, outcomes, evaluated.where(outcomes.compiled.matched()))
+    conditions = {name: version.condition for name, version in around.references.items()}
+    return RefillPlan(tuple(rules), form.schema, conditions, outcomes, evaluated.where(outcomes.compiled.matched()))

@@ -18,7 +18,7 @@ SELECT (%(severity)s::text IS NULL OR EXISTS (
 -- name: page
 -- Alerts, newest first. A filter that is NULL folds away when the statement is planned with its values.
 SELECT a.id, a.pipeline_id, a.rule_id, a.rule_version_id, a.generation_id, a.event_id, a.severity, a.score,
-       COALESCE(v.description, '') AS rule_description, a.entities::text AS entities_json,
+       COALESCE(r.name, '') AS rule_name, COALESCE(v.description, '') AS rule_description, a.entities::text AS entities_json,
        a.transaction_data::text AS transaction_json, a.evidence::text AS evidence_json, a.kafka_partition, a.kafka_offset,
        a.kafka_timestamp, a.alert_timestamp, a.refill_id,
        -- Most rules read no list, nor refer to one that does, which their text tells.
@@ -30,6 +30,7 @@ SELECT a.id, a.pipeline_id, a.rule_id, a.rule_version_id, a.generation_id, a.eve
            WHERE g.id = a.generation_id), '{}') END AS list_versions
 FROM sentinel.alerts a
 LEFT JOIN sentinel.rule_versions v ON v.id = a.rule_version_id
+LEFT JOIN sentinel.rules r ON r.id = a.rule_id
 WHERE (%(pipeline_id)s::bigint IS NULL OR a.pipeline_id = %(pipeline_id)s)
   AND (%(severity)s::text IS NULL OR a.severity = %(severity)s)
   AND (%(rule_id)s::bigint IS NULL OR a.rule_id = %(rule_id)s)
