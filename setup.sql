@@ -807,6 +807,11 @@ REVOKE UPDATE, DELETE ON sentinel.audit_entries FROM sentinel_app;
 CREATE POLICY presented ON sentinel.api_keys FOR SELECT
     USING (key_hash = decode(nullif(current_setting('app.api_key_hash', true), ''), 'hex'));
 
+-- Whose topic it is, the tenant's whose pipeline was the first on it, is told to whoever names the topic: events by HTTP are
+-- not written into the topic of another tenant.
+CREATE POLICY named_topic ON sentinel.pipelines FOR SELECT
+    USING (kafka_topic = nullif(current_setting('app.kafka_topic', true), ''));
+
 -- A worker, which serves all tenants, sees which tasks wait. What it does about one happens as the task's tenant.
 CREATE POLICY worker ON sentinel.engine_tasks FOR SELECT
     USING (state IN ('queued', 'running') AND nullif(current_setting('app.engine_worker', true), '') IS NOT NULL);
@@ -850,5 +855,5 @@ CREATE TABLE public.alembic_version (
     version_num varchar(32) NOT NULL,
     CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO public.alembic_version VALUES ('0010');
+INSERT INTO public.alembic_version VALUES ('0011');
 GRANT SELECT ON public.alembic_version TO sentinel_app;

@@ -48,7 +48,7 @@ from sentinel.stores.postgres.lists import PostgresLists
 from sentinel.stores.postgres.migrate import schema_problem
 from sentinel.stores.postgres.mutes import PostgresMutes
 from sentinel.stores.postgres.outcomes import PostgresOutcomes
-from sentinel.stores.postgres.pipelines import PostgresPipelines
+from sentinel.stores.postgres.pipelines import PostgresPipelines, find_topic_owner
 from sentinel.stores.postgres.quarantines import PostgresQuarantines
 from sentinel.stores.postgres.rule_tests import PostgresRuleTests
 from sentinel.stores.postgres.rules import PostgresRules
@@ -167,6 +167,15 @@ class Backend:
         if key is None or not key.usable_at(now):
             raise UnauthenticatedError("the API key is unknown, expired or revoked")
         return key
+
+    def topic_owner(self, topic: str) -> str | None:
+        """Return the tenant whose pipeline was the first on a topic; None where no pipeline is.
+
+        Raises:
+            StoreUnavailableError: PostgreSQL does not answer.
+        """
+        self.check_role()
+        return find_topic_owner(self._database, topic)
 
     def troubles(self) -> dict[str, str | None]:
         """Ask each store whether it can serve, and return what is wrong with it, None where nothing is."""

@@ -65,7 +65,7 @@ def build_intake(settings: Settings, backend: Backend) -> EventIntake:
     if chosen.spool_max_bytes:
         spool = EventSpool(settings.spool_path, max_bytes=chosen.spool_max_bytes)
     intake = Intake(
-        IntakeTargets(unit, make_topic, now=monotonic_seconds, keep_seconds=chosen.config_seconds),
+        IntakeTargets(unit, make_topic, backend.topic_owner, now=monotonic_seconds, keep_seconds=chosen.config_seconds),
         log,
         seen,
         RateLimiter(settings.redis, per_minute=chosen.events_per_minute),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -16,13 +17,15 @@ from sentinel.domain.event_route import RoutingTable
 from sentinel.domain.event_schema import EventSchema
 from sentinel.domain.pipeline import EdgeCheck, Pipeline, PipelineConfig, PipelineStatus
 from sentinel.domain.schema_definition import FieldDefinition
-from sentinel.errors import ConflictError, TransientError
+from sentinel.errors import ConflictError, ForbiddenError, TransientError
 
 log = logging.getLogger(__name__)
 
 DEFAULT_PIPELINE = "events"
 """Takes the events that no route is for; made when the first of them comes, unless there is one of that name."""
 MOST_TENANTS = 1_000
+# Topics of built-in pipelines are their tenant's, whoever was the first to name them.
+_BUILT_IN = re.compile(r"([a-z0-9][a-z0-9-]*)\.(?:events|stripe)")
 _DEFAULT_FIELDS = (
     FieldDefinition("id", "string", roles=frozenset({"event_id"})),
     FieldDefinition("type", "string"),
@@ -86,12 +89,14 @@ class IntakeTargets:
         self,
         open_unit: Callable[[str], AbstractContextManager[TargetUnit]],
         make_topic: Callable[[str], None],
+        topic_owner: Callable[[str], str | None],
         *,
         now: Callable[[], float],
         keep_seconds: float,
     ) -> None:
         self._open_unit = open_unit
         self._make_topic = make_topic
+        self._topic_owner = topic_owner
         self._now = now
         self._keep_seconds = keep_seconds
         self._known: dict[str, _Known] = {}
@@ -101,6 +106,7 @@ class IntakeTargets:
         """Return a pipeline by its id or name; None where there is none.
 
         Raises:
+            ForbiddenError: Its topic belongs to another tenant.
             StoreUnavailableError: PostgreSQL does not answer, and never has.
         """
         known = self._of(tenant_id)
@@ -112,6 +118,7 @@ class IntakeTargets:
         """Return the pipeline of an event's type: by the routes, else the default one, which is made where needed.
 
         Raises:
+            ForbiddenError: Its topic belongs to another tenant.
             StoreUnavailableError: A store does not answer, and it never has, or something must be made.
         """
         known = self._of(tenant_id)
@@ -158,6 +165,7 @@ class IntakeTargets:
         place = (pipeline.id, pipeline.version)
         target = known.targets.get(place)
         if target is None:
+            self._refuse_topic_of_others(tenant_id, pipeline.kafka_topic)
             with self._open_unit(tenant_id) as unit:
                 schema = unit.schemas.get(pipeline.id, pipeline.schema_version).schema
             target = IntakeTarget(
@@ -174,8 +182,18 @@ class IntakeTargets:
                 known.targets[place] = target
         return target
 
+    def _refuse_topic_of_others(self, tenant_id: str, topic: str) -> None:
+        built_in = _BUILT_IN.fullmatch(topic)
+        owner = built_in[1] if built_in else self._topic_owner(topic)
+        if owner not in {tenant_id, None}:
+            raise ForbiddenError(
+                f"the topic {topic!r} belongs to another tenant; a pipeline may read it, but events by HTTP are not "
+                "written to it"
+            )
+
     def _make_default(self, tenant_id: str) -> Pipeline:
         topic = f"{tenant_id}.{DEFAULT_PIPELINE}"
+        self._refuse_topic_of_others(tenant_id, topic)
         self._make_topic(topic)
         try:
             with self._open_unit(tenant_id) as unit:

@@ -309,6 +309,31 @@ def test_a_tenant_cannot_send_to_another(client_of: Callable[..., Client], setti
     assert stranger.put("/api/event-routes/a", json={"pipeline_id": pipeline_id}).status_code == 422
 
 
+def test_nothing_is_written_to_the_topic_of_another_tenant(
+    client_of: Callable[..., Client], settings: Settings, client: Client, tenant: str
+) -> None:
+    pipeline_id, topic = make_pipeline(client)
+    assert counts(client.post(f"/api/pipelines/{pipeline_id}/events", json=payment())) == (1, 0, 0)
+    other = f"t{uuid.uuid4().hex[:12]}"
+    ensure_tenant(settings.postgres, other, "test")
+    stranger = client_of(other)
+    wanted = {"name": "theirs", "kafka_topic": topic, "schema": FIELDS}
+    theirs = stranger.post("/api/pipelines", json=wanted).json()["id"]
+    refused = stranger.post(f"/api/pipelines/{theirs}/events", json=payment())
+    assert refused.status_code == 403
+    assert "belongs to another tenant" in refused.json()["detail"]
+    assert len(held(settings, topic)) == 1
+    # A built-in topic is its tenant's even before there is one.
+    wanted = {"name": "built-in", "kafka_topic": f"{tenant}.stripe", "schema": FIELDS}
+    forged = stranger.post("/api/pipelines", json=wanted).json()["id"]
+    assert stranger.post(f"/api/pipelines/{forged}/events", json=payment()).status_code == 403
+    wanted = {"name": "squatted", "kafka_topic": f"{tenant}.events", "schema": FIELDS}
+    squatted = stranger.post("/api/pipelines", json=wanted).json()["id"]
+    assert counts(client.post("/events", json={"type": "order"})) == (1, 0, 0)
+    # Whose it is does not become visible otherwise.
+    assert [each["id"] for each in stranger.get("/api/pipelines").json()] == [theirs, forged, squatted]
+
+
 def test_too_many_events_are_told_when_to_come_back(
     settings: Settings, key_of: Callable[..., str], tenant: str
 ) -> None:

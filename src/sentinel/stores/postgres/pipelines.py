@@ -9,7 +9,7 @@ from psycopg.types.json import Jsonb
 
 from sentinel.domain.pipeline import Pipeline, PipelineConfig, PipelineStatus
 from sentinel.errors import NotFoundError
-from sentinel.stores.postgres.database import Connection, Row
+from sentinel.stores.postgres.database import Connection, Database, Row
 from sentinel.stores.postgres.statements import load_statements
 
 _SQL = load_statements("pipelines")
@@ -83,6 +83,13 @@ class PostgresPipelines:
         if pipeline is None:
             raise NotFoundError(f"there is no pipeline {pipeline_id}")
         return pipeline
+
+
+def find_topic_owner(database: Database, topic: str) -> str | None:
+    """Return the tenant whose pipeline was the first on a topic; None where no pipeline is."""
+    with database.transaction("", kafka_topic=topic) as connection:
+        row = connection.execute(_SQL["topic_owner"], {"topic": topic}).fetchone()
+    return None if row is None else str(row["tenant_id"])
 
 
 def _pipeline(row: Row) -> Pipeline:

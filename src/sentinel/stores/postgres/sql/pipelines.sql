@@ -47,3 +47,7 @@ WHERE id = %(pipeline_id)s
 -- Point to another rule set.
 UPDATE sentinel.pipelines SET rule_set_version = %(value)s, version = version + 1, updated_at = now()
 WHERE id = %(pipeline_id)s
+
+-- name: topic_owner
+-- The tenant whose pipeline was the first on a topic. Seen by the topic's name alone, whatever the tenant.
+SELECT tenant_id FROM sentinel.pipelines WHERE kafka_topic = %(topic)s ORDER BY id LIMIT 1
