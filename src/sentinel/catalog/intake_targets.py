@@ -109,8 +109,11 @@ class IntakeTargets:
             ForbiddenError: Its topic belongs to another tenant.
             StoreUnavailableError: PostgreSQL does not answer, and never has.
         """
-        known = self._of(tenant_id)
         by_id = int(named) if named.isascii() and named.isdigit() and len(named) < 19 else 0
+        known = self._of(tenant_id)
+        if by_id not in known.by_id and named not in known.by_name:
+            # It may have been made just now.
+            known = self._of(tenant_id, keep_seconds=0)
         pipeline = known.by_id.get(by_id) or known.by_name.get(named)
         return self._target(tenant_id, known, pipeline) if pipeline else None
 
@@ -135,9 +138,10 @@ class IntakeTargets:
         """
         self._make_topic(topic)
 
-    def _of(self, tenant_id: str) -> _Known:
+    def _of(self, tenant_id: str, keep_seconds: float | None = None) -> _Known:
         known = self._known.get(tenant_id)
-        if known is not None and self._now() - known.read_at < self._keep_seconds:
+        kept = self._keep_seconds if keep_seconds is None else keep_seconds
+        if known is not None and self._now() - known.read_at < kept:
             return known
         try:
             with self._open_unit(tenant_id) as unit:
