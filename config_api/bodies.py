@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zlib
-from io import BytesIO
 
 import zstandard
 from starlette.exceptions import HTTPException
@@ -11,6 +10,10 @@ from starlette.exceptions import HTTPException
 from sentinel.errors import InvalidError
 
 _GZIP = 16 + zlib.MAX_WBITS
+# Each further part of a body costs a copy of what is left.
+MAX_PARTS = 100
+# So much of a zstd body becomes 8 MB at most.
+_ZSTD_BYTES = 256
 
 
 def decoded(body: bytes, encoding: str, *, max_bytes: int) -> bytes:
@@ -21,7 +24,7 @@ def decoded(body: bytes, encoding: str, *, max_bytes: int) -> bytes:
 
     Raises:
         HTTPException: 415, the encoding is another; 413, what comes out is larger than allowed.
-        InvalidError: The body is not compressed so.
+        InvalidError: The body is not compressed so, or is cut off.
     """
     match encoding.strip().lower():
         case "" | "identity":
@@ -38,9 +41,12 @@ def decoded(body: bytes, encoding: str, *, max_bytes: int) -> bytes:
 
 
 def _gunzip(body: bytes, max_bytes: int) -> bytes:
-    found, left = bytearray(), body
+    found, left, parts = bytearray(), body, 0
     try:
         while left and len(found) <= max_bytes:
+            parts += 1
+            if parts > MAX_PARTS:
+                raise InvalidError(f"the body consists of more than {MAX_PARTS} gzip members; compress it as one")
             member = zlib.decompressobj(_GZIP)
             found += member.decompress(left, max_bytes + 1 - len(found))
             if not member.eof and len(found) <= max_bytes:
@@ -52,10 +58,27 @@ def _gunzip(body: bytes, max_bytes: int) -> bytes:
 
 
 def _unzstd(body: bytes, max_bytes: int) -> bytes:
+    found, parts = bytearray(), 0
+    frames = zstandard.ZstdDecompressor(max_window_size=2**23)
+    frame = frames.decompressobj()
+    is_open = False
     try:
-        with zstandard.ZstdDecompressor(max_window_size=2**23).stream_reader(
-            BytesIO(body), read_across_frames=True
-        ) as reader:
-            return reader.read(max_bytes + 1)
+        for at in range(0, len(body), _ZSTD_BYTES):
+            piece = body[at : at + _ZSTD_BYTES]
+            while piece:
+                if not is_open:
+                    parts += 1
+                    if parts > MAX_PARTS:
+                        raise InvalidError(
+                            f"the body consists of more than {MAX_PARTS} zstd frames; compress it as one"
+                        )
+                    frame, is_open = frames.decompressobj(), True
+                found += frame.decompress(piece)
+                piece, is_open = frame.unused_data, not frame.eof
+            if len(found) > max_bytes:
+                return bytes(found)
     except zstandard.ZstdError as error:
         raise InvalidError(f"the body is said to be zstd and is not: {error}") from error
+    if is_open or not parts:
+        raise InvalidError("the body is said to be zstd and is cut off")
+    return bytes(found)

@@ -8,13 +8,14 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Response
 
 from config_api.dependencies import Answer, OnlyOnce, Reading, Writing
+from config_api.schemas.base import Text
 from config_api.schemas.events import RouteAnswer, RouteRequest
 from config_api.schemas.problems import problems
 
 router = APIRouter(prefix="/api/event-routes", tags=["events"])
 
 EventType = Annotated[
-    str, Path(max_length=201, description="The `type` of events; with `*` at its end, all that begin so.")
+    Text, Path(max_length=201, description="The `type` of events; with `*` at its end, all that begin so.")
 ]
 
 

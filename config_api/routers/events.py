@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -141,7 +142,9 @@ def _taken(request: Request, caller: Caller, raw: bytes, key: str | None, named:
 
     if idempotency_key_of(key) is None:
         return _answer(EventsAnswer.of(work()))
-    content = f"{request.url.path} {named} {headers.get('content-type', '')} {digest_of(body.decode('latin-1'))}"
+    attributes = sorted(pair for pair in headers.items() if pair[0].startswith("ce-"))
+    told = [request.url.path, named, headers.get("content-type"), attributes, digest_of(body.decode("latin-1"))]
+    content = json.dumps(told)
     return _once(door, caller.tenant_id, str(key), digest_of(content), lambda: EventsAnswer.of(work()))
 
 

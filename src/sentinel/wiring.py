@@ -169,7 +169,7 @@ class Backend:
         return key
 
     def topic_owner(self, topic: str) -> str | None:
-        """Return the tenant whose pipeline was the first on a topic; None where no pipeline is.
+        """Return whose topic it is: by its beginning, else by its first pipeline; None: nobody's.
 
         Raises:
             StoreUnavailableError: PostgreSQL does not answer.

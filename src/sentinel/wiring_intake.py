@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -28,17 +28,19 @@ class EventIntake:
         intake: Takes events.
         seen: Keeps the answers to requests with an Idempotency-Key.
         spool: Where events wait for the broker; None: it is switched off.
+        make_topic: Creates a topic; None: that is switched off.
     """
 
     intake: Intake
     seen: SeenEvents
     log: EventLog
     spool: EventSpool | None
+    make_topic: Callable[[str], None] | None
 
     def open(self) -> None:
         """Begin to bring what was spooled to the broker."""
         if self.spool is not None:
-            self.spool.start(self.log)
+            self.spool.start(self.log, self.make_topic)
 
     def close(self) -> None:
         """Stop; wait for what is on its way."""
@@ -73,4 +75,4 @@ def build_intake(settings: Settings, backend: Backend) -> EventIntake:
         needs_redis=chosen.without_redis == "refuse",
         create_topic=chosen.create_topics,
     )
-    return EventIntake(intake, seen, log, spool)
+    return EventIntake(intake, seen, log, spool, make_topic if chosen.create_topics else None)

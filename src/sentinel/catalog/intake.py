@@ -11,10 +11,17 @@ from typing import Protocol
 
 from sentinel.catalog.intake_targets import IntakeTarget, IntakeTargets
 from sentinel.domain.diagnosis import certain_faults
-from sentinel.domain.event_batch import Incoming, text_of, with_member
+from sentinel.domain.event_batch import Incoming, encodable, text_of, with_member
 from sentinel.domain.json_document import JsonObject
 from sentinel.domain.pipeline import EdgeCheck
-from sentinel.errors import ErrorDetail, InvalidError, NotFoundError, RateLimitedError, StoreUnavailableError
+from sentinel.errors import (
+    ConfigurationError,
+    ErrorDetail,
+    InvalidError,
+    NotFoundError,
+    RateLimitedError,
+    StoreUnavailableError,
+)
 from sentinel.stores.kafka.event_log import AppendFailure, EventRecord
 from sentinel.stores.redis.seen_events import EventKey, digest_of
 
@@ -106,6 +113,7 @@ class _Way:
     outcome: ItemOutcome
     record: EventRecord
     key: EventKey | None
+    same_as: _Way | None = None
 
 
 class Intake:
@@ -165,6 +173,15 @@ class Intake:
         open_ways = [way for way in ways if way.outcome.status == ItemStatus.ACCEPTED]
         spooled = self._write(tenant_id, open_ways)
         self._remember(tenant_id, open_ways)
+        for way in ways:
+            if way.same_as is not None and way.same_as.outcome.status == ItemStatus.REJECTED:
+                way.outcome.status = ItemStatus.REJECTED
+                way.outcome.problems = way.same_as.outcome.problems
+        for outcome in outcomes:
+            outcome.event_id = None if outcome.event_id is None else encodable(outcome.event_id)
+            outcome.problems = tuple(
+                ErrorDetail(encodable(each.pointer), encodable(each.detail)) for each in outcome.problems
+            )
         return Taken(outcomes, deduplicated, spooled)
 
     def _count(self, tenant_id: str, count: int) -> None:
@@ -185,14 +202,13 @@ class Intake:
 
     def _without_known(self, tenant_id: str, ways: list[_Way]) -> bool:
         """Mark the events that were taken before, or twice in this request; return whether the former is known."""
-        first: dict[tuple[int, str], str] = {}
+        first: dict[tuple[int, str], _Way] = {}
         for way in ways:
             if way.key is not None:
-                place = (way.key.pipeline_id, way.key.event_id)
-                if place in first:
-                    _mark_duplicate(way, first[place])
-                else:
-                    first[place] = way.key.digest
+                earlier = first.setdefault((way.key.pipeline_id, way.key.event_id), way)
+                if earlier is not way and earlier.key is not None:
+                    way.same_as = earlier
+                    _mark_duplicate(way, earlier.key.digest)
         asked = [way for way in ways if way.key and way.outcome.status == ItemStatus.ACCEPTED]
         try:
             known = self._seen.known(tenant_id, [way.key for way in asked if way.key])
@@ -207,13 +223,8 @@ class Intake:
 
     def _write(self, tenant_id: str, ways: Sequence[_Way]) -> bool:
         failed = self._append(ways)
-        missing = {way.record.topic for way, failure in failed if failure.is_missing_topic}
-        if missing and self._create_topic:
-            for topic in missing:
-                self._targets.create_topic(topic)
-            failed = [pair for pair in failed if not pair[1].is_missing_topic] + self._append(
-                [way for way, failure in failed if failure.is_missing_topic]
-            )
+        if self._create_topic and any(failure.is_missing_topic for _, failure in failed):
+            failed = self._append_anew(failed)
         for way, failure in failed:
             if failure.is_permanent:
                 way.outcome.status = ItemStatus.REJECTED
@@ -226,6 +237,23 @@ class Intake:
         late = {id(way) for way, _ in passing}
         self._remember(tenant_id, [way for way in ways if id(way) not in late])
         raise StoreUnavailableError("Kafka", passing[0][1].reason)
+
+    def _append_anew(self, failed: Sequence[tuple[_Way, AppendFailure]]) -> list[tuple[_Way, AppendFailure]]:
+        """Create the topics that are missing, and write what is for them; return what fails still."""
+        left = [pair for pair in failed if not pair[1].is_missing_topic]
+        by_topic: dict[str, list[_Way]] = {}
+        for way, failure in failed:
+            if failure.is_missing_topic:
+                by_topic.setdefault(way.record.topic, []).append(way)
+        for topic, ways in by_topic.items():
+            try:
+                self._targets.create_topic(topic)
+                left += self._append(ways)
+            except ConfigurationError as error:
+                left += [(way, AppendFailure(error.message, is_permanent=True)) for way in ways]
+            except StoreUnavailableError as error:
+                left += [(way, AppendFailure(error.message)) for way in ways]
+        return left
 
     def _append(self, ways: Sequence[_Way]) -> list[tuple[_Way, AppendFailure]]:
         failures = self._log.append([way.record for way in ways])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -24,8 +23,6 @@ log = logging.getLogger(__name__)
 DEFAULT_PIPELINE = "events"
 """Takes the events that no route is for; made when the first of them comes, unless there is one of that name."""
 MOST_TENANTS = 1_000
-# Topics of built-in pipelines are their tenant's, whoever was the first to name them.
-_BUILT_IN = re.compile(r"([a-z0-9][a-z0-9-]*)\.(?:events|stripe)")
 _DEFAULT_FIELDS = (
     FieldDefinition("id", "string", roles=frozenset({"event_id"})),
     FieldDefinition("type", "string"),
@@ -187,9 +184,7 @@ class IntakeTargets:
         return target
 
     def _refuse_topic_of_others(self, tenant_id: str, topic: str) -> None:
-        built_in = _BUILT_IN.fullmatch(topic)
-        owner = built_in[1] if built_in else self._topic_owner(topic)
-        if owner not in {tenant_id, None}:
+        if self._topic_owner(topic) not in {tenant_id, None}:
             raise ForbiddenError(
                 f"the topic {topic!r} belongs to another tenant; a pipeline may read it, but events by HTTP are not "
                 "written to it"
@@ -212,7 +207,10 @@ class IntakeTargets:
         except ConflictError:
             # Somebody else has just made it.
             with self._open_unit(tenant_id) as unit:
-                made = next(each for each in unit.pipelines.list() if each.name == DEFAULT_PIPELINE)
+                found = [each for each in unit.pipelines.list() if each.name == DEFAULT_PIPELINE]
+            if not found:
+                raise TransientError(f"the pipeline {DEFAULT_PIPELINE!r} has just been made and is gone") from None
+            made = found[0]
         with self._lock:
             self._known.pop(tenant_id, None)
         return made

@@ -12,7 +12,8 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from itertools import islice
+from typing import Any, TypeVar
 from urllib.parse import unquote
 
 from sentinel.domain.diagnosis import what_is_wrong
@@ -28,6 +29,8 @@ _REQUIRED = ("id", "source", "type")
 _ENVELOPE = {"specversion", "datacontenttype", "dataschema", "data", "data_base64"}
 _ATTRIBUTE = re.compile(r"[a-z0-9]{1,100}")
 _HEADER_PREFIX = "ce-"
+_LINE = re.compile(r"[^\n]+")
+T = TypeVar("T")
 _UNREADABLE = (ValueError, RecursionError, RefusedError)
 
 
@@ -54,6 +57,11 @@ def text_of(document: JsonObject, name: str) -> str | None:
     return str(found) if isinstance(found, str) and found else None
 
 
+def encodable(text: str) -> str:
+    """Return a text as it can be written: half a pair of surrogates, which JSON can name, becomes a question mark."""
+    return text if text.isascii() else text.encode(errors="replace").decode()
+
+
 def with_member(text: str, document: JsonObject, name: str, value: str) -> tuple[str, JsonObject]:
     """Return an object, as text and as what it holds, with one more member, which it does not have."""
     rest = text.lstrip()[1:].lstrip()
@@ -72,6 +80,8 @@ def read_batch(body: bytes, headers: Mapping[str, str]) -> tuple[list[Incoming],
         InvalidError: The body as a whole cannot be read, or holds too many events.
     """
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != _CLOUD_EVENT and f"{_HEADER_PREFIX}id" in headers and not body.strip():
+        body = b"{}"  # data is optional
     try:
         text = body.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
@@ -86,21 +96,27 @@ def read_batch(body: bytes, headers: Mapping[str, str]) -> tuple[list[Incoming],
         return [_structured(item) for item, _ in _items(text)], False
     if kind not in _LINES and text.lstrip()[:1] == "[":
         return [_event(item, document) for item, document in _items(text)], False
-    lines = list(_lines(text))
-    if kind in _LINES or (len(lines) > 1 and _is_object(lines[0])):
-        _refuse_too_many(len(lines))
-        return [_plain(line) for line in lines], False
+    first_two = list(islice(_lines(text), 2))
+    if kind in _LINES or (len(first_two) > 1 and _is_object(first_two[0])):
+        return [_plain(line) for line in _bounded(_lines(text))], False
     return [_plain(text.strip())], True
 
 
-def _refuse_too_many(count: int) -> None:
-    if count > MAX_EVENTS:
-        raise InvalidError(f"the body holds {count} events; send at most {MAX_EVENTS} at once")
+def _bounded(found: Iterator[T]) -> list[T]:
+    """Return everything found, and look no further than is allowed.
+
+    Raises:
+        InvalidError: It is too much.
+    """
+    events = list(islice(found, MAX_EVENTS + 1))
+    if len(events) > MAX_EVENTS:
+        raise InvalidError(f"the body holds more than {MAX_EVENTS} events; send at most {MAX_EVENTS} at once")
+    return events
 
 
 def _lines(text: str) -> Iterator[str]:
     # Not splitlines: strings may hold U+2028 and the like as they are.
-    return (line for line in (raw.strip(" \t\r") for raw in text.split("\n")) if line)
+    return (line for found in _LINE.finditer(text) if (line := found[0].strip(" \t\r")))
 
 
 def _is_object(text: str) -> bool:
@@ -109,11 +125,9 @@ def _is_object(text: str) -> bool:
 
 def _items(text: str) -> list[tuple[str, Any]]:
     try:
-        found = raw_items(text)
+        return _bounded(raw_items(text))
     except _UNREADABLE as error:
         raise InvalidError(f"the body is not an array of events: {what_is_wrong(text, error)}") from error
-    _refuse_too_many(len(found))
-    return found
 
 
 def _plain(text: str) -> Incoming:
@@ -140,7 +154,7 @@ def _structured(text: str) -> Incoming:
     data = members.get("data", ("", None))[0]
     if "data_base64" in members:
         try:
-            data = base64.b64decode(str(attributes["data_base64"]), validate=True).decode("utf-8")
+            data = base64.b64decode(str(attributes["data_base64"]), validate=True).decode("utf-8").strip()
         except (binascii.Error, UnicodeDecodeError, ValueError):
             return Incoming(text, None, "it is not base 64 of UTF-8 text", "/data_base64")
     named = {name: raw for name, (raw, _) in members.items() if name not in _ENVELOPE}
@@ -162,7 +176,7 @@ def _binary(text: str, headers: Mapping[str, str]) -> Incoming:
 def _fault_of(attributes: Mapping[str, Any]) -> tuple[str, str] | None:
     """Return (pointer, sentence) of the first thing that is wrong with a CloudEvent's attributes."""
     if attributes.get("specversion") != "1.0":
-        return "/specversion", f'specversion is "1.0", not {str(attributes.get("specversion"))[:40]!r}'
+        return "/specversion", 'a CloudEvent has specversion "1.0"'
     for name in _REQUIRED:
         value = attributes.get(name)
         if not isinstance(value, str) or isinstance(value, Number) or not value:

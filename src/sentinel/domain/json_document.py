@@ -46,14 +46,14 @@ def read_document(text: str) -> Any:
     return _DECODER.decode(text)
 
 
-def raw_items(text: str) -> list[tuple[str, Any]]:
-    """Return (text, document) of each element of an array, the texts exactly as they stand in it.
+def raw_items(text: str) -> Iterator[tuple[str, Any]]:
+    """Yield (text, document) of each element of an array, the texts exactly as they stand in it.
 
     Raises:
         ValueError: It is no well-formed array.
         RefusedError, RecursionError: As `read_document`.
     """
-    return list(_elements(text, _after(text, 0, "[")))
+    return _elements(text, _after(text, 0, "["))
 
 
 def raw_members(text: str) -> dict[str, tuple[str, Any]]:
@@ -138,7 +138,7 @@ def _no_constant(text: str) -> Any:
 def _depth(text: str) -> int:
     depth = deepest = 0
     # A string that does not end goes to the end of the text: looked for again at each of its quotes it took hours.
-    for bracket in re.finditer(r'"(?:[^"\\]|\\.?)*(?:"|\Z)|[\[{\]}]', text, re.DOTALL):
+    for bracket in re.finditer(r'"(?:[^"\\]++|\\.?)*+(?:"|\Z)|[\[{\]}]', text, re.DOTALL):
         match bracket.group():
             case "{" | "[":
                 depth += 1

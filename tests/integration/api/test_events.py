@@ -200,6 +200,14 @@ def test_cloud_events(client: Client, settings: Settings, tenant: str) -> None:
         (b"[" * 200_000, {}, 422, "nested too deep"),
         (b'{"a":' * 50_000, {}, 422, "nested too deep"),
         (b"[" + b"{}," * 10_000 + b"{}]", {}, 422, "at most 10000"),
+        (b"[" + b"1," * 2_000_000 + b"1]", {}, 422, "at most 10000"),
+        (b"a\n" * 2_000_000, {"Content-Type": "application/x-ndjson"}, 422, "at most 10000"),
+        (
+            b'{"specversion":' + b'{"a":' * 400 + b"1" + b"}" * 401,
+            {"Content-Type": "application/cloudevents+json"},
+            422,
+            "specversion",
+        ),
         (b"{}\n" * 10_001, {}, 422, "at most 10000"),
         (b"x" * 6_000_000, {}, 413, "bytes at most"),
         (gzip.compress(b" " * 6_000_000, mtime=0), {"Content-Encoding": "gzip"}, 413, "decompressed"),
@@ -207,6 +215,10 @@ def test_cloud_events(client: Client, settings: Settings, tenant: str) -> None:
         (b"{}", {"Content-Encoding": "gzip"}, 422, "said to be gzip"),
         (b"{}", {"Content-Encoding": "zstd"}, 422, "said to be zstd"),
         (zstandard.compress(b" " * 6_000_000), {"Content-Encoding": "zstd"}, 413, "decompressed"),
+        (zstandard.compress(b"{}" * 50_000)[:-5], {"Content-Encoding": "zstd"}, 422, "cut off"),
+        (b"", {"Content-Encoding": "zstd"}, 422, "cut off"),
+        (gzip.compress(b"", mtime=0) * 101, {"Content-Encoding": "gzip"}, 422, "more than 100 gzip members"),
+        (zstandard.compress(b"") * 101, {"Content-Encoding": "zstd"}, 422, "more than 100 zstd frames"),
         (b"{}", {"Content-Encoding": "br"}, 415, "'br' is not read"),
         (b"{}", {"Idempotency-Key": "a b"}, 422, "Idempotency-Key"),
         (b"{}", {"ce-id": "1"}, 422, "specversion"),
@@ -287,6 +299,26 @@ def test_a_request_with_a_key_is_answered_once(client: Client, settings: Setting
     assert again.headers["Idempotency-Replayed"] == "true"
     assert client.post(path, json={"country": "FR"}, headers=headers).status_code == 422
     assert len(held(settings, topic)) == 1
+
+
+def test_a_key_tells_cloud_events_by_their_headers(client: Client) -> None:
+    headers = {"Idempotency-Key": uuid.uuid4().hex, "ce-specversion": "1.0", "ce-source": "s", "ce-type": "t"}
+    # Data is optional.
+    assert counts(client.post("/events", headers={**headers, "ce-id": "e-1"})) == (1, 0, 0)
+    assert counts(client.post("/events", headers={**headers, "ce-id": "e-1"})) == (1, 0, 0)
+    assert client.post("/events", headers={**headers, "ce-id": "e-2"}).status_code == 422
+
+
+def test_half_a_character_is_answered(client: Client) -> None:
+    pipeline_id, _ = make_pipeline(client)
+    path = f"/api/pipelines/{pipeline_id}/events"
+    good = b'{"transaction_id":"\\ud800","user_id":"u","amount":1}'
+    wrong = b'{"transaction_id":"x","user_id":"u","amount":"\\udfff"}'
+    taken = client.post(path, content=b"[" + good + b"," + wrong + b"]", headers={"Idempotency-Key": "k"})
+    assert counts(taken) == (1, 0, 1)
+    assert taken.json()["items"][0]["event_id"] == "?"
+    assert client.post(path, content=wrong).status_code == 422
+    assert counts(client.post(path, content=b"[" + good + b"]")) == (0, 1, 0)
 
 
 # -- who may, and how much

@@ -51,6 +51,6 @@ def test_every_action_is_named() -> None:
     sources = [*(PROJECT_ROOT / "src" / "sentinel" / "catalog").glob("*.py")]
     text = "".join(source.read_text() for source in sources)
     recorded = {f"{kind}.{verb}" for kind, verb in re.findall(r'auditor\.(rule|scorecard|pipeline)\(\s*"(\w+)"', text)}
-    recorded |= set(re.findall(r'record\(\s*"([\w.]+)"', text))
+    recorded |= set(re.findall(r'record\(\s*"(\w+\.\w+)"', text))
     recorded |= {f"list.{cause}" for cause in re.findall(r'cause="(\w+)", comment=comment\)', text)}
     assert recorded == set(re.findall(r"`((?:rule|test|mute|scorecard|pipeline|schema|list)\.\w+)`", GUIDE))

@@ -10,9 +10,10 @@ from typing import Protocol
 
 import orjson
 
+from sentinel.clock import monotonic_seconds
 from sentinel.domain.stripe_event import stripe_record
 from sentinel.domain.webhook import PublishFailure, WaitingEvent, WebhookKind
-from sentinel.errors import SentinelError
+from sentinel.errors import ConfigurationError, SentinelError
 from sentinel.stores.webhooks import WebhookOutbox
 
 _LOG = logging.getLogger(__name__)
@@ -57,6 +58,7 @@ class Topics(Protocol):
         """Create a topic where there is none. Called again when a record could not be written to it.
 
         Raises:
+            ConfigurationError: The broker refuses such a topic.
             StoreUnavailableError: The broker does not answer.
         """
 
@@ -81,6 +83,7 @@ class WebhookPublisher:
         self._is_closing = False
         self._thread: threading.Thread | None = None
         self._failures = 0
+        self._swept_at = monotonic_seconds()
 
     def start(self) -> None:
         """Begin."""
@@ -111,9 +114,17 @@ class WebhookPublisher:
         """Hand on whatever waits, of every tenant, and return how many events the broker confirmed.
 
         Raises:
-            StoreUnavailableError: PostgreSQL or Kafka does not answer.
+            StoreUnavailableError: PostgreSQL does not say who waits.
         """
-        return sum(self.publish(tenant_id) for tenant_id in self._outbox.waiting_tenants())
+        confirmed = 0
+        for tenant_id in self._outbox.waiting_tenants():
+            try:
+                confirmed += self.publish(tenant_id)
+            except SentinelError as error:
+                # What keeps one tenant's events waiting does not keep those of others.
+                _LOG.warning("events of webhooks of tenant %s wait: %s", tenant_id, error.message)
+                self._failures += 1
+        return confirmed
 
     def publish(self, tenant_id: str) -> int:
         """Hand on whatever waits of a tenant, batch by batch, and return how many events the broker confirmed.
@@ -159,16 +170,25 @@ class WebhookPublisher:
             except Exception as error:
                 failures[index] = WriteFailure(f"no record could be made of it: {error!r}", True)
         for topic in {record.topic for record in records.values()} - self._ensured:
-            self._topics.ensure(topic)
-            self._ensured.add(topic)
+            self._ensure(topic, records, failures)
         self._write(records, failures)
         again = {
             index: record for index, record in records.items() if (found := failures[index]) and found.is_permanent
         }
         for topic in {record.topic for record in again.values()}:
-            self._topics.ensure(topic)
+            self._ensure(topic, again, failures)
         self._write(again, failures)
         return failures
+
+    def _ensure(self, topic: str, records: dict[int, OutgoingRecord], failures: list[WriteFailure | None]) -> None:
+        """Have a topic created; where that can never be, its events fail, and those of other topics go on."""
+        try:
+            self._topics.ensure(topic)
+            self._ensured.add(topic)
+        except ConfigurationError as error:
+            for index in [index for index, record in records.items() if record.topic == topic]:
+                del records[index]
+                failures[index] = WriteFailure(error.message, True)
 
     def _write(self, records: Mapping[int, OutgoingRecord], failures: list[WriteFailure | None]) -> None:
         for index, failure in zip(records, self._topics.write(list(records.values())), strict=True):
@@ -184,10 +204,12 @@ class WebhookPublisher:
             before = self._failures
             try:
                 self._create_wanted()
-                if woken and not before:
+                is_due = monotonic_seconds() - self._swept_at >= self._sweep_seconds
+                if woken and not before and not is_due:
                     for tenant_id in woken:
                         self.publish(tenant_id)
                 else:
+                    self._swept_at = monotonic_seconds()
                     self.sweep()
             except SentinelError as error:
                 _LOG.warning("events of webhooks wait: %s", error.message)
@@ -203,10 +225,14 @@ class WebhookPublisher:
 
     def _create_wanted(self) -> None:
         for topic in list(self._wanted):
-            if topic not in self._ensured:
-                self._topics.ensure(topic)
-                self._ensured.add(topic)
+            # Tried once: the first event for it has it created as well.
             self._wanted.discard(topic)
+            if topic not in self._ensured:
+                try:
+                    self._topics.ensure(topic)
+                    self._ensured.add(topic)
+                except SentinelError as error:
+                    _LOG.warning("the topic %r of webhooks is not there yet: %s", topic, error.message)
 
     def _has_work(self) -> Callable[[], bool]:
         # While the broker or the database is away, an event that comes in is no reason to try earlier.

@@ -12,7 +12,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from sentinel.clock import monotonic_seconds
-from sentinel.errors import StoreUnavailableError
+from sentinel.errors import ConfigurationError, StoreUnavailableError
 from sentinel.settings import KafkaSettings
 
 POLL_SECONDS = 0.1
@@ -25,6 +25,15 @@ _PERMANENT = _MISSING | {
     KafkaError.TOPIC_EXCEPTION,
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
     KafkaError.INVALID_RECORD,
+}
+_REFUSED = {
+    KafkaError.TOPIC_EXCEPTION,
+    KafkaError.POLICY_VIOLATION,
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+    KafkaError.INVALID_REPLICATION_FACTOR,
+    KafkaError.INVALID_PARTITIONS,
+    KafkaError.INVALID_CONFIG,
 }
 
 
@@ -110,6 +119,7 @@ class EventLog:
         """Create a topic where there is none, and wait until records can be appended to it.
 
         Raises:
+            ConfigurationError: The broker refuses such a topic.
             StoreUnavailableError: The broker does not answer.
         """
         admin = AdminClient({"bootstrap.servers": self._settings.bootstrap_servers, "log_level": 2})
@@ -125,6 +135,8 @@ class EventLog:
                     raise StoreUnavailableError("Kafka", f"it has not created the topic {topic!r} in time")
                 self._closing.wait(0.05)
         except KafkaException as error:
+            if error.args[0].code() in _REFUSED:
+                raise ConfigurationError(f"the topic {topic!r} cannot be created: {error.args[0].str()}") from error
             raise StoreUnavailableError("Kafka", str(error.args[0])) from error
         except TimeoutError as error:
             raise StoreUnavailableError("Kafka", f"it has not created the topic {topic!r} in time") from error

@@ -11,11 +11,12 @@ import json
 import logging
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Protocol
 
+from sentinel.errors import SentinelError
 from sentinel.stores.kafka.event_log import AppendFailure, EventRecord
 
 log = logging.getLogger(__name__)
@@ -30,6 +31,8 @@ CREATE TABLE IF NOT EXISTS events (
 );
 CREATE INDEX IF NOT EXISTS waiting ON events (id) WHERE refused IS NULL;
 """
+_PUT = "INSERT INTO events (topic, key, value, headers, size) VALUES (?, ?, ?, ?, ?)"
+_NEXT = "SELECT id, topic, key, value, headers FROM events WHERE refused IS NULL AND id > ? ORDER BY id LIMIT ?"
 
 
 class Log(Protocol):
@@ -54,7 +57,7 @@ class EventSpool:
             connection.executescript(_SCHEMA)
 
     def put(self, records: Sequence[EventRecord]) -> bool:
-        """Keep all of them, on disk when this returns; or none, where there is no room."""
+        """Keep all of them, on disk when this returns; or none, where there is no room or the disk fails."""
         rows = [
             (
                 record.topic,
@@ -65,12 +68,16 @@ class EventSpool:
             )
             for record in records
         ]
-        with self._connected() as connection, connection:
-            connection.execute("BEGIN IMMEDIATE")
-            held = connection.execute("SELECT coalesce(sum(size), 0) FROM events").fetchone()[0]
-            if held + sum(row[-1] for row in rows) > self._max_bytes:
-                return False
-            connection.executemany("INSERT INTO events (topic, key, value, headers, size) VALUES (?, ?, ?, ?, ?)", rows)
+        try:
+            with self._connected() as connection, connection:
+                connection.execute("BEGIN IMMEDIATE")
+                held = connection.execute("SELECT coalesce(sum(size), 0) FROM events").fetchone()[0]
+                if held + sum(row[-1] for row in rows) > self._max_bytes:
+                    return False
+                connection.executemany(_PUT, rows)
+        except sqlite3.Error:
+            log.exception("the spool %s cannot be written", self._path)
+            return False
         return True
 
     def counts(self) -> tuple[int, int]:
@@ -81,22 +88,34 @@ class EventSpool:
             ).fetchone()
         return waiting, refused
 
-    def drain(self, target: Log) -> int:
-        """Bring what waits to the broker, unless another process does; return how many it took."""
-        taken = 0
+    def drain(self, target: Log, make_topic: Callable[[str], None] | None = None) -> int:
+        """Bring what waits to the broker, unless another process does; return how many it took.
+
+        A topic that does not take its events now does not keep those of others waiting.
+
+        Args:
+            make_topic: Creates a topic that is missing; None: its events are refused.
+        """
+        taken, last = 0, 0
+        stuck: set[str] = set()
         with self._alone() as is_alone, self._connected() as connection:
             while is_alone and not self._stopping.is_set():
-                rows = connection.execute(
-                    "SELECT id, topic, key, value, headers FROM events WHERE refused IS NULL ORDER BY id LIMIT ?",
-                    (BATCH,),
-                ).fetchall()
+                found = connection.execute(_NEXT, (last, BATCH)).fetchall()
+                if not found:
+                    break
+                last = found[-1][0]
+                rows = [row for row in found if row[1] not in stuck]
                 failures = target.append([_record(row) for row in rows])
-                held = [(row[0],) for row, failure in zip(rows, failures, strict=True) if failure is None]
-                refused = [
-                    (failure.reason, row[0])
-                    for row, failure in zip(rows, failures, strict=True)
-                    if failure is not None and failure.is_permanent
-                ]
+                held, refused = [], []
+                for row, failure in zip(rows, failures, strict=True):
+                    if failure is None:
+                        held.append((row[0],))
+                    elif failure.is_permanent and not (failure.is_missing_topic and make_topic):
+                        refused.append((failure.reason, row[0]))
+                    else:
+                        stuck.add(row[1])
+                        if failure.is_missing_topic and make_topic:
+                            self._make(make_topic, row[1])
                 with connection:
                     connection.execute("BEGIN IMMEDIATE")
                     connection.executemany("DELETE FROM events WHERE id = ?", held)
@@ -104,13 +123,17 @@ class EventSpool:
                 if refused:
                     log.error("the broker refuses %d spooled events, which stay in %s", len(refused), self._path)
                 taken += len(held)
-                if not rows or len(held) + len(refused) < len(rows):
-                    break
         return taken
 
-    def start(self, target: Log) -> None:
+    def _make(self, make_topic: Callable[[str], None], topic: str) -> None:
+        try:
+            make_topic(topic)
+        except SentinelError as error:
+            log.warning("spooled events wait for the topic %r: %s", topic, error.message)
+
+    def start(self, target: Log, make_topic: Callable[[str], None] | None = None) -> None:
         """Drain whenever something waits, in a thread of its own."""
-        self._thread = threading.Thread(target=self._run, args=(target,), name="event-spool", daemon=True)
+        self._thread = threading.Thread(target=self._run, args=(target, make_topic), name="event-spool", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
@@ -119,10 +142,10 @@ class EventSpool:
         if self._thread is not None:
             self._thread.join(timeout=10)
 
-    def _run(self, target: Log) -> None:
+    def _run(self, target: Log, make_topic: Callable[[str], None] | None) -> None:
         while not self._stopping.wait(self._pause_seconds):
             try:
-                if self.counts()[0] and (taken := self.drain(target)):
+                if self.counts()[0] and (taken := self.drain(target, make_topic)):
                     log.info("%d spooled events were brought to the broker", taken)
             except sqlite3.Error:
                 log.exception("the spool %s cannot be read", self._path)

@@ -86,10 +86,11 @@ class PostgresPipelines:
 
 
 def find_topic_owner(database: Database, topic: str) -> str | None:
-    """Return the tenant whose pipeline was the first on a topic; None where no pipeline is."""
+    """Return the tenant whose id a topic begins with, else the one whose pipeline was the first on it; None: nobody."""
     with database.transaction("", kafka_topic=topic) as connection:
         row = connection.execute(_SQL["topic_owner"], {"topic": topic}).fetchone()
-    return None if row is None else str(row["tenant_id"])
+    found: str | None = row["tenant_id"] if row else None
+    return found
 
 
 def _pipeline(row: Row) -> Pipeline:

@@ -49,5 +49,8 @@ UPDATE sentinel.pipelines SET rule_set_version = %(value)s, version = version + 
 WHERE id = %(pipeline_id)s
 
 -- name: topic_owner
--- The tenant whose pipeline was the first on a topic. Seen by the topic's name alone, whatever the tenant.
-SELECT tenant_id FROM sentinel.pipelines WHERE kafka_topic = %(topic)s ORDER BY id LIMIT 1
+-- The tenant whose id a topic begins with, else the one whose pipeline was the first on it. Seen by the topic's name alone.
+SELECT coalesce(
+    (SELECT tenant_id FROM sentinel.tenants
+     WHERE strpos(%(topic)s, '.') > 0 AND tenant_id = split_part(%(topic)s, '.', 1)),
+    (SELECT tenant_id FROM sentinel.pipelines WHERE kafka_topic = %(topic)s ORDER BY id LIMIT 1)) AS tenant_id
