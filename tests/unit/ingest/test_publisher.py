@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import pytest
 
 from sentinel.domain.webhook import PublishFailure, WaitingEvent, WebhookKind
-from sentinel.errors import StoreUnavailableError
+from sentinel.errors import ConfigurationError, StoreUnavailableError
 from sentinel.ingest.webhooks.publisher import BATCH, OutgoingRecord, WebhookPublisher, WriteFailure
 
 
@@ -183,3 +184,91 @@ class TestThread:
         finally:
             one.close()
         assert outbox.published == [0]
+
+
+class Refusing(Topics):
+    """Topics of which one cannot be created."""
+
+    def __init__(self, refused: str) -> None:
+        super().__init__()
+        self._refused = refused
+
+    def ensure(self, topic: str) -> None:
+        """Refuse the one."""
+        if topic == self._refused:
+            raise ConfigurationError(f"the topic {topic!r} cannot be created")
+        super().ensure(topic)
+
+
+def test_a_topic_that_cannot_be_created_keeps_no_other_waiting() -> None:
+    bad = [WaitingEvent(100 + number, WebhookKind.TOKEN, "t.bad", f"b{number}", b"{}") for number in range(3)]
+    outbox, topics = Outbox([*bad, *events(3)]), Refusing("t.bad")
+    assert publisher(outbox, topics).publish("t") == 3
+    assert outbox.published == [0, 1, 2]
+    assert {failure.event_id for failure in outbox.postponed} == {100, 101, 102}
+    assert "cannot be created" in outbox.postponed[0].reason
+
+
+def test_a_wanted_topic_that_cannot_be_created_does_not_end_the_work() -> None:
+    outbox = Outbox(events(2))
+    one = publisher(outbox, Refusing("t.bad"))
+    one.prepare("t.bad")
+    one.start()
+    one.wake("t")
+    wait_for(lambda: outbox.waiting() == [])
+    one.close()
+
+
+def test_a_tenant_whose_events_cannot_be_handed_on_keeps_no_other_waiting() -> None:
+    class Two(Outbox):
+        """The first tenant's events cannot be held."""
+
+        def waiting_tenants(self) -> list[str]:
+            return ["broken", *super().waiting_tenants()]
+
+        @contextmanager
+        def claimed(self, tenant_id: str, limit: int) -> Iterator[Claimed]:
+            if tenant_id == "broken":
+                raise StoreUnavailableError("PostgreSQL", "lock")
+            with super().claimed(tenant_id, limit) as claimed:
+                yield claimed
+
+    outbox = Two(events(2))
+    assert publisher(outbox, Topics()).sweep() == 2
+
+
+def test_what_waits_is_looked_for_also_while_others_never_cease() -> None:
+    class Busy(Outbox):
+        """Counts the looks."""
+
+        looks = 0
+
+        def waiting_tenants(self) -> list[str]:
+            self.looks += 1
+            return super().waiting_tenants()
+
+    outbox = Busy([])
+    one = publisher(outbox, Topics(), sweep_seconds=0.2)
+    one.start()
+    ceased = threading.Event()
+
+    def wake() -> None:
+        while not ceased.wait(0.01):
+            one.wake("t")
+
+    waker = threading.Thread(target=wake)
+    waker.start()
+    try:
+        wait_for(lambda: outbox.looks >= 3)
+    finally:
+        ceased.set()
+        waker.join()
+        one.close()
+
+
+def wait_for(check: Callable[[], bool]) -> None:
+    """Wait until something holds."""
+    deadline = time.monotonic() + 20
+    while not check():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
