@@ -7,10 +7,10 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
-from confluent_kafka import Consumer
 
 from sentinel.settings import KafkaSettings, Settings
 from sentinel.stores.kafka.event_log import EventLog, EventRecord
+from tests.support.topics import awaited
 
 
 @pytest.fixture
@@ -21,32 +21,13 @@ def log(settings: Settings) -> Iterator[EventLog]:
     opened.close()
 
 
-def held(
-    settings: Settings, topic: str, count: int, *, seconds: float = 20
-) -> list[tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]]:
-    """Read (key, value, headers) of so many records, or of as many as there are within some seconds."""
-    reader = Consumer(
-        {
-            "bootstrap.servers": settings.kafka.bootstrap_servers,
-            "group.id": uuid.uuid4().hex,
-            "auto.offset.reset": "earliest",
-        }
-    )
-    reader.subscribe([topic])
-    try:
-        found = reader.consume(count, timeout=seconds)
-    finally:
-        reader.close()
-    return [(record.key(), record.value(), record.headers() or []) for record in found]
-
-
 def test_appended_events_are_held_by_the_broker(settings: Settings, log: EventLog) -> None:
     topic = f"log-{uuid.uuid4().hex}"
     log.ensure_topic(topic, partitions=2)
     log.ensure_topic(topic, partitions=2)
     records = [EventRecord(topic, b'{"n":%d}' % n, b"k%d" % n, (("ce_type", b"order"),)) for n in range(100)]
     assert log.append(records) == [None] * 100
-    assert sorted(held(settings, topic, 100)) == sorted((r.key, r.value, [("ce_type", b"order")]) for r in records)
+    assert sorted(awaited(settings, topic, 100)) == sorted((r.key, r.value, [("ce_type", b"order")]) for r in records)
 
 
 def test_each_record_is_told_apart(log: EventLog) -> None:
@@ -94,4 +75,4 @@ def test_many_threads_append_at_once(settings: Settings, log: EventLog) -> None:
     for thread in threads:
         thread.join()
     assert failed == []
-    assert len({value for _, value, _ in held(settings, topic, 160)}) == 160
+    assert len({value for _, value, _ in awaited(settings, topic, 160)}) == 160

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
 from httpx import Client
 
 from config_api.app import create_app
@@ -17,6 +15,7 @@ from sentinel.settings import Settings
 from sentinel.stores.kafka.event_spool import EventSpool
 from sentinel.testing.http import serve
 from sentinel.testing.servers import ServerSet, start_servers
+from tests.support.topics import held
 
 
 @pytest.fixture(scope="module")
@@ -33,23 +32,7 @@ def with_intake(settings: Settings, **changed: Any) -> Settings:
 
 def ids_held(settings: Settings, topic: str) -> list[str]:
     """The keys of all records of a topic: here, the events' ids."""
-    reader = Consumer({"bootstrap.servers": settings.kafka.bootstrap_servers, "group.id": uuid.uuid4().hex})
-    try:
-        found = []
-        for partition in reader.list_topics(topic, timeout=10).topics[topic].partitions:
-            place = TopicPartition(topic, partition, 0)
-            _, high = reader.get_watermark_offsets(place, timeout=10)
-            reader.assign([place])
-            while high:
-                record = reader.poll(10)
-                assert record is not None
-                assert record.error() is None, record.error()
-                found.append((record.key() or b"").decode())
-                if record.offset() == high - 1:
-                    break
-        return sorted(found)
-    finally:
-        reader.close()
+    return sorted((record.key or b"").decode() for record in held(settings, topic))
 
 
 def until_held(sender: Client, event_id: str) -> None:

@@ -28,7 +28,7 @@ from sentinel.testing.servers import ServerSet, start_servers
 from sentinel.wiring import Backend
 from sentinel.wiring_webhooks import Webhooks
 from tests.integration.api.test_webhooks import create_source, event_body, listed, send, wait_until_published
-from tests.integration.test_event_log import held
+from tests.support.topics import awaited
 from tests.support.webhooks import TOKEN, delivery
 
 pytestmark = pytest.mark.integration
@@ -87,7 +87,11 @@ def test_a_crash_between_commit_and_publishing_loses_nothing(
         Client(base_url=fresh, timeout=30) as client,
     ):
         wait_until_published(client, source)
-    assert sorted(key or b"" for key, _, _ in held(settings, f"{tenant}.stripe", 3)) == [b"evt_0", b"evt_1", b"evt_2"]
+    assert sorted(key or b"" for key, _, _ in awaited(settings, f"{tenant}.stripe", 3)) == [
+        b"evt_0",
+        b"evt_1",
+        b"evt_2",
+    ]
 
 
 def test_several_publishers_hand_each_event_on_once(settings: Settings, tenant: str) -> None:
@@ -110,7 +114,7 @@ def test_several_publishers_hand_each_event_on_once(settings: Settings, tenant: 
             one.close()
         backend.close()
     assert sum(counts) == 250
-    found = held(settings, f"{tenant}.own", 300, seconds=5)
+    found = awaited(settings, f"{tenant}.own", 300, seconds=5)
     assert sorted(value or b"" for _, value, _ in found) == sorted(b'{"n": %d}' % number for number in range(250))
 
 
@@ -144,7 +148,7 @@ def test_while_the_broker_is_away_events_are_taken_and_handed_on_afterwards(own_
         own_servers.start("kafka")
         wait_until_published(client, source, seconds=90)
         expected = {b"evt_before", *(f"evt_{number}".encode() for number in range(20))}
-        found = held(quick, f"{settings.tenant}.stripe", 40, seconds=10)
+        found = awaited(quick, f"{settings.tenant}.stripe", 40, seconds=10)
         assert {key for key, _, _ in found} == expected
 
 

@@ -145,9 +145,7 @@ class Workbench:
                 start_at="earliest",
                 status=PipelineStatus.ACTIVE,
             )
-        entries = [
-            RuleEntry(None, condition, Severity.CRITICAL, description) for description, condition in rules.items()
-        ]
+        entries = [RuleEntry(None, sql, Severity.CRITICAL, description) for description, sql in rules.items()]
         with self.backend.unit(self.tenant_id, "test") as unit:
             for start in range(0, len(entries), MAX_ENTRIES):
                 unit.rule_batch.write(pipeline.id, entries[start : start + MAX_ENTRIES])

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 import zstandard
-from confluent_kafka import Consumer, TopicPartition
 from httpx import Client, Response
 
 from config_api.app import create_app
@@ -20,27 +19,12 @@ from sentinel.settings import Settings
 from sentinel.stores.postgres.migrate import ensure_tenant
 from sentinel.testing.http import serve
 from tests.integration.api.conftest import FIELDS
+from tests.support.topics import held
 
 
-def held(settings: Settings, topic: str) -> list[bytes]:
+def values(settings: Settings, topic: str) -> list[bytes]:
     """All values that a topic holds."""
-    reader = Consumer({"bootstrap.servers": settings.kafka.bootstrap_servers, "group.id": uuid.uuid4().hex})
-    try:
-        found: list[bytes] = []
-        for partition in reader.list_topics(topic, timeout=10).topics[topic].partitions:
-            place = TopicPartition(topic, partition)
-            _, high = reader.get_watermark_offsets(place, timeout=10)
-            reader.assign([TopicPartition(topic, partition, 0)])
-            while high:
-                record = reader.poll(10)
-                assert record is not None
-                assert record.error() is None, record.error()
-                found.append(record.value() or b"")
-                if record.offset() == high - 1:
-                    break
-        return found
-    finally:
-        reader.close()
+    return [record.value or b"" for record in held(settings, topic)]
 
 
 def make_pipeline(client: Client, name: str = "payments", **config: Any) -> tuple[int, str]:
@@ -81,7 +65,7 @@ def test_curl_works_out_of_the_box(client: Client, settings: Settings, tenant: s
         "pipeline_id": pipeline["id"],
         "errors": [],
     }
-    (value,) = held(settings, f"{tenant}.events")
+    (value,) = values(settings, f"{tenant}.events")
     assert value == b'{"id":"%s","type":"order","amount":750}' % event_id.encode()
     assert counts(client.post("/events", json={"type": "refund", "id": "r-1"})) == (1, 0, 0)
     assert len(client.get("/api/pipelines").json()) == 1
@@ -98,8 +82,8 @@ def test_an_event_goes_where_its_type_says(client: Client, settings: Settings) -
     found = [item["pipeline_id"] for item in answer.json()["items"]]
     assert found[:2] == [exact, begins]
     assert found[2] not in {exact, begins}
-    assert [json.loads(value) for value in held(settings, exact_topic)] == [sent[0]]
-    assert [json.loads(value) for value in held(settings, begins_topic)] == [sent[1]]
+    assert [json.loads(value) for value in values(settings, exact_topic)] == [sent[0]]
+    assert [json.loads(value) for value in values(settings, begins_topic)] == [sent[1]]
     routes = [{"event_type": "order.*", "pipeline_id": begins}, {"event_type": "order.paid", "pipeline_id": exact}]
     assert client.get("/api/event-routes").json() == routes
     assert client.delete("/api/event-routes/order.*").json() == routes[0]
@@ -121,7 +105,7 @@ def test_a_pipeline_is_named_by_path_or_header(client: Client, settings: Setting
     for header, event_id in (("payments", "b"), (str(pipeline_id), "c")):
         answer = client.post("/events", json=payment(transaction_id=event_id), headers={"X-Sentinel-Pipeline": header})
         assert counts(answer) == (1, 0, 0)
-    assert sorted(json.loads(value)["transaction_id"] for value in held(settings, topic)) == ids
+    assert sorted(json.loads(value)["transaction_id"] for value in values(settings, topic)) == ids
     unknown = client.post("/events", json={}, headers={"X-Sentinel-Pipeline": "none"})
     assert unknown.status_code == 404
     assert "'none'" in unknown.json()["detail"]
@@ -146,7 +130,7 @@ def test_many_events_at_once(client: Client, settings: Settings) -> None:
     assert counts(client.post(path, content=gzip.compress(b'{"transaction_id": "g"}'), headers=zipped)) == (1, 0, 0)
     packed = zstandard.compress(b'[{"transaction_id": "h"}]')
     assert counts(client.post(path, content=packed, headers={"Content-Encoding": "zstd"})) == (1, 0, 0)
-    found = held(settings, topic)
+    found = values(settings, topic)
     # As they came, to the digit.
     assert b'{"transaction_id": "a", "amount": 1.10}' in found
     assert b'{"transaction_id":"b","amount":123456789012345678901234567890}' in found
@@ -175,7 +159,7 @@ def test_cloud_events(client: Client, settings: Settings, tenant: str) -> None:
     assert counts(answer) == (1, 0, 0)
     assert answer.json()["items"][0]["event_id"] == "e 4"
     common = {"source": "/shop", "type": "order", "time": "2026-01-02T03:04:05Z"}
-    found = {value["id"]: value for value in map(json.loads, held(settings, f"{tenant}.events"))}
+    found = {value["id"]: value for value in map(json.loads, values(settings, f"{tenant}.events"))}
     assert found == {
         "own": {**common, "id": "own", "amount": 1.5},
         "e-2": {**common, "id": "e-2", "data": [1, 2]},
@@ -251,7 +235,7 @@ def test_what_the_schema_cannot_hold_is_rejected_with_its_place(client: Client, 
     errors = [[error["pointer"] for error in item["errors"]] for item in answer.json()["items"]]
     assert errors == [["/user_id", "/amount"], [], ["/transaction_id", "/user_id", "/amount"], [""]]
     assert "upper and lower case count" in answer.json()["items"][2]["errors"][0]["detail"]
-    assert len(held(settings, topic)) == 1
+    assert len(values(settings, topic)) == 1
     single = client.post(f"/api/pipelines/{pipeline_id}/events", json=payment(amount="much"))
     assert single.status_code == 422
     assert single.json()["errors"][0]["pointer"] == "/amount"
@@ -263,7 +247,7 @@ def test_the_check_can_warn_or_be_off(client: Client, settings: Settings) -> Non
         answer = client.post(f"/api/pipelines/{pipeline_id}/events", json=payment(amount="much"))
         assert counts(answer) == (1, 0, 0)
         assert [error["pointer"] for error in answer.json()["items"][0]["errors"]] == told
-        assert len(held(settings, topic)) == 1
+        assert len(values(settings, topic)) == 1
 
 
 def test_an_event_that_is_too_large_for_its_pipeline_is_rejected(client: Client) -> None:
@@ -285,7 +269,7 @@ def test_an_event_is_taken_once(client: Client, settings: Settings) -> None:
     other = client.post(path, json={**two, "amount": 99})
     assert counts(other) == (0, 1, 0)
     assert "another event with this id" in other.json()["items"][0]["errors"][0]["detail"]
-    assert len(held(settings, topic)) == 2
+    assert len(values(settings, topic)) == 2
 
 
 def test_a_request_with_a_key_is_answered_once(client: Client, settings: Settings) -> None:
@@ -298,7 +282,7 @@ def test_a_request_with_a_key_is_answered_once(client: Client, settings: Setting
     assert first.json() == again.json()
     assert again.headers["Idempotency-Replayed"] == "true"
     assert client.post(path, json={"country": "FR"}, headers=headers).status_code == 422
-    assert len(held(settings, topic)) == 1
+    assert len(values(settings, topic)) == 1
 
 
 def test_a_key_tells_cloud_events_by_their_headers(client: Client) -> None:
@@ -354,7 +338,7 @@ def test_nothing_is_written_to_the_topic_of_another_tenant(
     refused = stranger.post(f"/api/pipelines/{theirs}/events", json=payment())
     assert refused.status_code == 403
     assert "belongs to another tenant" in refused.json()["detail"]
-    assert len(held(settings, topic)) == 1
+    assert len(values(settings, topic)) == 1
     # A built-in topic is its tenant's even before there is one.
     wanted = {"name": "built-in", "kafka_topic": f"{tenant}.stripe", "schema": FIELDS}
     forged = stranger.post("/api/pipelines", json=wanted).json()["id"]

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 from sentinel.cli.events import app
 from sentinel.errors import InvalidError, NotFoundError
 from sentinel.settings import Settings
-from tests.integration.api.test_events import held, make_pipeline
+from tests.integration.api.test_events import make_pipeline, values
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def test_a_file_is_sent_in_batches_and_rejected_lines_are_named(
     assert done.stdout == "22 accepted, 0 sent before, 2 rejected\n"
     assert "line 8 is rejected: it is cut off" in done.stderr
     assert "line 13 is rejected: /amount" in done.stderr
-    assert sorted(held(settings, topic)) == sorted(line for n, line in enumerate(lines) if n not in {3, 7, 12})
+    assert sorted(values(settings, topic)) == sorted(line for n, line in enumerate(lines) if n not in {3, 7, 12})
     again = run("send", "--pipeline", pipeline_id, stdin=lines[0] + b"\r\n\r\n")
     assert (again.exit_code, again.stdout) == (0, "0 accepted, 1 sent before, 0 rejected\n")
 

@@ -20,7 +20,7 @@ from sentinel.settings import Settings
 from sentinel.stores.postgres.database import Database
 from sentinel.testing.http import serve
 from tests.integration.api.conftest import create_pipeline
-from tests.integration.test_event_log import held
+from tests.support.topics import awaited
 from tests.support.webhooks import (
     GITHUB_SECRET,
     STANDARD_SECRET,
@@ -90,7 +90,7 @@ class TestStripe:
         assert event["occurred_at"] == "2023-11-14T22:13:20Z"
         detail = client.get(f"/api/webhook-sources/{source['id']}/events/{event['id']}").json()
         assert detail["body"].encode() == body
-        ((key, value, _),) = held(settings, f"{tenant}.stripe", 1)
+        ((key, value, _),) = awaited(settings, f"{tenant}.stripe", 1)
         assert key == b"evt_1"
         record = json.loads(value or b"")
         wanted = {"id": "evt_1", "amount": 1999, "amount_major": "19.99", "customer": "cus_1"}
@@ -110,7 +110,7 @@ class TestStripe:
         send(client, source, last)
         wait_until_published(client, source)
         assert len(listed(client, source, "events")) == 2
-        keys = [key for key, _, _ in held(settings, f"{tenant}.stripe", 2)]
+        keys = [key for key, _, _ in awaited(settings, f"{tenant}.stripe", 2)]
         assert sorted(keys, key=str) == [b"evt_1", b"evt_2"]
 
     def test_other_content_under_an_id_is_flagged_and_the_first_stays(self, client: Client) -> None:
@@ -254,7 +254,7 @@ class TestGeneric:
         bad = {**standard_headers(body), "Webhook-Signature": "v1"}
         assert send(client, source, body, bad).json()["reason"] == "malformed_header"
         wait_until_published(client, source)
-        assert [value for _, value, _ in held(settings, f"{tenant}.events", 2)] == [body, body]
+        assert [value for _, value, _ in awaited(settings, f"{tenant}.events", 2)] == [body, body]
 
     def test_github(self, client: Client, pipeline_id: int) -> None:
         source = create_source(client, "github", pipeline_id=pipeline_id)

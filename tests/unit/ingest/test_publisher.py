@@ -237,6 +237,32 @@ def test_a_tenant_whose_events_cannot_be_handed_on_keeps_no_other_waiting() -> N
     assert publisher(outbox, Topics()).sweep() == 2
 
 
+def test_a_tenant_that_fails_again_and_again_does_not_slow_the_others() -> None:
+    class Growing(Outbox):
+        """A tenant whose events cannot be held, and one with a new event at each look."""
+
+        looks = 0
+
+        def waiting_tenants(self) -> list[str]:
+            self.looks += 1
+            self.events.append(WaitingEvent(self.looks, WebhookKind.TOKEN, "t.x", f"e{self.looks}", b"{}"))
+            return ["broken", "t"]
+
+        @contextmanager
+        def claimed(self, tenant_id: str, limit: int) -> Iterator[Claimed]:
+            if tenant_id == "broken":
+                raise StoreUnavailableError("PostgreSQL", "lock")
+            with super().claimed(tenant_id, limit) as claimed:
+                yield claimed
+
+    outbox = Growing([])
+    one = publisher(outbox, Topics(), sweep_seconds=0.05)
+    one.start()
+    # Each a second, two, four ... after the one before, ten looks would take minutes.
+    wait_for(lambda: len(outbox.published) >= 10)
+    one.close()
+
+
 def test_what_waits_is_looked_for_also_while_others_never_cease() -> None:
     class Busy(Outbox):
         """Counts the looks."""

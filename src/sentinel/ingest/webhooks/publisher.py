@@ -210,7 +210,9 @@ class WebhookPublisher:
                         self.publish(tenant_id)
                 else:
                     self._swept_at = monotonic_seconds()
-                    self.sweep()
+                    if self.sweep():
+                        # The broker takes events: what fails is a tenant's or a topic's own, and is tried next time.
+                        self._failures = before = 0
             except SentinelError as error:
                 _LOG.warning("events of webhooks wait: %s", error.message)
                 self._failures += 1
