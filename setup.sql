@@ -785,6 +785,24 @@ CREATE TABLE sentinel.webhook_attempt_counts (
     PRIMARY KEY (source_id, hour, reason)
 ) WITH (fillfactor = 50);
 
+-- ---------------------------------------------------------------- notifications
+
+-- What happened to alerts and is still to be told, written in the transaction in which it happens.
+CREATE TABLE sentinel.alert_outbox (
+    id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    tenant_id  text NOT NULL,
+    alert_id   bigint NOT NULL,
+    event      text NOT NULL CHECK (event IN ('fired', 'amended', 'acknowledged', 'resolved')),
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX alert_outbox_tenant_id ON sentinel.alert_outbox (tenant_id, id);
+
+CREATE FUNCTION sentinel.notify_alert_outbox() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$ BEGIN PERFORM pg_notify('sentinel_alert_outbox', ''); RETURN NULL; END $$;
+CREATE TRIGGER alert_outbox_notify AFTER INSERT ON sentinel.alert_outbox
+    FOR EACH STATEMENT EXECUTE FUNCTION sentinel.notify_alert_outbox();
+
 -- ---------------------------------------------------------------- row-level security and grants
 
 DO $$
@@ -827,6 +845,10 @@ CREATE POLICY publisher ON sentinel.webhook_events FOR SELECT
     USING (published_at IS NULL AND topic IS NOT NULL
            AND nullif(current_setting('app.webhook_publisher', true), '') IS NOT NULL);
 
+-- A notifier, which serves all tenants, sees who waits. What it does about it happens as the tenant.
+CREATE POLICY notifier ON sentinel.alert_outbox FOR SELECT
+    USING (nullif(current_setting('app.notifier', true), '') IS NOT NULL);
+
 -- ---------------------------------------------------------------- the views that people query
 
 CREATE VIEW public.pipelines WITH (security_invoker = true) AS
@@ -857,5 +879,5 @@ CREATE TABLE public.alembic_version (
     version_num varchar(32) NOT NULL,
     CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO public.alembic_version VALUES ('0011');
+INSERT INTO public.alembic_version VALUES ('0012');
 GRANT SELECT ON public.alembic_version TO sentinel_app;

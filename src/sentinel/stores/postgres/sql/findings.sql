@@ -16,7 +16,7 @@ COPY alert_staging (ordinal, rule_id, rule_version_id, event_id, severity, score
                     content_hash, kafka_partition, kafka_offset, kafka_timestamp, evidence) FROM STDIN;
 
 -- name: insert_alerts
--- New alerts only; entity counts grow by what is new, so a replay changes nothing. Counts of an entity that was quiet
+-- New alerts only, each with what tells the notifier of it; entity counts grow by what is new, so a replay changes nothing. Counts of an entity that was quiet
 -- for longer than the scores live begin anew.
 WITH inserted AS (
     INSERT INTO sentinel.alerts
@@ -27,7 +27,10 @@ WITH inserted AS (
            %(refill_id)s
     FROM alert_staging ORDER BY ordinal
     ON CONFLICT (pipeline_id, rule_id, event_id) DO NOTHING
-    RETURNING severity, entities
+    RETURNING id, severity, entities
+), queued AS (
+    INSERT INTO sentinel.alert_outbox (tenant_id, alert_id, event)
+    SELECT %(tenant_id)s, id, 'fired' FROM inserted ORDER BY id
 ), counted AS (
     SELECT e.key AS field, e.value,
            count(*) FILTER (WHERE severity = 'critical') AS critical_count,

@@ -1,0 +1,1 @@
+"""The scheduled runtime: detectors over windows of time."""

@@ -1,0 +1,1 @@
+"""Notifications: what leaves, to whom, when, and why not."""

@@ -1,0 +1,1 @@
+"""Channels: the kinds of target that a notification can go to, one per file."""

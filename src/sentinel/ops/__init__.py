@@ -1,0 +1,1 @@
+"""Working with alerts: who looks at one, and what it was."""
