@@ -27,6 +27,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "server": ("sentinel.cli.services", "server", "Start the configuration API."),
     "dashboard": ("sentinel.cli.services", "dashboard", "Start the dashboard."),
     "rule-worker": ("sentinel.cli.rule_worker", "rule_worker", "Start the rule worker: explains, tests, backtests."),
+    "worker": ("sentinel.cli.worker", "worker", "Start the worker, which does what is due for all tenants."),
     "rule": ("sentinel.cli.rule", "app", "Add, check, change, test, explain and silence rules."),
     "submit": ("sentinel.cli.jobs", "submit", "Run the detection job of pipelines under supervision."),
     "stop": ("sentinel.cli.jobs", "stop", "Stop a job, or any other program by its name."),

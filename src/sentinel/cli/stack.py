@@ -22,11 +22,12 @@ def up(
     only: Annotated[list[str] | None, typer.Option(help="Start this server only; repeatable.")] = None,
     spark_cluster: Annotated[bool, typer.Option(help="Start a standalone Spark master and worker, too.")] = False,
 ) -> None:
-    """Start PostgreSQL, Redis, Kafka and S3, migrate, and start the rule worker. What runs already is left alone."""
+    """Start PostgreSQL, Redis, Kafka and S3, migrate, and start the workers. What runs already is left alone."""
     # Drivers and migrations cost half a second to import; the other verbs of this file do without.
     from sentinel.localstack.cluster import start_cluster  # noqa: PLC0415
     from sentinel.localstack.rule_worker import start_rule_worker  # noqa: PLC0415
     from sentinel.localstack.stack import Stack  # noqa: PLC0415
+    from sentinel.localstack.worker import start_worker  # noqa: PLC0415
 
     began = time.monotonic()
     stack = Stack.open(Settings.load(), report=say)
@@ -35,6 +36,7 @@ def up(
         say(f"Spark master: {start_cluster(stack)}")
     if only is None:
         start_rule_worker(stack.settings, stack.supervisor, stack.paths)
+        start_worker(stack.settings, stack.supervisor, stack.paths)
     _print_status(stack.settings)
     say(f"up after {time.monotonic() - began:.1f} s; stop it with `sentinel down`")
 

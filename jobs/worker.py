@@ -1,0 +1,49 @@
+"""The worker: `python jobs/worker.py`. Does what is due for all tenants and needs no Spark."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Callable
+
+from sentinel.errors import SentinelError
+from sentinel.settings import Settings
+from sentinel.wiring import Backend
+from sentinel.worker_process import Loop, WorkerProcess
+
+log = logging.getLogger("sentinel.worker")
+
+# What the worker does: one line per loop, by its name.
+LOOPS: dict[str, Callable[[Settings, Backend], Loop]] = {}
+
+
+def parse_arguments(arguments: list[str]) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="worker.py", description="Do what is due.")
+    parser.add_argument("--only", action="append", choices=sorted(LOOPS), help="run this loop only; repeatable")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str]) -> int:
+    """Run until stopped; 0 after a graceful stop, 1 after an error that needs somebody or a loop that did not end."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    chosen = parse_arguments(arguments)
+    settings = Settings.load()
+    # Each loop may hold two connections at a time without waiting for another's.
+    names = [name for name in LOOPS if not chosen.only or name in chosen.only]
+    backend = Backend(settings, pool_size=2 + 2 * len(names))
+    backend.open()
+    try:
+        loops = [LOOPS[name](settings, backend) for name in names]
+        ended_in_time = WorkerProcess(loops, check=backend.check_role).run()
+    except SentinelError as error:
+        log.error("%s", error)
+        return 1
+    finally:
+        backend.close()
+    return 0 if ended_in_time else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
