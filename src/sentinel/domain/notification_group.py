@@ -1,0 +1,212 @@
+"""Groups of alerts that are told together, and what the router knows of alerts and channels."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sentinel.domain.label_matcher import ALERT_LABEL, Labels, Matcher, value_of
+from sentinel.domain.notification import AlertEvent, NotificationKind, NotifiedAlert
+from sentinel.domain.notification_policy import Plan
+from sentinel.domain.rule import Severity
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxEntry:
+    """Something that happened to an alert and is still to be told."""
+
+    id: int
+    alert_id: int
+    event: AlertEvent
+
+
+@dataclass(frozen=True, slots=True)
+class RoutedAlert:
+    """An alert as the router sees it.
+
+    Attributes:
+        source: `rule` or `detector`.
+        notify: What the rule itself asks for: channels such as `slack:#big-orders`.
+        refill_id: As in `Alert`.
+    """
+
+    told: NotifiedAlert
+    rule_id: int
+    source: str
+    notify: tuple[str, ...]
+    refill_id: int | None
+
+    @property
+    def labels(self) -> Labels:
+        """What matchers look at."""
+        told = self.told
+        labels: dict[str, tuple[str, ...]] = {
+            "rule" if self.source == "rule" else "detector": (told.rule,),
+            "severity": (told.severity.value,),
+            "source": (self.source,),
+            ALERT_LABEL: (str(told.alert_id),),
+            **{f"entity.{name}": (str(value),) for name, value in told.entities.items()},
+        }
+        if told.pipeline:
+            labels["pipeline"] = (told.pipeline,)
+        if told.tags:
+            labels["tag"] = told.tags
+        return labels
+
+    @property
+    def fingerprint(self) -> bytes:
+        """Equal for alerts of one rule about the same entities; where there are none, about the same event."""
+        about = sorted(self.told.entities.items()) or self.told.event_id
+        return hashlib.sha256(json.dumps([self.source, self.rule_id, about]).encode()).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelRef:
+    """A channel, as far as routing needs it."""
+
+    id: int
+    name: str
+    kind: str
+    is_active: bool
+    disabled_reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where one group goes.
+
+    Attributes:
+        override: What a rule names instead of the channel's own target, such as `#big-orders`; empty: nothing.
+    """
+
+    channel: ChannelRef
+    override: str = ""
+
+    @property
+    def said(self) -> str:
+        """How decisions call it."""
+        return f"{self.channel.name} ({self.override})" if self.override else self.channel.name
+
+
+class GroupState(StrEnum):
+    """Whether anybody has taken up the alerts of a group."""
+
+    OPEN = "open"
+    ACKNOWLEDGED = "acknowledged"
+    RESOLVED = "resolved"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Alerts of one route on one target that have certain labels in common.
+
+    Attributes:
+        id: 0: it is not stored yet.
+        labels: What they have in common.
+        flush_at: When what waits is told; None: nothing waits.
+        is_deferred: Quiet hours hold it back.
+        thread: As in `Receipt.thread`.
+        repeat_at: When its open alerts are told again; None: never.
+    """
+
+    id: int
+    key: bytes
+    target: Target
+    plan: Plan
+    labels: Mapping[str, str]
+    state: GroupState
+    flush_at: datetime | None
+    is_deferred: bool
+    last_told_at: datetime | None
+    repeat_at: datetime | None
+    thread: str | None
+
+    @property
+    def public_key(self) -> str:
+        """What receivers tell groups apart by."""
+        return self.key.hex()[:32]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupMember:
+    """An alert that waits in a group."""
+
+    group_id: int
+    alert_id: int
+    severity: Severity
+    labels: Labels
+    is_deferred: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SilenceInForce:
+    """A silence as the router sees it."""
+
+    id: int
+    matchers: tuple[Matcher, ...]
+    ends_at: datetime
+    comment: str
+    created_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What is known of alerts with one fingerprint.
+
+    Attributes:
+        fire_count: How many there were.
+        told_at: When an alert of it was last sent on its way; None: never, or it was resolved since.
+    """
+
+    fire_count: int
+    first_alert_id: int
+    told_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class FiringLabels:
+    """An open alert that may inhibit others."""
+
+    alert_id: int
+    labels: Labels
+
+
+@dataclass(frozen=True, slots=True)
+class NewDelivery:
+    """A delivery to be written.
+
+    Attributes:
+        content: What a `Notification` is built from, but for its thread; plain JSON data.
+        alert_ids: All the alerts that it tells of.
+    """
+
+    id: str
+    target: Target
+    group_id: int
+    kind: NotificationKind
+    severity: Severity
+    content: Mapping[str, Any]
+    alert_ids: Sequence[int]
+    created_at: datetime
+
+
+def group_key(route: str, target: Target, labels: Mapping[str, str]) -> bytes:
+    """Return what identifies a group within its tenant."""
+    said = json.dumps([route, target.channel.id, target.override, sorted(labels.items())])
+    return hashlib.sha256(said.encode()).digest()
+
+
+def common_labels(labels: Labels, group_by: Sequence[str]) -> dict[str, str]:
+    """Return the labels that alerts of one group share; those that are absent are left out."""
+    return {name: value for name in group_by if (value := value_of(labels, name))}
+
+
+def severest(severities: Sequence[Severity]) -> Severity:
+    """Return the highest severity; `info` where there is none."""
+    order = (Severity.CRITICAL, Severity.WARNING, Severity.INFO)
+    return min(severities, key=order.index, default=Severity.INFO)

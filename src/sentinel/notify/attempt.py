@@ -1,0 +1,120 @@
+"""One attempt at one delivery."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from sentinel.domain.delivery import AttemptResult, ClaimedDelivery
+from sentinel.domain.notification_content import notification_of
+from sentinel.domain.notification_decision import Outcome
+from sentinel.errors import SentinelError, TransientError
+from sentinel.notify.channels.base import AttemptFailedError, Channel, Fate
+from sentinel.notify.retry import next_attempt
+
+_LOG = logging.getLogger(__name__)
+
+MAX_DETAIL_CHARACTERS = 500
+
+
+class OpenedChannel(Protocol):
+    """A channel that is ready to send."""
+
+    @property
+    def kind(self) -> str:
+        """Of the channel."""
+
+    @property
+    def name(self) -> str:
+        """Of the channel."""
+
+    @property
+    def rate_per_minute(self) -> int | None:
+        """How many deliveries it takes; None: as many as there are."""
+
+    def to(self, override: str) -> Channel:
+        """Return what sends; to another target than the channel's own where a rule names one (else it is empty).
+
+        Raises:
+            InvalidError: The channel does not go there (any more).
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A delivery and the channel that it goes to."""
+
+    tenant_id: str
+    channel: OpenedChannel
+    delivery: ClaimedDelivery
+
+
+@dataclass(frozen=True, slots=True)
+class Attempter:
+    """Makes attempts and decides what follows.
+
+    Attributes:
+        clock: Seconds that never step.
+        jitter: Draws a number from 0 to 1.
+    """
+
+    now: Callable[[], datetime]
+    clock: Callable[[], float]
+    jitter: Callable[[], float]
+
+    def attempt(self, attempt: Attempt) -> AttemptResult:
+        """Send once and return what became of it; raises nothing."""
+        delivery = attempt.delivery
+        started_at, began = self.now(), self.clock()
+        notification = notification_of(
+            delivery.content, delivery_id=delivery.id, tenant_id=attempt.tenant_id, thread=delivery.thread
+        )
+        try:
+            receipt = attempt.channel.to(delivery.target).send(notification)
+        except Exception as error:
+            failed = _failure(error, delivery.id)
+            outcome, retry_at = self._follows(attempt, failed)
+            seconds = self.clock() - began
+            reason, detail = failed.reason, _storable(failed.message)
+            return AttemptResult(
+                delivery, outcome, reason, detail, failed.status, started_at, seconds, next_attempt_at=retry_at
+            )
+        seconds = self.clock() - began
+        answer = _storable(receipt.answer)
+        return AttemptResult(
+            delivery, Outcome.SENT, "", answer, receipt.status, started_at, seconds, thread=receipt.thread
+        )
+
+    def _follows(self, attempt: Attempt, failed: AttemptFailedError) -> tuple[Outcome, datetime | None]:
+        if failed.fate is Fate.GONE:
+            return Outcome.DISABLED, None
+        retry_at = None
+        if failed.fate is Fate.RETRY:
+            retry_at = next_attempt(
+                attempt.channel.kind,
+                attempt.delivery.round_attempt,
+                began=attempt.delivery.round_began_at,
+                now=self.now(),
+                retry_after_seconds=failed.retry_after_seconds,
+                jitter=self.jitter(),
+            )
+        return (Outcome.DEAD_LETTERED if retry_at is None else Outcome.RETRIED), retry_at
+
+
+def _failure(error: Exception, delivery_id: str) -> AttemptFailedError:
+    if isinstance(error, AttemptFailedError):
+        return error
+    if isinstance(error, SentinelError):
+        fate = Fate.RETRY if isinstance(error, TransientError) else Fate.DEAD
+        return AttemptFailedError(error.message, fate=fate, reason=error.slug)
+    # A mistake in a channel: what it says may hold a secret, so the log has it and the delivery has not.
+    _LOG.error("delivery %s failed", delivery_id, exc_info=error)
+    said = f"{type(error).__name__}, see the worker's log"
+    return AttemptFailedError(said, fate=Fate.RETRY, reason="internal")
+
+
+def _storable(text: str) -> str:
+    return text.replace("\x00", "\ufffd")[:MAX_DETAIL_CHARACTERS]

@@ -1,0 +1,136 @@
+"""What follows after alerts were told: somebody takes them up, or nobody does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from sentinel.domain.escalation import DueEscalation
+from sentinel.domain.notification import MAX_TOLD_ALERTS, AlertEvent, NotificationKind
+from sentinel.domain.notification_decision import Outcome
+from sentinel.domain.notification_group import Group, GroupState, OutboxEntry, Target, group_key
+from sentinel.notify.turn import Turn
+
+MAX_DUE = 100
+# Kinds whose receivers keep a state of their own, and so are told by themselves that alerts are resolved.
+STATEFUL_KINDS = frozenset({"pagerduty"})
+ESCALATION_ROUTE = "escalation"
+
+
+def take_up(turn: Turn, entries: Sequence[OutboxEntry]) -> None:
+    """Note that somebody acknowledged or resolved alerts; once all of a group are, tell channels that ask for it."""
+    for entry in entries:
+        is_resolved = entry.event is AlertEvent.RESOLVED
+        alert = turn.alerts([entry.alert_id]).get(entry.alert_id)
+        if alert is not None and is_resolved:
+            turn.tx.forget(alert.fingerprint, turn.now)
+        groups = turn.tx.mark(
+            entry.alert_id,
+            acknowledged_at=None if is_resolved else turn.now,
+            resolved_at=turn.now if is_resolved else None,
+        )
+        outcome = Outcome.RESOLVED if is_resolved else Outcome.ACKNOWLEDGED
+        turn.decide(outcome, f"somebody {outcome.value} it", alert_id=entry.alert_id)
+        for group in groups:
+            _close(turn, group, is_resolved=is_resolved)
+
+
+def _close(turn: Turn, group: Group, *, is_resolved: bool) -> None:
+    wanted = GroupState.RESOLVED if is_resolved else GroupState.ACKNOWLEDGED
+    if group.state in (wanted, GroupState.RESOLVED):
+        return
+    if turn.tx.open_alerts(group.id, 1, unresolved=is_resolved)[1]:
+        return
+    turn.tx.stop_escalation(group.id, turn.now)
+    turn.tx.save_groups([replace(group, state=wanted, repeat_at=None)])
+    kind = NotificationKind.RESOLVED if is_resolved else NotificationKind.ACKNOWLEDGED
+    wants = group.plan.tell_resolved if is_resolved else None
+    if wants is None:
+        wants = group.target.channel.kind in STATEFUL_KINDS
+    if wants and turn.tells(group.target.channel.kind, kind):
+        told = turn.tx.told_alerts(group.id, MAX_TOLD_ALERTS)
+        turn.deliver(group, kind, told)
+
+
+def repeat(turn: Turn) -> bool:
+    """Tell groups again whose alerts are still open; return whether more may be due."""
+    groups = turn.tx.due_repeats(turn.now, MAX_DUE)
+    for group in groups:
+        newest, count = turn.tx.open_alerts(group.id, MAX_TOLD_ALERTS, unresolved=False)
+        alerts = turn.alerts(newest)
+        heard = [number for number, alert in alerts.items() if turn.why_muted(alert.labels, number) is None]
+        every = timedelta(seconds=group.plan.repeat_interval_seconds)
+        if not count or not alerts or not every:
+            turn.tx.save_groups([replace(group, repeat_at=None)])
+            continue
+        until = turn.quiet_until(group, [alert.told.severity for alert in alerts.values()])
+        if heard and until is None:
+            delivery_id = turn.deliver(group, NotificationKind.REPEATED, heard)
+            turn.decide(
+                Outcome.REPEATED,
+                f"{count} alerts are still open after {every}",
+                delivery_id=delivery_id,
+                route=group.plan.route,
+                channel=group.target.said,
+            )
+        turn.tx.save_groups([replace(group, repeat_at=until or turn.now + every)])
+    return len(groups) == MAX_DUE
+
+
+def escalate(turn: Turn) -> bool:
+    """Tell the next ones of escalations whose alerts nobody took up; return whether more may be due."""
+    due = turn.tx.due_escalations(turn.now, MAX_DUE)
+    for escalation in due:
+        newest, count = turn.tx.open_alerts(escalation.group.id, MAX_TOLD_ALERTS, unresolved=False)
+        if not count:
+            turn.tx.save_escalation(escalation, next_at=None, state="stopped", at=turn.now)
+            continue
+        step = escalation.steps[escalation.next_step]
+        for name in step.channels:
+            _tell_next(turn, escalation, name, newest, count)
+        rest = escalation.steps[escalation.next_step + 1 :]
+        next_at = escalation.started_at + timedelta(minutes=rest[0].after_minutes) if rest else None
+        turn.tx.save_escalation(
+            replace(escalation, next_step=escalation.next_step + 1),
+            next_at=next_at,
+            state="active" if rest else "done",
+            at=turn.now,
+        )
+    return len(due) == MAX_DUE
+
+
+def _tell_next(turn: Turn, escalation: DueEscalation, name: str, alert_ids: Sequence[int], count: int) -> None:
+    number = escalation.next_step + 1
+    said = f"escalation {escalation.name!r}, step {number} of {len(escalation.steps)}"
+    details = {"escalation": escalation.name, "step": number, "open_alerts": count}
+    channel = turn.channels.get(name)
+    if channel is None or not channel.is_active:
+        why = "there is no such channel any more" if channel is None else "the channel is disabled"
+        for alert_id in alert_ids:
+            turn.decide(
+                Outcome.DISABLED,
+                f"{said}: {why}",
+                alert_id=alert_id,
+                route=ESCALATION_ROUTE,
+                channel=name,
+                details=details,
+            )
+        return
+    target = Target(channel)
+    origin = escalation.group
+    plan = replace(origin.plan, route=ESCALATION_ROUTE, escalation="", repeat_interval_seconds=0.0)
+    key = group_key(f"{ESCALATION_ROUTE}:{origin.public_key}", target, origin.labels)
+    known = turn.tx.groups([key]).get(key)
+    group = known or Group(0, key, target, plan, origin.labels, GroupState.OPEN, None, False, None, None, None)
+    group = replace(group, state=GroupState.OPEN, last_told_at=turn.now)
+    group = replace(group, id=turn.tx.save_groups([group])[key])
+    delivery_id = turn.deliver(group, NotificationKind.ESCALATED, alert_ids)
+    turn.decide(
+        Outcome.ESCALATED,
+        f"{said}: {count} alerts are not acknowledged",
+        delivery_id=delivery_id,
+        route=ESCALATION_ROUTE,
+        channel=target.said,
+        details=details,
+    )

@@ -1,0 +1,1 @@
+"""Notifications in PostgreSQL: what is decided, what is sent, and why."""

@@ -1,0 +1,136 @@
+"""Deliveries that are sent, in PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from sentinel.domain.delivery import AttemptResult, ChannelQueue, ClaimedDelivery, DeliveryState
+from sentinel.domain.notification_decision import Decision, Outcome
+from sentinel.stores.postgres.database import Connection, Database, Row, required
+from sentinel.stores.postgres.notifications.rows import json_of, write_decisions
+from sentinel.stores.postgres.statements import load_statements
+
+_SQL = load_statements("deliveries")
+_STATES = {Outcome.SENT: DeliveryState.SENT, Outcome.RETRIED: DeliveryState.QUEUED}
+
+
+class PostgresDeliveries:
+    """Where the dispatcher finds what to send, for every tenant."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def due_channels(self, at: datetime, limit: int, besides: Sequence[int]) -> list[tuple[str, int]]:
+        """Return tenants and channels for which a delivery is due and whose circuit is not open, longest due first.
+
+        Raises:
+            StoreUnavailableError: PostgreSQL does not answer.
+        """
+        with self._database.transaction("", notifier="all") as connection:
+            rows = connection.execute(_SQL["due_channels"], {"at": at, "limit": limit, "besides": list(besides)})
+            return [(row["tenant_id"], row["channel_id"]) for row in rows]
+
+    @contextmanager
+    def opened(self, tenant_id: str) -> Iterator[PostgresDeliveryTransaction]:
+        """Begin a transaction of a tenant.
+
+        Raises:
+            StoreUnavailableError: PostgreSQL does not answer.
+        """
+        with self._database.transaction(tenant_id) as connection:
+            yield PostgresDeliveryTransaction(connection, tenant_id)
+
+
+class PostgresDeliveryTransaction:
+    """Deliveries of one tenant."""
+
+    def __init__(self, connection: Connection, tenant_id: str) -> None:
+        self._connection = connection
+        self._tenant_id = tenant_id
+
+    def queue(self, channel_id: int, *, wait: bool) -> ChannelQueue | None:
+        """Return a channel's queue and hold it; None: there is none, or, unless waited for, somebody else holds it."""
+        for row in self._rows("queue" if wait else "free_queue", channel_id=channel_id):
+            return ChannelQueue(**row)
+        return None
+
+    def due(self, channel_id: int, at: datetime, limit: int) -> list[ClaimedDelivery]:
+        """Return the deliveries of a channel that are due, longest first."""
+        return [ClaimedDelivery(**row) for row in self._rows("due", channel_id=channel_id, at=at, limit=limit)]
+
+    def claim(self, delivery_ids: Sequence[str], until: datetime) -> None:
+        """Note that deliveries are being sent, at the latest until then."""
+        if delivery_ids:
+            self._run("claim", ids=list(delivery_ids), until=until)
+
+    def limited(self, channel_id: int, at: datetime) -> list[str]:
+        """Note of what is due that it waits for the channel's rate; return those of which it was not noted before."""
+        return [row["id"] for row in self._rows("limited", channel_id=channel_id, at=at)]
+
+    def save_queue(self, queue: ChannelQueue, *, not_before: datetime | None = None) -> None:
+        """Write a queue. It is due when the first of its deliveries is, but not before its circuit closes."""
+        self._run(
+            "save_queue",
+            channel_id=queue.channel_id,
+            failure_count=queue.failure_count,
+            open_until=queue.open_until,
+            rate_free_at=queue.rate_free_at,
+            not_before=not_before,
+        )
+
+    def record(self, results: Sequence[AttemptResult], *, at: datetime) -> list[AttemptResult]:
+        """Write what became of attempts; return those that count: not those of which another worker wrote one since."""
+        rows = [
+            {
+                "delivery_id": result.delivery.id,
+                "attempt": result.delivery.attempt,
+                "outcome": result.outcome.value,
+                "reason": result.reason,
+                "detail": result.detail,
+                "status": result.status,
+                "started_at": result.started_at,
+                "seconds": result.seconds,
+                "next_attempt_at": result.next_attempt_at,
+            }
+            for result in results
+        ]
+        written = {row["delivery_id"] for row in self._rows("record_attempts", results=json_of(rows))}
+        counted = [result for result in results if result.delivery.id in written]
+        states = [
+            {
+                "delivery_id": result.delivery.id,
+                "state": _STATES.get(result.outcome, DeliveryState.DEAD).value,
+                "next_attempt_at": result.next_attempt_at,
+            }
+            for result in counted
+        ]
+        self._run("record_states", states=json_of(states), at=at)
+        return counted
+
+    def hasten(self, channel_id: int, at: datetime) -> int:
+        """Have everything that waits on a channel be due at once; return how much that is."""
+        return self._connection.execute(_SQL["hasten"], {"channel_id": channel_id, "at": at}).rowcount
+
+    def give_up(self, channel_id: int, reason: str, at: datetime, *, disable: bool) -> int:
+        """Have what waits for a channel be dead, each with a decision; return how much that is."""
+        parameters = {"tenant_id": self._tenant_id, "channel_id": channel_id, "reason": reason, "at": at}
+        if disable:
+            self._connection.execute(_SQL["disable"], parameters)
+        return int(required(self._connection.execute(_SQL["give_up"], parameters).fetchone())["dead"])
+
+    def thread(self, group_id: int, thread: str) -> None:
+        """Keep what later notifications of a group are given, unless there is something already."""
+        self._run("thread", group_id=group_id, thread=thread)
+
+    def decide(self, decisions: Sequence[Decision]) -> None:
+        """Write decisions, in their order."""
+        write_decisions(self._connection, self._tenant_id, decisions)
+
+    def _rows(self, statement: str, **parameters: Any) -> list[Row]:
+        return self._connection.execute(_SQL[statement], {"tenant_id": self._tenant_id, **parameters}).fetchall()
+
+    def _run(self, statement: str, **parameters: Any) -> None:
+        self._connection.execute(_SQL[statement], {"tenant_id": self._tenant_id, **parameters})

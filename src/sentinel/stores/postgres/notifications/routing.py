@@ -1,0 +1,299 @@
+"""What the router decides, in PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+from sentinel.domain.escalation import DueEscalation
+from sentinel.domain.label_matcher import matcher_of
+from sentinel.domain.notification import AlertEvent
+from sentinel.domain.notification_decision import Decision
+from sentinel.domain.notification_group import (
+    ChannelRef,
+    Fingerprint,
+    FiringLabels,
+    Group,
+    GroupMember,
+    NewDelivery,
+    OutboxEntry,
+    RoutedAlert,
+    SilenceInForce,
+)
+from sentinel.domain.notification_policy import EscalationStep, NotificationPolicy, PolicyVersion
+from sentinel.domain.rule import Severity
+from sentinel.stores.postgres.database import Connection, Database, Row, required
+from sentinel.stores.postgres.notifications.rows import (
+    MAX_EVENT_CHARACTERS,
+    alert_of,
+    group_of,
+    group_row,
+    json_of,
+    write_decisions,
+)
+from sentinel.stores.postgres.statements import load_statements
+
+_SQL = load_statements("notification_routing")
+
+# A day more than what a policy may look back for duplicates and inhibitions.
+IDLE = timedelta(days=8)
+
+
+class PostgresRouting:
+    """Where the router finds what to decide, for every tenant."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def waiting_tenants(self, at: datetime) -> list[str]:
+        """Return the tenants for which something is to be decided.
+
+        Raises:
+            StoreUnavailableError: PostgreSQL does not answer.
+        """
+        with self._database.transaction("", notifier="all") as connection:
+            return [row["tenant_id"] for row in connection.execute(_SQL["waiting_tenants"], {"at": at})]
+
+    @contextmanager
+    def opened(self, tenant_id: str) -> Iterator[PostgresRoutingTransaction | None]:
+        """Begin to decide for a tenant; None: somebody else does.
+
+        Raises:
+            StoreUnavailableError: PostgreSQL does not answer.
+        """
+        with self._database.transaction(tenant_id) as connection:
+            row = required(connection.execute(_SQL["lock"], {"tenant_id": tenant_id}).fetchone())
+            yield PostgresRoutingTransaction(connection, tenant_id) if row["locked"] else None
+
+
+class PostgresRoutingTransaction:
+    """One turn for one tenant."""
+
+    def __init__(self, connection: Connection, tenant_id: str) -> None:
+        self._connection = connection
+        self._tenant_id = tenant_id
+
+    def claim(self, limit: int) -> list[OutboxEntry]:
+        """Return the oldest entries of the outbox, and take them out of it."""
+        rows = self._rows("claim", limit=limit)
+        entries = [OutboxEntry(row["id"], row["alert_id"], AlertEvent(row["event"])) for row in rows]
+        return sorted(entries, key=lambda entry: entry.id)
+
+    def alerts(self, alert_ids: Sequence[int]) -> dict[int, RoutedAlert]:
+        """Return alerts by id; those that are gone are missing."""
+        if not alert_ids:
+            return {}
+        rows = self._rows("alerts", ids=list(alert_ids), event_characters=MAX_EVENT_CHARACTERS)
+        return {row["id"]: alert_of(row) for row in rows}
+
+    def policy(self) -> PolicyVersion:
+        """Return the policy in force."""
+        for row in self._rows("policy"):
+            policy = NotificationPolicy.model_validate(row["document"])
+            return PolicyVersion(row["version"], policy, row["comment"], row["created_by"], row["created_at"])
+        return PolicyVersion.initial()
+
+    def channels(self) -> dict[str, ChannelRef]:
+        """Return the channels by name."""
+        return {row["name"]: ChannelRef(**row) for row in self._rows("channels")}
+
+    def silences(self, at: datetime) -> list[SilenceInForce]:
+        """Return the silences in force."""
+        return [
+            SilenceInForce(
+                row["id"], tuple(map(matcher_of, row["matchers"])), row["ends_at"], row["comment"], row["created_by"]
+            )
+            for row in self._rows("silences", at=at)
+        ]
+
+    def fire(self, alerts: Sequence[RoutedAlert], at: datetime) -> dict[bytes, Fingerprint]:
+        """Count alerts by fingerprint and return what is known of each fingerprint after it."""
+        fired: dict[bytes, dict[str, Any]] = {}
+        for alert in alerts:
+            number = alert.told.alert_id
+            known = fired.setdefault(
+                alert.fingerprint,
+                {"fingerprint": alert.fingerprint.hex(), "fire_count": 0, "first_alert_id": number},
+            )
+            known |= {"labels": alert.labels, "fire_count": known["fire_count"] + 1, "last_alert_id": number}
+        if not fired:
+            return {}
+        rows = self._rows("fire", fired=json_of(list(fired.values())), at=at)
+        return {
+            bytes(row["fingerprint"]): Fingerprint(row["fire_count"], row["first_alert_id"], row["told_at"])
+            for row in rows
+        }
+
+    def told(self, fingerprints: Sequence[bytes], at: datetime) -> None:
+        """Note that alerts of these fingerprints went on their way."""
+        if fingerprints:
+            self._run("told", fingerprints=list(fingerprints), at=at)
+
+    def forget(self, fingerprint: bytes, at: datetime) -> None:
+        """Note that the alerts of a fingerprint are resolved."""
+        self._run("forget", fingerprint=fingerprint, at=at)
+
+    def firing(self, equalities: Mapping[str, str], since: datetime, limit: int) -> list[FiringLabels]:
+        """Return the newest alerts per fingerprint that fired since, are not resolved and have these labels."""
+        labels = json_of({name: [value] for name, value in equalities.items()})
+        rows = self._rows("firing", labels=labels, since=since, limit=limit)
+        return [FiringLabels(row["alert_id"], row["labels"]) for row in rows]
+
+    def groups(self, keys: Sequence[bytes]) -> dict[bytes, Group]:
+        """Return the groups that there are already."""
+        found = [group_of(row) for row in self._rows("groups", keys=list(keys))] if keys else []
+        return {group.key: group for group in found}
+
+    def save_groups(self, groups: Sequence[Group]) -> dict[bytes, int]:
+        """Write groups by their keys, and return their ids."""
+        if not groups:
+            return {}
+        rows = self._rows("save_groups", groups=json_of([group_row(group) for group in groups]))
+        return {bytes(row["group_key"]): row["id"] for row in rows}
+
+    def add_members(self, members: Sequence[GroupMember]) -> None:
+        """Have alerts wait; one that waits already is left as it is."""
+        if members:
+            rows = [
+                {
+                    "group_id": member.group_id,
+                    "alert_id": member.alert_id,
+                    "severity": member.severity.value,
+                    "labels": member.labels,
+                    "is_deferred": member.is_deferred,
+                }
+                for member in members
+            ]
+            self._run("add_members", members=json_of(rows))
+
+    def due_groups(self, at: datetime, limit: int) -> list[Group]:
+        """Return the groups that are to be told by now, earliest first."""
+        return [group_of(row) for row in self._rows("due_groups", at=at, limit=limit)]
+
+    def members(self, group_ids: Sequence[int], limit: int) -> list[GroupMember]:
+        """Return what waits in these groups, by group in their order and by alert, at most `limit`."""
+        rows = self._rows("members", group_ids=list(group_ids), limit=limit)
+        return [GroupMember(**{**row, "severity": Severity(row["severity"])}) for row in rows]
+
+    def defer_members(self, group_ids: Sequence[int]) -> None:
+        """Note of what waits in these groups that it is known to be deferred."""
+        if group_ids:
+            self._run("defer_members", group_ids=list(group_ids))
+
+    def remove_members(self, members: Sequence[GroupMember]) -> None:
+        """Have alerts wait no more."""
+        if members:
+            self._run(
+                "remove_members",
+                group_ids=[member.group_id for member in members],
+                alert_ids=[member.alert_id for member in members],
+            )
+
+    def deliver(self, deliveries: Sequence[NewDelivery]) -> None:
+        """Write deliveries, due at once."""
+        if not deliveries:
+            return
+        rows = [
+            {
+                "id": delivery.id,
+                "channel_id": delivery.target.channel.id,
+                "target": delivery.target.override,
+                "group_id": delivery.group_id,
+                "kind": delivery.kind.value,
+                "severity": delivery.severity.value,
+                "content": delivery.content,
+                "alert_count": len(delivery.alert_ids),
+                "created_at": delivery.created_at,
+            }
+            for delivery in deliveries
+        ]
+        self._run("deliver", deliveries=json_of(rows))
+        told = [(delivery.id, alert_id) for delivery in deliveries for alert_id in delivery.alert_ids]
+        self._run(
+            "delivery_alerts",
+            delivery_ids=[delivery_id for delivery_id, _ in told],
+            alert_ids=[alert_id for _, alert_id in told],
+        )
+        channels = sorted({delivery.target.channel.id for delivery in deliveries})
+        self._run("queue", channel_ids=channels, at=min(delivery.created_at for delivery in deliveries))
+        self._run("wake")
+
+    def decide(self, decisions: Sequence[Decision]) -> None:
+        """Write decisions, in their order."""
+        write_decisions(self._connection, self._tenant_id, decisions)
+
+    def prune(self, at: datetime, *, keep_days: int, limit: int) -> int:
+        """Delete what is no longer needed, at most `limit` of each kind, and return how much that was."""
+        parameters = {
+            "tenant_id": self._tenant_id,
+            "idle_before": at - IDLE,
+            "ended_before": at - timedelta(days=keep_days),
+            "limit": limit,
+        }
+        statements = ("prune_fingerprints", "prune_deliveries", "prune_groups", "prune_decisions")
+        return sum(self._connection.execute(_SQL[name], parameters).rowcount for name in statements)
+
+    def due_repeats(self, at: datetime, limit: int) -> list[Group]:
+        """Return the groups whose alerts are to be told again by now."""
+        return [group_of(row) for row in self._rows("due_repeats", at=at, limit=limit)]
+
+    def open_alerts(self, group_id: int, limit: int, *, unresolved: bool) -> tuple[list[int], int]:
+        """Return the newest alerts of a group that were told and that nobody took up, and how many there are."""
+        rows = self._rows("open_alerts", group_id=group_id, limit=limit, unresolved=unresolved)
+        return [row["alert_id"] for row in rows], rows[0]["open_count"] if rows else 0
+
+    def told_alerts(self, group_id: int, limit: int) -> list[int]:
+        """Return the newest alerts of a group that were told."""
+        return [row["alert_id"] for row in self._rows("told_alerts", group_id=group_id, limit=limit)]
+
+    def mark(self, alert_id: int, *, acknowledged_at: datetime | None, resolved_at: datetime | None) -> list[Group]:
+        """Note that somebody took up an alert, and return the groups in which it was told."""
+        self._run("mark", alert_id=alert_id, acknowledged_at=acknowledged_at, resolved_at=resolved_at)
+        return [group_of(row) for row in self._rows("groups_of_alert", alert_id=alert_id)]
+
+    def begin_escalation(
+        self, group_id: int, name: str, steps: Sequence[EscalationStep], policy_version: int, at: datetime
+    ) -> None:
+        """Begin to escalate a group, unless that is going on."""
+        self._run(
+            "begin_escalation",
+            group_id=group_id,
+            name=name,
+            chain=json_of([step.model_dump(mode="json") for step in steps]),
+            policy_version=policy_version,
+            next_at=at + timedelta(minutes=steps[0].after_minutes),
+            at=at,
+        )
+
+    def due_escalations(self, at: datetime, limit: int) -> list[DueEscalation]:
+        """Return the escalations with a step that is due."""
+        return [
+            DueEscalation(
+                id=row["escalation_id"],
+                name=row["escalation"],
+                group=group_of(row),
+                steps=tuple(EscalationStep.model_validate(step) for step in row["chain"]),
+                next_step=row["next_step"],
+                started_at=row["started_at"],
+            )
+            for row in self._rows("due_escalations", at=at, limit=limit)
+        ]
+
+    def save_escalation(self, escalation: DueEscalation, *, next_at: datetime | None, state: str, at: datetime) -> None:
+        """Write where an escalation stands."""
+        self._run(
+            "save_escalation", id=escalation.id, next_step=escalation.next_step, next_at=next_at, state=state, at=at
+        )
+
+    def stop_escalation(self, group_id: int, at: datetime) -> bool:
+        """Stop the escalation of a group, and return whether there was one."""
+        cursor = self._connection.execute(_SQL["stop_escalation"], {"group_id": group_id, "at": at})
+        return cursor.rowcount > 0
+
+    def _rows(self, statement: str, **parameters: Any) -> list[Row]:
+        return self._connection.execute(_SQL[statement], {"tenant_id": self._tenant_id, **parameters}).fetchall()
+
+    def _run(self, statement: str, **parameters: Any) -> None:
+        self._connection.execute(_SQL[statement], {"tenant_id": self._tenant_id, **parameters})
