@@ -9,6 +9,7 @@
     ├── NotFoundError         the named thing does not exist for this tenant
     ├── ConflictError         the thing is in a state that does not allow this
     │   ├── VersionMismatchError   If-Match names another version
+    │   ├── ChannelUnusableError   a channel that is disabled, or lacks its secret
     │   ├── BreakingChangeError    a schema change that breaks something; carries the plan
     │   ├── RuleTestsFailedError   a rule whose tests fail is not published
     │   └── RuleTestsNotRunError   its tests must be run before
@@ -85,6 +86,13 @@ class TooBroadError(InvalidError):
     title = "The question is too broad"
 
 
+class AddressNotAllowedError(InvalidError):
+    """A tenant named a target that our requests may not go to."""
+
+    slug = "address-not-allowed"
+    title = "Requests may not go to this address"
+
+
 class UnusableDeliveryError(InvalidError):
     """A webhook was signed and is no event: its body is no JSON object, or names no id."""
 
@@ -122,6 +130,13 @@ class VersionMismatchError(ConflictError):
 
     slug = "version-mismatch"
     title = "Somebody else changed this first"
+
+
+class ChannelUnusableError(ConflictError):
+    """A channel is disabled, lacks its secret, or its kind is switched off."""
+
+    slug = "channel-unusable"
+    title = "The channel cannot be used"
 
 
 class BreakingChangeError(ConflictError):

@@ -7,10 +7,11 @@ the ports and passwords it chose in `<home>/stack.env`; the environment wins ove
 from __future__ import annotations
 
 import os
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
@@ -137,10 +138,45 @@ class WebhookSettings(Group):
 
     encryption_key: SecretStr = Field(
         default=SecretStr(""),
-        description="Fernet keys, separated by commas: the first encrypts the secrets of sources, each decrypts. "
+        description="Fernet keys, separated by commas: the first encrypts the secrets of webhook sources and of "
+        "channels, each decrypts. "
         "Empty: they are kept in clear, behind row-level security.",
     )
     sweep_seconds: float = Field(default=5.0, gt=0, description="How often events that wait for Kafka are sought.")
+
+
+class NotifySettings(Group):
+    """Notifications: where they may go, and how long one try may take."""
+
+    allowed_networks: str = Field(
+        default="",
+        description="Networks (CIDR), separated by commas, that channels may reach although they are not public, and "
+        "without TLS: `127.0.0.0/8` for trials on one machine.",
+    )
+    ca_file: str = Field(default="", description="Certificates (PEM) to trust besides those that everybody trusts.")
+    connect_timeout_seconds: float = Field(default=5.0, gt=0)
+    read_timeout_seconds: float = Field(default=10.0, gt=0, description="Between two bytes of an answer.")
+    total_timeout_seconds: float = Field(default=20.0, gt=0, description="Of one try, with everything.")
+    apprise: bool = Field(
+        default=False,
+        description="Allow channels of kind apprise, whose connections are made by that library, unguarded.",
+    )
+
+    @field_validator("allowed_networks")
+    @classmethod
+    def _are_networks(cls, value: str) -> str:
+        for text in _parts(value):
+            ip_network(text)
+        return value
+
+    @property
+    def networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """The allowed networks."""
+        return tuple(ip_network(text) for text in _parts(self.allowed_networks))
+
+
+def _parts(value: str) -> list[str]:
+    return [part.strip() for part in value.split(",") if part.strip()]
 
 
 class DashboardSettings(Group):
@@ -207,6 +243,7 @@ class Settings(BaseSettings):
     api: ApiSettings = ApiSettings()
     ingest: IngestSettings = IngestSettings()
     webhooks: WebhookSettings = WebhookSettings()
+    notify: NotifySettings = NotifySettings()
     dashboard: DashboardSettings = DashboardSettings()
     job: JobSettings = JobSettings()
     worker: WorkerSettings = WorkerSettings()
