@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import threading
-import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -20,6 +19,7 @@ from sentinel.errors import ConflictError, NotFoundError
 from sentinel.notify.attempt import OpenedChannel
 from sentinel.notify.channels.base import AttemptFailedError, Channel, Fate, Receipt
 from sentinel.notify.dispatcher import Dispatcher
+from sentinel.notify.ordered_ids import OrderedIds
 from sentinel.notify.router import Router
 from sentinel.stores.postgres.audit import PostgresAudit
 from sentinel.stores.postgres.database import Database
@@ -112,7 +112,7 @@ class Desk:
         self.router = Router(
             PostgresRouting(database),
             now=self.clock,
-            new_id=lambda: f"dlv_{uuid.uuid4().hex}",
+            new_id=OrderedIds("dlv_", self.clock),
             resolve=self._resolve,
             tells=lambda kind, what: what is not NotificationKind.ACKNOWLEDGED or kind == "pagerduty",
             keep_days=90,
