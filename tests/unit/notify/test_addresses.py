@@ -11,7 +11,6 @@ from sentinel.notify.addresses import AddressGuard, HostUnresolvedError, why_not
 from sentinel.notify.urls import read_url
 from sentinel.settings import NotifySettings
 
-
 NOWHERE = "0.0.0.0"  # noqa: S104 - nothing is bound
 
 

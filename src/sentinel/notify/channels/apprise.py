@@ -21,7 +21,7 @@ from sentinel.notify.channels.texts import cut, one_line, plain_text
 from sentinel.settings import NotifySettings
 
 SETTING = "SENTINEL_NOTIFY__APPRISE"
-# Services that are reached at a host of their own. None of file, dbus, glib, gnome, macosx, windows, syslog, exec,
+# Services that are reached at a host of their own (mailgun and sparkpost name a domain, which is the sender's). None of file, dbus, glib, gnome, macosx, windows, syslog, exec,
 # form, json, xml, mailto, mqtt, ntfy, gotify, matrix, ...: these run on this machine or go where the URL says.
 SCHEMAS = frozenset(
     [
@@ -29,30 +29,25 @@ SCHEMAS = frozenset(
         "clickatell",
         "clicksend",
         "d7sms",
-        "discord",
         "dingtalk",
+        "discord",
         "flock",
         "gchat",
         "ifttt",
         "join",
         "kumulos",
-        "lametric",
         "line",
         "mailgun",
-        "messagebird",
         "msg91",
         "notifiarr",
         "onesignal",
         "opsgenie",
         "pbul",
-        "popcorn",
         "pover",
         "prowl",
         "pushed",
-        "pushsafer",
         "pushy",
         "sendgrid",
-        "serverchan",
         "signl4",
         "simplepush",
         "sinch",
