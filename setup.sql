@@ -803,6 +803,38 @@ CREATE FUNCTION sentinel.notify_alert_outbox() RETURNS trigger
 CREATE TRIGGER alert_outbox_notify AFTER INSERT ON sentinel.alert_outbox
     FOR EACH STATEMENT EXECUTE FUNCTION sentinel.notify_alert_outbox();
 
+-- Where a tenant's notifications may go. options are public; what is secret is in channel_secrets.
+CREATE TABLE sentinel.notification_channels (
+    id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    tenant_id       text NOT NULL REFERENCES sentinel.tenants,
+    name            text COLLATE "C" NOT NULL CHECK (name ~ '^[a-z][a-z0-9-]{0,62}$'),
+    kind            text NOT NULL CHECK (kind IN ('slack', 'webhook', 'email', 'pagerduty', 'teams', 'apprise')),
+    options         jsonb NOT NULL DEFAULT '{}',
+    status          text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'disabled')),
+    disabled_reason text NOT NULL DEFAULT '',
+    rate_per_minute integer CHECK (rate_per_minute > 0),
+    version         bigint NOT NULL DEFAULT 1,
+    created_by      text NOT NULL DEFAULT '',
+    created_at      timestamptz NOT NULL DEFAULT now(),
+    updated_at      timestamptz NOT NULL DEFAULT now(),
+    UNIQUE (tenant_id, name)
+);
+
+-- What channels sign or log in with. Sending takes the secret itself: it is encrypted where a key is configured, else in
+-- clear. One whose time has come is not used any more.
+CREATE TABLE sentinel.channel_secrets (
+    id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    tenant_id    text NOT NULL REFERENCES sentinel.tenants,
+    channel_id   bigint NOT NULL REFERENCES sentinel.notification_channels ON DELETE CASCADE,
+    sealed       bytea NOT NULL,
+    is_encrypted boolean NOT NULL,
+    hint         text NOT NULL,
+    added_by     text NOT NULL DEFAULT '',
+    added_at     timestamptz NOT NULL DEFAULT now(),
+    expires_at   timestamptz
+);
+CREATE INDEX channel_secrets_channel_id ON sentinel.channel_secrets (channel_id);
+
 -- ---------------------------------------------------------------- row-level security and grants
 
 DO $$
@@ -879,5 +911,5 @@ CREATE TABLE public.alembic_version (
     version_num varchar(32) NOT NULL,
     CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO public.alembic_version VALUES ('0012');
+INSERT INTO public.alembic_version VALUES ('0013');
 GRANT SELECT ON public.alembic_version TO sentinel_app;

@@ -18,6 +18,7 @@ from config_api.routers import (
     alerts,
     audit,
     backtests,
+    channels,
     event_routes,
     events,
     explain,
@@ -41,6 +42,7 @@ from sentinel.domain.webhook import MAX_BODY_BYTES
 from sentinel.errors import StoreUnavailableError
 from sentinel.settings import Settings
 from sentinel.wiring import Backend
+from sentinel.wiring_channels import Channels
 from sentinel.wiring_intake import build_intake
 from sentinel.wiring_webhooks import Webhooks
 
@@ -70,6 +72,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     backend = Backend(chosen, pool_size=chosen.api.pool_size)
     intake = build_intake(chosen, backend)
     inbound = Webhooks(chosen, backend.webhook_inbox())
+    outbound = Channels(chosen, backend.channel_reader())
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -85,6 +88,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         finally:
             intake.close()
             inbound.close()
+            outbound.close()
             backend.close()
 
     app = FastAPI(
@@ -92,6 +96,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.backend = backend
     app.state.webhooks = inbound
+    app.state.channels = outbound
     app.state.settings = chosen
     app.state.intake = intake
     app.state.metrics = ProcessMetrics.new()
@@ -130,6 +135,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         ledger,
         webhook_sources,
         webhooks,
+        channels,
         health,
         metrics,
     ):

@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 from sentinel.catalog.access import KeyCatalog
 from sentinel.catalog.audit import Auditor
 from sentinel.catalog.backtests import BacktestCatalog, demand_backtest
+from sentinel.catalog.channels import ChannelCatalog
 from sentinel.catalog.engine_tasks import EngineDesk, EngineTaskCatalog
 from sentinel.catalog.event_routes import EventRouteCatalog
 from sentinel.catalog.lifecycle import LifecycleCatalog
@@ -30,7 +31,10 @@ from sentinel.catalog.scores import ScoreCatalog
 from sentinel.catalog.webhooks import WebhookCatalog
 from sentinel.clock import monotonic_seconds, utc_now
 from sentinel.domain.api_key import ApiKey, hash_secret
+from sentinel.domain.channel import new_signing_secret
 from sentinel.errors import SentinelError, StoreUnavailableError, UnauthenticatedError
+from sentinel.notify.addresses import AddressGuard
+from sentinel.notify.channel_rules import ChannelRules
 from sentinel.settings import Settings
 from sentinel.stores.base import AlertReader, AnswerStore, FigureReader, LedgerReader
 from sentinel.stores.beside_rules import AuditStore, OutcomeReader
@@ -38,6 +42,7 @@ from sentinel.stores.postgres.alerts import PostgresAlerts
 from sentinel.stores.postgres.answers import PostgresAnswers
 from sentinel.stores.postgres.api_keys import PostgresApiKeys, find_presented
 from sentinel.stores.postgres.audit import PostgresAudit
+from sentinel.stores.postgres.channels import PostgresChannelReader, PostgresChannels
 from sentinel.stores.postgres.database import Connection, Database, first_line
 from sentinel.stores.postgres.engine_tasks import PostgresEngineTasks
 from sentinel.stores.postgres.event_routes import PostgresEventRoutes
@@ -90,6 +95,7 @@ class Unit:
     event_routes: EventRouteCatalog
     figures: FigureReader
     webhooks: WebhookCatalog
+    channels: ChannelCatalog
 
 
 class Backend:
@@ -99,6 +105,7 @@ class Backend:
         self._database = Database(settings.postgres, pool_size=pool_size)
         self._redis = connect(settings.redis)
         self._secrets = SecretBox(settings.webhooks)
+        self._channel_rules = ChannelRules(settings.notify, AddressGuard(settings.notify.networks))
         self._scores = RedisScoreReader(self._redis, settings.redis)
         self._role_is_checked = False
         self._answer_seconds = settings.worker.answer_seconds
@@ -153,6 +160,10 @@ class Backend:
     def webhook_inbox(self) -> PostgresWebhookInbox:
         """Return where webhooks are taken in, for every tenant."""
         return PostgresWebhookInbox(self._database, self._secrets)
+
+    def channel_reader(self) -> PostgresChannelReader:
+        """Return where channels are read for sending, for every tenant."""
+        return PostgresChannelReader(self._database, self._secrets)
 
     def authenticate(self, secret: str) -> ApiKey:
         """Return the key that a caller presents.
@@ -272,5 +283,13 @@ class Backend:
                 auditor,
                 caller=caller,
                 now=utc_now,
+            ),
+            channels=ChannelCatalog(
+                PostgresChannels(connection, self._secrets),
+                self._channel_rules,
+                auditor,
+                caller=caller,
+                now=utc_now,
+                new_secret=new_signing_secret,
             ),
         )

@@ -115,7 +115,7 @@ class SlackChannel(ConfiguredChannel[SlackOptions]):
 
     def with_target(self, target: str) -> Self:
         """Return a bot that posts to another Slack channel."""
-        if _same(target, self._options.channel):
+        if same_slack_channel(target, self._options.channel):
             return self
         if self._options.mode != "bot":
             raise InvalidError(f"an incoming webhook posts to one Slack channel, so it cannot go to {target!r}")
@@ -214,5 +214,6 @@ def escaped(text: str, most: int) -> str:
     return "".join(parts)
 
 
-def _same(one: str, other: str) -> bool:
+def same_slack_channel(one: str, other: str) -> bool:
+    """Tell whether two names mean one Slack channel; an empty one means none."""
     return bool(other) and one.lstrip("#") == other.lstrip("#")
