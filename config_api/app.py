@@ -18,6 +18,8 @@ from config_api.routers import (
     alerts,
     audit,
     backtests,
+    channels,
+    deliveries,
     event_routes,
     events,
     explain,
@@ -27,6 +29,7 @@ from config_api.routers import (
     lists,
     metrics,
     mutes,
+    notifications,
     pipelines,
     rule_outcomes,
     rule_tests,
@@ -41,6 +44,7 @@ from sentinel.domain.webhook import MAX_BODY_BYTES
 from sentinel.errors import StoreUnavailableError
 from sentinel.settings import Settings
 from sentinel.wiring import Backend
+from sentinel.wiring_channels import Channels
 from sentinel.wiring_intake import build_intake
 from sentinel.wiring_webhooks import Webhooks
 
@@ -70,6 +74,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     backend = Backend(chosen, pool_size=chosen.api.pool_size)
     intake = build_intake(chosen, backend)
     inbound = Webhooks(chosen, backend.webhook_inbox())
+    outbound = Channels(chosen, backend.channel_reader())
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -85,6 +90,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         finally:
             intake.close()
             inbound.close()
+            outbound.close()
             backend.close()
 
     app = FastAPI(
@@ -92,6 +98,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.backend = backend
     app.state.webhooks = inbound
+    app.state.channels = outbound
     app.state.settings = chosen
     app.state.intake = intake
     app.state.metrics = ProcessMetrics.new()
@@ -130,6 +137,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         ledger,
         webhook_sources,
         webhooks,
+        channels,
+        notifications,
+        deliveries,
         health,
         metrics,
     ):

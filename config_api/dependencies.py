@@ -36,11 +36,13 @@ class Answer:
 
     Attributes:
         etag: The version of the thing after the write, for `If-Match`.
+        kept: What is kept for a repetition of the request, where the body holds what is shown only once.
     """
 
     body: BaseModel
     etag: int | None = None
     headers: dict[str, str] = field(default_factory=dict)
+    kept: BaseModel | None = None
 
 
 def _reader(caller: Annotated[Caller, Depends(identify)]) -> Caller:
@@ -63,6 +65,8 @@ def _write_unit(request: Request, caller: Annotated[Caller, Depends(_writer)]) -
         yield unit
 
 
+WritingCaller = Annotated[Caller, Depends(_writer)]
+
 # One request, one transaction. "function": it is committed before the answer is sent, so a failed commit is an error.
 Reading = Annotated[Unit, Depends(_read_unit, scope="function")]
 Writing = Annotated[Unit, Depends(_write_unit, scope="function")]
@@ -83,6 +87,9 @@ class Asker:
 
     desk: EngineDesk
     unit: Callable[[], AbstractContextManager[Unit]]
+
+
+Looking = Annotated[Caller, Depends(_reader)]
 
 
 def _asker(request: Request, caller: Annotated[Caller, Depends(_reader)]) -> Asker:
@@ -192,7 +199,8 @@ class Once:
             headers["ETag"] = etag(answer.etag)
         body = answer.body.model_dump(mode="json", by_alias=True)
         if self._key:
-            self._answers.keep(self._key, StoredAnswer(self._request_hash, status, headers, body))
+            kept_body = body if answer.kept is None else answer.kept.model_dump(mode="json", by_alias=True)
+            self._answers.keep(self._key, StoredAnswer(self._request_hash, status, headers, kept_body))
         return JSONResponse(body, status, headers)
 
 

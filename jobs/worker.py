@@ -8,14 +8,19 @@ import sys
 from collections.abc import Callable
 
 from sentinel.errors import SentinelError
+from sentinel.notify.loops import DeliveryLoop, RoutingLoop
 from sentinel.settings import Settings
 from sentinel.wiring import Backend
+from sentinel.wiring_notify import delivery_loop, routing_loop
 from sentinel.worker_process import Loop, WorkerProcess
 
 log = logging.getLogger("sentinel.worker")
 
 # What the worker does: one line per loop, by its name.
-LOOPS: dict[str, Callable[[Settings, Backend], Loop]] = {}
+LOOPS: dict[str, Callable[[Settings, Backend], Loop]] = {
+    RoutingLoop.name: routing_loop,
+    DeliveryLoop.name: delivery_loop,
+}
 
 
 def parse_arguments(arguments: list[str]) -> argparse.Namespace:

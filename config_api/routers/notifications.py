@@ -10,6 +10,7 @@ from config_api.dependencies import (
     MAX_ID,
     Answer,
     ExpectedVersion,
+    Looking,
     OnlyOnce,
     Reading,
     Writing,
@@ -25,6 +26,8 @@ from config_api.schemas.notifications import (
     SilenceRequest,
 )
 from config_api.schemas.problems import problems
+from sentinel.wiring import Backend
+from sentinel.wiring_notify import dry_route
 
 router = APIRouter(prefix="/api", tags=["notifications"])
 
@@ -64,9 +67,10 @@ def list_policies(
 
 
 @router.post("/notifications/dry-route", responses=problems(404))
-def dry_route(body: DryRouteRequest, unit: Reading) -> DryRouteAnswer:
+def try_route(body: DryRouteRequest, caller: Looking, request: Request) -> DryRouteAnswer:
     """What would happen to an alert, by the policy in force or by another. Sends and writes nothing."""
-    return DryRouteAnswer.of(unit.preview(body.wanted, body.at, body.policy))
+    backend: Backend = request.app.state.backend
+    return DryRouteAnswer.of(dry_route(backend, caller.tenant_id, body.wanted, body.at, body.policy))
 
 
 @router.post("/silences", status_code=201, response_model=SilenceAnswer, responses=problems(409))

@@ -156,7 +156,12 @@ class NotifySettings(Group):
     ca_file: str = Field(default="", description="Certificates (PEM) to trust besides those that everybody trusts.")
     connect_timeout_seconds: float = Field(default=5.0, gt=0)
     read_timeout_seconds: float = Field(default=10.0, gt=0, description="Between two bytes of an answer.")
-    total_timeout_seconds: float = Field(default=20.0, gt=0, description="Of one try, with everything.")
+    total_timeout_seconds: float = Field(
+        default=20.0, gt=0, le=100, description="Of one try, with everything. A worker counts as gone after 120 s."
+    )
+    workers: int = Field(default=32, ge=1, le=256, description="Tries at the same time, of one worker.")
+    workers_per_channel: int = Field(default=4, ge=1, le=64, description="Of one channel.")
+    keep_days: int = Field(default=90, ge=1, description="How long deliveries and decisions are kept.")
     apprise: bool = Field(
         default=False,
         description="Allow channels of kind apprise, whose connections are made by that library, unguarded.",

@@ -12,11 +12,14 @@ from redis.exceptions import RedisError
 from sentinel.catalog.access import KeyCatalog
 from sentinel.catalog.audit import Auditor
 from sentinel.catalog.backtests import BacktestCatalog, demand_backtest
+from sentinel.catalog.channels import ChannelCatalog
+from sentinel.catalog.deliveries import DeliveryCatalog
 from sentinel.catalog.engine_tasks import EngineDesk, EngineTaskCatalog
 from sentinel.catalog.event_routes import EventRouteCatalog
 from sentinel.catalog.lifecycle import LifecycleCatalog
 from sentinel.catalog.lists import ListCatalog
 from sentinel.catalog.mutes import MuteCatalog
+from sentinel.catalog.notification_policies import NotificationPolicyCatalog
 from sentinel.catalog.pipelines import PipelineCatalog
 from sentinel.catalog.publishing import Publisher
 from sentinel.catalog.quarantines import QuarantineCatalog
@@ -27,10 +30,14 @@ from sentinel.catalog.rules import RuleCatalog
 from sentinel.catalog.schemas import SchemaCatalog
 from sentinel.catalog.scorecards import ScorecardCatalog
 from sentinel.catalog.scores import ScoreCatalog
+from sentinel.catalog.silences import SilenceCatalog
 from sentinel.catalog.webhooks import WebhookCatalog
 from sentinel.clock import monotonic_seconds, utc_now
 from sentinel.domain.api_key import ApiKey, hash_secret
+from sentinel.domain.channel import new_signing_secret
 from sentinel.errors import SentinelError, StoreUnavailableError, UnauthenticatedError
+from sentinel.notify.addresses import AddressGuard
+from sentinel.notify.channel_rules import ChannelRules
 from sentinel.settings import Settings
 from sentinel.stores.base import AlertReader, AnswerStore, FigureReader, LedgerReader
 from sentinel.stores.beside_rules import AuditStore, OutcomeReader
@@ -38,6 +45,7 @@ from sentinel.stores.postgres.alerts import PostgresAlerts
 from sentinel.stores.postgres.answers import PostgresAnswers
 from sentinel.stores.postgres.api_keys import PostgresApiKeys, find_presented
 from sentinel.stores.postgres.audit import PostgresAudit
+from sentinel.stores.postgres.channels import PostgresChannelReader, PostgresChannels
 from sentinel.stores.postgres.database import Connection, Database, first_line
 from sentinel.stores.postgres.engine_tasks import PostgresEngineTasks
 from sentinel.stores.postgres.event_routes import PostgresEventRoutes
@@ -47,6 +55,8 @@ from sentinel.stores.postgres.ledger_reader import PostgresLedgerReader
 from sentinel.stores.postgres.lists import PostgresLists
 from sentinel.stores.postgres.migrate import schema_problem
 from sentinel.stores.postgres.mutes import PostgresMutes
+from sentinel.stores.postgres.notifications.history import PostgresDeliveryReader
+from sentinel.stores.postgres.notifications.policies import PostgresPolicies, PostgresSilences
 from sentinel.stores.postgres.outcomes import PostgresOutcomes
 from sentinel.stores.postgres.pipelines import PostgresPipelines, find_topic_owner
 from sentinel.stores.postgres.quarantines import PostgresQuarantines
@@ -90,6 +100,10 @@ class Unit:
     event_routes: EventRouteCatalog
     figures: FigureReader
     webhooks: WebhookCatalog
+    channels: ChannelCatalog
+    policies: NotificationPolicyCatalog
+    silences: SilenceCatalog
+    deliveries: DeliveryCatalog
 
 
 class Backend:
@@ -99,6 +113,7 @@ class Backend:
         self._database = Database(settings.postgres, pool_size=pool_size)
         self._redis = connect(settings.redis)
         self._secrets = SecretBox(settings.webhooks)
+        self._channel_rules = ChannelRules(settings.notify, AddressGuard(settings.notify.networks))
         self._scores = RedisScoreReader(self._redis, settings.redis)
         self._role_is_checked = False
         self._answer_seconds = settings.worker.answer_seconds
@@ -123,6 +138,11 @@ class Backend:
         if not self._role_is_checked:
             self._database.refuse_privileged_role()
             self._role_is_checked = True
+
+    @property
+    def database(self) -> Database:
+        """The connections, for what has transactions of its own."""
+        return self._database
 
     @contextmanager
     def unit(self, tenant_id: str, caller: str) -> Iterator[Unit]:
@@ -153,6 +173,10 @@ class Backend:
     def webhook_inbox(self) -> PostgresWebhookInbox:
         """Return where webhooks are taken in, for every tenant."""
         return PostgresWebhookInbox(self._database, self._secrets)
+
+    def channel_reader(self) -> PostgresChannelReader:
+        """Return where channels are read for sending, for every tenant."""
+        return PostgresChannelReader(self._database, self._secrets)
 
     def authenticate(self, secret: str) -> ApiKey:
         """Return the key that a caller presents.
@@ -272,5 +296,16 @@ class Backend:
                 auditor,
                 caller=caller,
                 now=utc_now,
+            ),
+            policies=NotificationPolicyCatalog(PostgresPolicies(connection), auditor, caller=caller),
+            silences=SilenceCatalog(PostgresSilences(connection), auditor, caller=caller, now=utc_now),
+            deliveries=DeliveryCatalog(PostgresDeliveryReader(connection), auditor, caller=caller, now=utc_now),
+            channels=ChannelCatalog(
+                PostgresChannels(connection, self._secrets),
+                self._channel_rules,
+                auditor,
+                caller=caller,
+                now=utc_now,
+                new_secret=new_signing_secret,
             ),
         )

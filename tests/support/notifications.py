@@ -12,6 +12,7 @@ from typing import Any
 
 from sentinel.catalog.audit import Auditor
 from sentinel.catalog.deliveries import DeliveryCatalog
+from sentinel.domain.channel import ChannelKind
 from sentinel.domain.notification import Notification, NotificationKind
 from sentinel.domain.notification_group import ChannelRef, Target
 from sentinel.domain.notification_history import Why
@@ -56,7 +57,7 @@ class Receiver:
         answer: Called with each notification; may raise AttemptFailedError.
     """
 
-    kind: str = "webhook"
+    kind: ChannelKind = ChannelKind.WEBHOOK
     rate_per_minute: int | None = None
     answer: Callable[[Notification], Receipt] = lambda _: Receipt(200)
     got: list[Notification] = field(default_factory=list)
@@ -71,12 +72,12 @@ class Receiver:
 @dataclass
 class _Opened:
     name: str
-    kind: str
+    kind: ChannelKind
     rate_per_minute: int | None
     receiver: Receiver
     now: Callable[[], datetime]
 
-    def to(self, override: str) -> Channel:
+    def with_target(self, override: str | None) -> Channel:
         """Return what sends; overrides are not looked at."""
         return self
 
@@ -114,7 +115,7 @@ class Desk:
             now=self.clock,
             new_id=OrderedIds("dlv_", self.clock),
             resolve=self._resolve,
-            tells=lambda kind, what: what is not NotificationKind.ACKNOWLEDGED or kind == "pagerduty",
+            tells=lambda kind, what: what is not NotificationKind.ACKNOWLEDGED or kind is ChannelKind.PAGERDUTY,
             keep_days=90,
         )
         self.dispatcher = self.new_dispatcher()
@@ -142,7 +143,7 @@ class Desk:
             kind,
         )[0]
         self._ids[row["id"]] = name
-        self.receivers[name] = Receiver(kind=kind, **changed)
+        self.receivers[name] = Receiver(kind=ChannelKind(kind), **changed)
         return self.receivers[name]
 
     def policy(self, **document: Any) -> None:

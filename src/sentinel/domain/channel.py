@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import re
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -31,6 +33,18 @@ class ChannelKind(StrEnum):
     PAGERDUTY = "pagerduty"
     TEAMS = "teams"
     APPRISE = "apprise"
+
+
+class SecretRule(StrEnum):
+    """Whether a channel takes a secret.
+
+    none: it has none. required: it has one. generated: it has one or, while they change over, several; one is made
+    where none is given.
+    """
+
+    NONE = "none"
+    REQUIRED = "required"
+    GENERATED = "generated"
 
 
 class ChannelStatus(StrEnum):
@@ -107,3 +121,8 @@ class KnownChannel:
     version: int
     secrets: tuple[KeptSecret, ...] = field(default=(), repr=False)
     has_sealed_secrets: bool = False
+
+
+def new_signing_secret() -> str:
+    """Return a secret of Standard Webhooks: 256 random bits."""
+    return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()

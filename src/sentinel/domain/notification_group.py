@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from sentinel.domain.channel import ChannelKind, ChannelStatus
 from sentinel.domain.label_matcher import ALERT_LABEL, Labels, Matcher, value_of
 from sentinel.domain.notification import AlertEvent, NotificationKind, NotifiedAlert
 from sentinel.domain.notification_policy import Plan
@@ -71,9 +72,15 @@ class ChannelRef:
 
     id: int
     name: str
-    kind: str
-    is_active: bool
+    kind: ChannelKind
+    status: ChannelStatus = ChannelStatus.ACTIVE
     disabled_reason: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_active(self) -> bool:
+        """Whether anything is sent to it."""
+        return self.status is ChannelStatus.ACTIVE
 
 
 @dataclass(frozen=True, slots=True)

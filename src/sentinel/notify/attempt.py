@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from sentinel.domain.channel import ChannelKind
 from sentinel.domain.delivery import AttemptResult, ClaimedDelivery
 from sentinel.domain.notification_content import notification_of
 from sentinel.domain.notification_decision import Outcome
@@ -24,7 +25,7 @@ class OpenedChannel(Protocol):
     """A channel that is ready to send."""
 
     @property
-    def kind(self) -> str:
+    def kind(self) -> ChannelKind:
         """Of the channel."""
 
     @property
@@ -35,8 +36,8 @@ class OpenedChannel(Protocol):
     def rate_per_minute(self) -> int | None:
         """How many deliveries it takes; None: as many as there are."""
 
-    def to(self, override: str) -> Channel:
-        """Return what sends; to another target than the channel's own where a rule names one (else it is empty).
+    def with_target(self, override: str | None) -> Channel:
+        """Return what sends to the target that a rule names besides the channel; None: the channel's own.
 
         Raises:
             InvalidError: The channel does not go there (any more).
@@ -73,7 +74,7 @@ class Attempter:
             delivery.content, delivery_id=delivery.id, tenant_id=attempt.tenant_id, thread=delivery.thread
         )
         try:
-            receipt = attempt.channel.to(delivery.target).send(notification)
+            receipt = attempt.channel.with_target(delivery.target or None).send(notification)
         except Exception as error:
             failed = _failure(error, delivery.id)
             outcome, retry_at = self._follows(attempt, failed)

@@ -237,5 +237,5 @@ class Dispatcher:
 
     def _count(self, names: Mapping[int, OpenedChannel], results: Sequence[AttemptResult]) -> None:
         for result in results:
-            kind = names[result.delivery.channel_id].kind
+            kind = names[result.delivery.channel_id].kind.value
             self.outcomes[kind, result.outcome.value, result.reason] += 1

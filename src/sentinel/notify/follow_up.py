@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+from sentinel.domain.channel import ChannelKind
 from sentinel.domain.escalation import DueEscalation
 from sentinel.domain.notification import MAX_TOLD_ALERTS, AlertEvent, NotificationKind
 from sentinel.domain.notification_decision import Outcome
@@ -14,7 +15,7 @@ from sentinel.notify.turn import Turn
 
 MAX_DUE = 100
 # Kinds whose receivers keep a state of their own, and so are told by themselves that alerts are resolved.
-STATEFUL_KINDS = frozenset({"pagerduty"})
+STATEFUL_KINDS = frozenset({ChannelKind.PAGERDUTY})
 ESCALATION_ROUTE = "escalation"
 
 

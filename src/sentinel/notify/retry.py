@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from sentinel.domain.channel import ChannelKind
 from sentinel.domain.delivery import ChannelQueue
 
 # After each attempt, in seconds. Standard Webhooks 1.0, "deliverability and reliability"
@@ -23,7 +24,7 @@ LONGEST_OPEN_SECONDS = 300.0
 
 
 def next_attempt(
-    kind: str, attempt: int, *, began: datetime, now: datetime, retry_after_seconds: float | None, jitter: float
+    kind: ChannelKind, attempt: int, *, began: datetime, now: datetime, retry_after_seconds: float | None, jitter: float
 ) -> datetime | None:
     """Return when to try again after an attempt failed; None: it was the last.
 
@@ -38,7 +39,7 @@ def next_attempt(
         jitter: From 0 to 1, drawn at random; spreads the wait over a tenth of it, so that receivers that come back are
             not met by everybody at once.
     """
-    if kind == "webhook":
+    if kind is ChannelKind.WEBHOOK:
         if attempt > len(WEBHOOK_SCHEDULE):
             return None
         seconds = float(WEBHOOK_SCHEDULE[attempt - 1])

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from sentinel.domain.channel import ChannelKind
 from sentinel.domain.notification_decision import Outcome
 from sentinel.domain.notification_group import (
     Fingerprint,
@@ -22,7 +23,7 @@ from sentinel.notify.routing import plan_of_rule, plans_of
 from sentinel.notify.turn import Turn
 
 # Channels that programs read, which are told of each alert by itself.
-MACHINE_KINDS = frozenset({"webhook"})
+MACHINE_KINDS = frozenset({ChannelKind.WEBHOOK})
 
 
 def route_alerts(turn: Turn, alerts: Sequence[RoutedAlert]) -> None:

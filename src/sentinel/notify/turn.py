@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from sentinel.domain.channel import ChannelKind
 from sentinel.domain.label_matcher import Labels
 from sentinel.domain.notification import MAX_TOLD_ALERTS, NotificationKind
 from sentinel.domain.notification_content import content_of
@@ -20,7 +21,7 @@ from sentinel.stores.notifications import RoutingTransaction
 Resolver = Callable[[str, Sequence[ChannelRef]], "Target | str"]
 """Says what a target such as `slack:#big-orders` is: a target, or a sentence why there is none."""
 
-Teller = Callable[[str, NotificationKind], bool]
+Teller = Callable[[ChannelKind, NotificationKind], bool]
 """Says whether channels of a kind tell notifications of a kind."""
 
 

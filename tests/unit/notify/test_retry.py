@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from sentinel.domain.channel import ChannelKind
 from sentinel.domain.delivery import ChannelQueue
 from sentinel.notify.retry import after_failure, after_success, next_attempt, spend
 
@@ -19,7 +20,7 @@ class TestSchedule:
     def test_webhooks_follow_standard_webhooks(self) -> None:
         waits, attempt = [], 1
         while (
-            at := next_attempt("webhook", attempt, began=NOW, now=NOW, retry_after_seconds=None, jitter=0.0)
+            at := next_attempt(ChannelKind.WEBHOOK, attempt, began=NOW, now=NOW, retry_after_seconds=None, jitter=0.0)
         ) is not None:
             waits.append((at - NOW).total_seconds())
             attempt += 1
@@ -29,7 +30,7 @@ class TestSchedule:
     def test_others_wait_twice_as_long_each_time_for_a_day(self) -> None:
         now, waits, attempt = NOW, [], 1
         while (
-            at := next_attempt("slack", attempt, began=NOW, now=now, retry_after_seconds=None, jitter=0.0)
+            at := next_attempt(ChannelKind.SLACK, attempt, began=NOW, now=now, retry_after_seconds=None, jitter=0.0)
         ) is not None:
             waits.append((at - now).total_seconds())
             now, attempt = at, attempt + 1
@@ -38,12 +39,12 @@ class TestSchedule:
         assert timedelta(hours=22) < now - NOW <= timedelta(hours=24)
 
     def test_jitter_lengthens_by_at_most_a_tenth(self) -> None:
-        at = next_attempt("webhook", 2, began=NOW, now=NOW, retry_after_seconds=None, jitter=1.0)
+        at = next_attempt(ChannelKind.WEBHOOK, 2, began=NOW, now=NOW, retry_after_seconds=None, jitter=1.0)
         assert at == NOW + timedelta(seconds=330)
 
     @pytest.mark.parametrize(("asked", "waits"), [(60, 60), (1, 5), (10**9, 86_400), (None, 5)])
     def test_what_the_receiver_asks_for_lengthens_the_wait(self, asked: float | None, waits: float) -> None:
-        at = next_attempt("webhook", 1, began=NOW, now=NOW, retry_after_seconds=asked, jitter=0.0)
+        at = next_attempt(ChannelKind.WEBHOOK, 1, began=NOW, now=NOW, retry_after_seconds=asked, jitter=0.0)
         assert at == NOW + timedelta(seconds=waits)
 
 

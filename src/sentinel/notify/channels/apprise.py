@@ -21,53 +21,17 @@ from sentinel.notify.channels.texts import cut, one_line, plain_text
 from sentinel.settings import NotifySettings
 
 SETTING = "SENTINEL_NOTIFY__APPRISE"
-# Services that are reached at a host of their own. None of file, dbus, glib, gnome, macosx, windows, syslog, exec,
-# form, json, xml, mailto, mqtt, ntfy, gotify, matrix, ...: these run on this machine or go where the URL says.
+# Services that are reached at a host of their own (of mailgun and sparkpost the URL names the sender's domain). None of
+# file, dbus, glib, gnome, macosx, windows, syslog, exec, form, json, xml, mailto, mqtt, ntfy, gotify, matrix, lametric:
+# these run on this machine or go where the URL says.
 SCHEMAS = frozenset(
-    [
-        "burstsms",
-        "clickatell",
-        "clicksend",
-        "d7sms",
-        "discord",
-        "dingtalk",
-        "flock",
-        "gchat",
-        "ifttt",
-        "join",
-        "kumulos",
-        "lametric",
-        "line",
-        "mailgun",
-        "messagebird",
-        "msg91",
-        "notifiarr",
-        "onesignal",
-        "opsgenie",
-        "pbul",
-        "popcorn",
-        "pover",
-        "prowl",
-        "pushed",
-        "pushsafer",
-        "pushy",
-        "sendgrid",
-        "serverchan",
-        "signl4",
-        "simplepush",
-        "sinch",
-        "sparkpost",
-        "splunk",
-        "tgram",
-        "twilio",
-        "twist",
-        "victorops",
-        "voipms",
-        "vonage",
-        "webex",
-        "wxteams",
-    ]
-)
+    {
+        "burstsms", "clickatell", "clicksend", "d7sms", "dingtalk", "discord", "flock", "gchat", "ifttt", "join",
+        "kumulos", "line", "mailgun", "msg91", "notifiarr", "onesignal", "opsgenie", "pbul", "pover", "prowl",
+        "pushed", "pushy", "sendgrid", "signl4", "simplepush", "sinch", "sparkpost", "splunk", "tgram", "twilio",
+        "twist", "victorops", "voipms", "vonage", "webex", "wxteams",
+    }
+)  # fmt: skip
 # Parameters are taken that choose how a message looks. `verify=no`, `template=/etc/passwd` and the like are not.
 PARAMETERS = frozenset(["format", "overflow", "priority", "sound", "region", "silent", "preview", "topic", "mode"])
 _TYPES = {Severity.CRITICAL: "failure", Severity.WARNING: "warning", Severity.INFO: "info"}

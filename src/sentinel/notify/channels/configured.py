@@ -9,13 +9,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
 from typing import Any, ClassVar, Generic, Self, TypeVar
 from urllib.parse import unquote_plus, urlsplit
 
 from pydantic import BaseModel, ConfigDict
 
-from sentinel.domain.channel import CHANNEL_SECRET, ChannelKind, KeptSecret
+from sentinel.domain.channel import CHANNEL_SECRET, ChannelKind, KeptSecret, SecretRule
 from sentinel.domain.notification import Notification, NotificationKind
 from sentinel.errors import InvalidError
 from sentinel.notify.addresses import AddressGuard
@@ -56,14 +55,6 @@ class Means:
     now: Callable[[], datetime]
 
 
-class SecretRule(Enum):
-    """Whether a kind takes a secret. generated: one is made where none is given."""
-
-    REQUIRED = "required"
-    OPTIONAL = "optional"
-    GENERATED = "generated"
-
-
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a channel connects to.
@@ -90,7 +81,6 @@ class ConfiguredChannel(ABC, Generic[Options]):
 
     kind: ClassVar[ChannelKind]
     options_type: ClassVar[type[ChannelOptions]]
-    secret_rule: ClassVar[SecretRule] = SecretRule.REQUIRED
     tells: ClassVar[frozenset[NotificationKind]] = frozenset(NotificationKind) - {NotificationKind.ACKNOWLEDGED}
 
     def __init__(self, options: Options, secrets: Sequence[KeptSecret], means: Means) -> None:
@@ -102,6 +92,11 @@ class ConfiguredChannel(ABC, Generic[Options]):
     @abstractmethod
     def send(self, notification: Notification) -> Receipt:
         """As in `Channel`."""
+
+    @classmethod
+    def secret_rule(cls, options: Options) -> SecretRule:
+        """Return whether it takes a secret."""
+        return SecretRule.REQUIRED
 
     @classmethod
     def secret_problem(cls, options: Options, secret: str) -> str | None:

@@ -14,13 +14,13 @@ from typing import Any, Literal, Self
 import jinja2
 from pydantic import Field, field_validator, model_validator
 
-from sentinel.domain.channel import ChannelKind
+from sentinel.domain.channel import ChannelKind, SecretRule
 from sentinel.domain.notification import Notification, NotificationKind
 from sentinel.domain.rule import Severity
 from sentinel.errors import AddressNotAllowedError, InvalidError
 from sentinel.notify.addresses import HostUnresolvedError
 from sentinel.notify.channels.base import AttemptFailedError, Fate, Receipt
-from sentinel.notify.channels.configured import ChannelOptions, ConfiguredChannel, Place, SecretRule
+from sentinel.notify.channels.configured import ChannelOptions, ConfiguredChannel, Place
 from sentinel.notify.channels.texts import cut, facts, newest_first, one_line, plain_text, untold
 from sentinel.notify.guarded_smtp import MailServer, hand_in
 from sentinel.notify.urls import HOST
@@ -114,7 +114,11 @@ class EmailChannel(ConfiguredChannel[EmailOptions]):
 
     kind = ChannelKind.EMAIL
     options_type = EmailOptions
-    secret_rule = SecretRule.OPTIONAL
+
+    @classmethod
+    def secret_rule(cls, options: EmailOptions) -> SecretRule:
+        """Return that a user name needs its password."""
+        return SecretRule.REQUIRED if options.username else SecretRule.NONE
 
     @classmethod
     def secret_problem(cls, options: EmailOptions, secret: str) -> str | None:

@@ -27,50 +27,24 @@ _TEXT_CHARACTERS = 3000
 
 # What Slack calls errors, by what they mean for us: the token or webhook is of no use for anybody any more, ...
 _GONE = frozenset(
-    [
-        "invalid_auth",
-        "not_authed",
-        "token_revoked",
-        "token_expired",
-        "account_inactive",
-        "invalid_token",
-        "no_service",
-        "no_service_id",
-        "no_active_hooks",
-        "no_team",
-        "team_disabled",
-        "team_access_not_granted",
+    {
+        "invalid_auth", "not_authed", "token_revoked", "token_expired", "account_inactive", "invalid_token",
+        "no_service", "no_service_id", "no_active_hooks", "no_team", "team_disabled", "team_access_not_granted",
         "org_login_required",
-    ]
-)
+    }
+)  # fmt: skip
 # ... of an incoming webhook, which has one Slack channel, ...
 _GONE_FOR_WEBHOOK = frozenset(["channel_not_found", "channel_is_archived", "is_archived", "user_not_found"])
 # ... or this message will not be taken, whatever the time.
 _DEAD = frozenset(
-    [
-        "channel_not_found",
-        "channel_is_archived",
-        "is_archived",
-        "not_in_channel",
-        "user_not_found",
-        "missing_scope",
-        "no_permission",
-        "restricted_action",
-        "action_prohibited",
-        "posting_to_general_channel_denied",
-        "invalid_payload",
-        "invalid_blocks",
-        "invalid_blocks_format",
-        "msg_too_long",
-        "no_text",
-        "too_many_attachments",
-        "ekm_access_denied",
-        "access_denied",
-        "messages_tab_disabled",
-        "restricted_action_thread_only_channel",
-        "invalid_arguments",
-    ]
-)
+    {
+        "channel_not_found", "channel_is_archived", "is_archived", "not_in_channel", "user_not_found",
+        "missing_scope", "no_permission", "restricted_action", "action_prohibited",
+        "posting_to_general_channel_denied", "invalid_payload", "invalid_blocks", "invalid_blocks_format",
+        "msg_too_long", "no_text", "too_many_attachments", "ekm_access_denied", "access_denied",
+        "messages_tab_disabled", "restricted_action_thread_only_channel", "invalid_arguments",
+    }
+)  # fmt: skip
 _THREAD_LOST = frozenset(["thread_not_found", "message_not_found", "cannot_reply_to_message"])
 _MARK = {
     Severity.CRITICAL: ":red_circle:",
@@ -141,7 +115,7 @@ class SlackChannel(ConfiguredChannel[SlackOptions]):
 
     def with_target(self, target: str) -> Self:
         """Return a bot that posts to another Slack channel."""
-        if _same(target, self._options.channel):
+        if same_slack_channel(target, self._options.channel):
             return self
         if self._options.mode != "bot":
             raise InvalidError(f"an incoming webhook posts to one Slack channel, so it cannot go to {target!r}")
@@ -240,5 +214,6 @@ def escaped(text: str, most: int) -> str:
     return "".join(parts)
 
 
-def _same(one: str, other: str) -> bool:
+def same_slack_channel(one: str, other: str) -> bool:
+    """Tell whether two names mean one Slack channel; an empty one means none."""
     return bool(other) and one.lstrip("#") == other.lstrip("#")

@@ -23,16 +23,11 @@ _MOST_BYTES = 26_000
 _COLOR = {Severity.CRITICAL: "Attention", Severity.WARNING: "Warning", Severity.INFO: "Accent"}
 # Codes of Power Automate: the workflow is gone or its URL was renewed. Who has the old one will never reach it.
 _GONE = frozenset(
-    [
-        "WorkflowNotFound",
-        "WorkflowNotEnabled",
-        "WorkflowTriggerNotFound",
-        "WorkflowTriggerIsNotEnabled",
-        "AuthorizationFailed",
-        "DirectApiAuthorizationRequired",
-        "DirectApiInvalidAuthorizationScheme",
-    ]
-)
+    {
+        "WorkflowNotFound", "WorkflowNotEnabled", "WorkflowTriggerNotFound", "WorkflowTriggerIsNotEnabled",
+        "AuthorizationFailed", "DirectApiAuthorizationRequired", "DirectApiInvalidAuthorizationScheme",
+    }
+)  # fmt: skip
 
 
 class TeamsOptions(ChannelOptions):

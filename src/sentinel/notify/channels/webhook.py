@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from standardwebhooks import Webhook
 
-from sentinel.domain.channel import ChannelKind
+from sentinel.domain.channel import ChannelKind, SecretRule
 from sentinel.domain.notification import Notification
 from sentinel.domain.webhook import WebhookKind, secret_problem
 from sentinel.notify.channels.answers import receipt, refusal
 from sentinel.notify.channels.base import AttemptFailedError, Fate, Receipt
-from sentinel.notify.channels.configured import ChannelOptions, ConfiguredChannel, Place, SecretRule, place_of_url
+from sentinel.notify.channels.configured import ChannelOptions, ConfiguredChannel, Place, place_of_url, url_problem
 from sentinel.notify.channels.texts import alert_as_json, json_bytes, moment, one_line, plain_text
 from sentinel.notify.urls import MAX_URL_CHARACTERS, read_url
 
@@ -27,6 +27,14 @@ class WebhookOptions(ChannelOptions):
         examples=["https://example.com/alerts"],
     )
 
+    @field_validator("url")
+    @classmethod
+    def _is_url(cls, value: str) -> str:
+        problem = url_problem(value)
+        if problem:
+            raise ValueError(problem)
+        return value
+
 
 class WebhookChannel(ConfiguredChannel[WebhookOptions]):
     """Posts signed JSON.
@@ -37,7 +45,11 @@ class WebhookChannel(ConfiguredChannel[WebhookOptions]):
 
     kind = ChannelKind.WEBHOOK
     options_type = WebhookOptions
-    secret_rule = SecretRule.GENERATED
+
+    @classmethod
+    def secret_rule(cls, options: WebhookOptions) -> SecretRule:
+        """Return that a secret is made where none is given."""
+        return SecretRule.GENERATED
 
     @classmethod
     def secret_problem(cls, options: WebhookOptions, secret: str) -> str | None:

@@ -28,6 +28,7 @@ from sentinel.stores.postgres.database import Connection, Database, Row, require
 from sentinel.stores.postgres.notifications.rows import (
     MAX_EVENT_CHARACTERS,
     alert_of,
+    channel_of,
     group_of,
     group_row,
     json_of,
@@ -55,6 +56,16 @@ class PostgresRouting:
         """
         with self._database.transaction("", notifier="all") as connection:
             return [row["tenant_id"] for row in connection.execute(_SQL["waiting_tenants"], {"at": at})]
+
+    @contextmanager
+    def reading(self, tenant_id: str) -> Iterator[PostgresRoutingTransaction]:
+        """Look at what a tenant has, without deciding anything.
+
+        Raises:
+            StoreUnavailableError: PostgreSQL does not answer.
+        """
+        with self._database.transaction(tenant_id) as connection:
+            yield PostgresRoutingTransaction(connection, tenant_id)
 
     @contextmanager
     def opened(self, tenant_id: str) -> Iterator[PostgresRoutingTransaction | None]:
@@ -97,7 +108,7 @@ class PostgresRoutingTransaction:
 
     def channels(self) -> dict[str, ChannelRef]:
         """Return the channels by name."""
-        return {row["name"]: ChannelRef(**row) for row in self._rows("channels")}
+        return {row["name"]: channel_of(row) for row in self._rows("channels")}
 
     def silences(self, at: datetime) -> list[SilenceInForce]:
         """Return the silences in force."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from sentinel.domain.channel import ChannelKind, ChannelStatus
 from sentinel.domain.notification import NotifiedAlert
 from sentinel.domain.notification_decision import Decision
 from sentinel.domain.notification_group import ChannelRef, Group, GroupState, RoutedAlert, Target
@@ -39,9 +40,21 @@ def plan_of(stored: dict[str, Any]) -> Plan:
     )
 
 
+def channel_of(row: Row) -> ChannelRef:
+    """Read a channel, as far as routing needs it."""
+    return ChannelRef(
+        row["id"],
+        row["name"],
+        ChannelKind(row["kind"]),
+        ChannelStatus(row["status"]),
+        row["disabled_reason"],
+        row["options"],
+    )
+
+
 def group_of(row: Row) -> Group:
     """Read a group with its channel."""
-    channel = ChannelRef(row["channel_id"], row["channel"], row["kind"], row["is_active"], row["disabled_reason"])
+    channel = channel_of({**row, "id": row["channel_id"], "name": row["channel"], "options": {}})
     return Group(
         id=row["id"],
         key=bytes(row["group_key"]),

@@ -42,7 +42,7 @@ WHERE tenant_id = %(tenant_id)s ORDER BY version DESC LIMIT 1
 
 -- name: channels
 -- Every channel.
-SELECT id, name, kind, status = 'active' AS is_active, COALESCE(disabled_reason, '') AS disabled_reason
+SELECT id, name, kind, status, disabled_reason, options
 FROM sentinel.notification_channels WHERE tenant_id = %(tenant_id)s
 
 -- name: silences
@@ -87,8 +87,7 @@ ORDER BY last_fired_at DESC LIMIT %(limit)s
 -- name: groups
 -- Groups by their keys.
 SELECT g.id, g.group_key, g.target, g.labels, g.plan, g.state, g.flush_at, g.is_deferred, g.last_told_at, g.repeat_at,
-       g.thread, c.id AS channel_id, c.name AS channel, c.kind, c.status = 'active' AS is_active,
-       COALESCE(c.disabled_reason, '') AS disabled_reason
+       g.thread, c.id AS channel_id, c.name AS channel, c.kind, c.status, c.disabled_reason
 FROM sentinel.notification_groups g JOIN sentinel.notification_channels c ON c.id = g.channel_id
 WHERE g.tenant_id = %(tenant_id)s AND g.group_key = ANY(%(keys)s)
 
@@ -117,8 +116,7 @@ ON CONFLICT DO NOTHING
 -- name: due_groups
 -- Groups that are to be told by now.
 SELECT g.id, g.group_key, g.target, g.labels, g.plan, g.state, g.flush_at, g.is_deferred, g.last_told_at, g.repeat_at,
-       g.thread, c.id AS channel_id, c.name AS channel, c.kind, c.status = 'active' AS is_active,
-       COALESCE(c.disabled_reason, '') AS disabled_reason
+       g.thread, c.id AS channel_id, c.name AS channel, c.kind, c.status, c.disabled_reason
 FROM sentinel.notification_groups g JOIN sentinel.notification_channels c ON c.id = g.channel_id
 WHERE g.tenant_id = %(tenant_id)s AND g.flush_at <= %(at)s
 ORDER BY g.flush_at, g.id LIMIT %(limit)s
@@ -171,8 +169,7 @@ SELECT pg_notify('sentinel_deliveries', '')
 -- name: due_repeats
 -- Groups whose open alerts are to be told again by now.
 SELECT g.id, g.group_key, g.target, g.labels, g.plan, g.state, g.flush_at, g.is_deferred, g.last_told_at, g.repeat_at,
-       g.thread, c.id AS channel_id, c.name AS channel, c.kind, c.status = 'active' AS is_active,
-       COALESCE(c.disabled_reason, '') AS disabled_reason
+       g.thread, c.id AS channel_id, c.name AS channel, c.kind, c.status, c.disabled_reason
 FROM sentinel.notification_groups g JOIN sentinel.notification_channels c ON c.id = g.channel_id
 WHERE g.tenant_id = %(tenant_id)s AND g.repeat_at <= %(at)s
 ORDER BY g.repeat_at, g.id LIMIT %(limit)s
@@ -204,8 +201,7 @@ WHERE tenant_id = %(tenant_id)s AND alert_id = %(alert_id)s
 -- name: groups_of_alert
 -- The groups in which an alert was told.
 SELECT g.id, g.group_key, g.target, g.labels, g.plan, g.state, g.flush_at, g.is_deferred, g.last_told_at, g.repeat_at,
-       g.thread, c.id AS channel_id, c.name AS channel, c.kind, c.status = 'active' AS is_active,
-       COALESCE(c.disabled_reason, '') AS disabled_reason
+       g.thread, c.id AS channel_id, c.name AS channel, c.kind, c.status, c.disabled_reason
 FROM sentinel.notification_groups g JOIN sentinel.notification_channels c ON c.id = g.channel_id
 WHERE g.id IN (SELECT d.group_id FROM sentinel.delivery_alerts a JOIN sentinel.deliveries d ON d.id = a.delivery_id
                WHERE a.tenant_id = %(tenant_id)s AND a.alert_id = %(alert_id)s)
@@ -221,8 +217,7 @@ ON CONFLICT (group_id) WHERE state = 'active' DO NOTHING
 -- Escalations with a step that is due, with their groups.
 SELECT e.id AS escalation_id, e.name AS escalation, e.chain, e.next_step, e.started_at,
        g.id, g.group_key, g.target, g.labels, g.plan, g.state, g.flush_at, g.is_deferred, g.last_told_at, g.repeat_at,
-       g.thread, c.id AS channel_id, c.name AS channel, c.kind, c.status = 'active' AS is_active,
-       COALESCE(c.disabled_reason, '') AS disabled_reason
+       g.thread, c.id AS channel_id, c.name AS channel, c.kind, c.status, c.disabled_reason
 FROM sentinel.escalation_runs e
 JOIN sentinel.notification_groups g ON g.id = e.group_id
 JOIN sentinel.notification_channels c ON c.id = g.channel_id
