@@ -7,7 +7,9 @@ from typing import Any
 import httpx
 
 from sentinel.errors import (
+    AddressNotAllowedError,
     BreakingChangeError,
+    ChannelUnusableError,
     ConflictError,
     EngineUnavailableError,
     ErrorDetail,
@@ -30,6 +32,8 @@ _BY_SLUG: dict[str, type[SentinelError]] = {
     kind.slug: kind
     for kind in (
         InvalidError,
+        AddressNotAllowedError,
+        ChannelUnusableError,
         TooBroadError,
         NotFoundError,
         ConflictError,

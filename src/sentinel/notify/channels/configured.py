@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import re
 import ssl
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
@@ -19,12 +18,13 @@ from sentinel.domain.notification import Notification, NotificationKind
 from sentinel.errors import InvalidError
 from sentinel.notify.addresses import AddressGuard
 from sentinel.notify.channels.base import Receipt
+from sentinel.notify.channels.texts import one_line
 from sentinel.notify.guarded_http import GuardedHttp
 from sentinel.notify.urls import read_url
 from sentinel.settings import NotifySettings
 
 MAX_ANSWER_CHARACTERS = 300
-_UNPRINTABLE = re.compile(r"[^ -~\u00a0-\ud7ff\ue000-\ufdcf\ufdf0-\ufffd]+")
+_LONG = 10 * MAX_ANSWER_CHARACTERS
 # Shorter parts of a secret are left alone: they would be found in every text.
 _TELLING_CHARACTERS = 6
 
@@ -149,7 +149,7 @@ class Redactor:
         """Return the beginning of a text on one line, printable, without secrets."""
         for part in self._parts:
             text = text.replace(part, "***")
-        return _UNPRINTABLE.sub(" ", text).strip()[:MAX_ANSWER_CHARACTERS]
+        return one_line(text[:_LONG])[:MAX_ANSWER_CHARACTERS]
 
 
 def _parts(secret: str) -> set[str]:
