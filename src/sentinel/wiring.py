@@ -31,9 +31,12 @@ from sentinel.catalog.webhooks import WebhookCatalog
 from sentinel.clock import monotonic_seconds, utc_now
 from sentinel.domain.api_key import ApiKey, hash_secret
 from sentinel.errors import SentinelError, StoreUnavailableError, UnauthenticatedError
+from sentinel.ops.alerts import AlertHandling
 from sentinel.settings import Settings
+from sentinel.stores.alerts import QualityReader
 from sentinel.stores.base import AlertReader, AnswerStore, FigureReader, LedgerReader
 from sentinel.stores.beside_rules import AuditStore, OutcomeReader
+from sentinel.stores.postgres.alert_states import PostgresAlertStates, PostgresQuality
 from sentinel.stores.postgres.alerts import PostgresAlerts
 from sentinel.stores.postgres.answers import PostgresAnswers
 from sentinel.stores.postgres.api_keys import PostgresApiKeys, find_presented
@@ -82,6 +85,8 @@ class Unit:
     keys: KeyCatalog
     scores: ScoreCatalog
     alerts: AlertReader
+    handling: AlertHandling
+    quality: QualityReader
     ledger: LedgerReader
     answers: AnswerStore
     tests: RuleTestCatalog
@@ -248,6 +253,8 @@ class Backend:
                 scores=self._scores,
             ),
             alerts=alerts,
+            handling=AlertHandling(alerts, PostgresAlertStates(connection), audit, caller=caller, now=utc_now),
+            quality=PostgresQuality(connection),
             ledger=ledger,
             answers=PostgresAnswers(connection),
             tests=RuleTestCatalog(
