@@ -11,6 +11,7 @@ from urllib.parse import quote
 import httpx
 
 from sentinel.client import models
+from sentinel.client.alerts import AlertCalls
 from sentinel.client.events import EventCalls
 from sentinel.client.explain import ExplainCalls
 from sentinel.client.lifecycle import LifecycleCalls
@@ -23,7 +24,17 @@ from sentinel.client.webhooks import WebhookCalls
 _BEFORE = re.compile(r"[?&]before=(\d+)")
 
 
-class Client(EventCalls, ExplainCalls, LifecycleCalls, ListCalls, OutcomeCalls, PastCalls, RuleTestCalls, WebhookCalls):
+class Client(
+    AlertCalls,
+    EventCalls,
+    ExplainCalls,
+    LifecycleCalls,
+    ListCalls,
+    OutcomeCalls,
+    PastCalls,
+    RuleTestCalls,
+    WebhookCalls,
+):
     """Speaks to the configuration API. Safe to share between threads.
 
     A write carries an `Idempotency-Key` of its own, so it is repeated once when the connection breaks.
@@ -221,6 +232,9 @@ class Client(EventCalls, ExplainCalls, LifecycleCalls, ListCalls, OutcomeCalls, 
         since: datetime | None = None,
         until: datetime | None = None,
         text: str | None = None,
+        status: str | None = None,
+        assignee: str | None = None,
+        disposition: str | None = None,
         before: int | None = None,
     ) -> models.AlertPage:
         """Return a page of alerts, newest first."""
@@ -234,6 +248,9 @@ class Client(EventCalls, ExplainCalls, LifecycleCalls, ListCalls, OutcomeCalls, 
             since=since.isoformat() if since else None,
             until=until.isoformat() if until else None,
             text=text,
+            status=status,
+            assignee=assignee,
+            disposition=disposition,
             before=before,
         )
         alerts = [models.Alert.model_validate(item) for item in answer.json()]
