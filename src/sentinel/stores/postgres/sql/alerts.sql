@@ -33,8 +33,7 @@ SELECT a.id, a.pipeline_id, a.rule_id, a.rule_version_id, a.generation_id, a.eve
 FROM sentinel.alerts a
 LEFT JOIN sentinel.rule_versions v ON v.id = a.rule_version_id
 LEFT JOIN sentinel.rules r ON r.id = a.rule_id
--- The time as well, so that either side's index gives the order.
-LEFT JOIN sentinel.alert_states s ON s.alert_id = a.id AND s.alert_timestamp = a.alert_timestamp
+LEFT JOIN sentinel.alert_states s ON s.alert_id = a.id
 WHERE (%(ids)s::bigint[] IS NULL OR a.id = ANY(%(ids)s))
   AND (%(pipeline_id)s::bigint IS NULL OR a.pipeline_id = %(pipeline_id)s)
   AND (%(severity)s::text IS NULL OR a.severity = %(severity)s)
@@ -50,12 +49,13 @@ WHERE (%(ids)s::bigint[] IS NULL OR a.id = ANY(%(ids)s))
   AND (%(status)s::text IS NULL OR s.status = %(status)s OR (%(status)s = 'open' AND s.alert_id IS NULL))
   AND (%(assignee)s::text IS NULL OR s.assignee = %(assignee)s OR (%(assignee)s = '' AND s.assignee IS NULL))
   AND (%(disposition)s::text IS NULL OR s.disposition = %(disposition)s)
-  -- Said again of the state, where there must be one: its index then begins where the page does.
+  -- Said of the state, where there must be one: its index begins where the page does, and gives the order.
   AND (NOT %(by_state)s OR %(since)s::timestamptz IS NULL OR s.alert_timestamp >= %(since)s)
   AND (NOT %(by_state)s OR %(until)s::timestamptz IS NULL OR s.alert_timestamp < %(until)s)
   AND (NOT %(by_state)s OR %(before_id)s::bigint IS NULL
        OR (s.alert_timestamp, s.alert_id) < (%(before_timestamp)s::timestamptz, %(before_id)s::bigint))
-ORDER BY a.alert_timestamp DESC, a.id DESC
+ORDER BY CASE WHEN %(by_state)s THEN s.alert_timestamp ELSE a.alert_timestamp END DESC,
+         CASE WHEN %(by_state)s THEN s.alert_id ELSE a.id END DESC
 LIMIT %(limit)s
 
 -- name: window_end
