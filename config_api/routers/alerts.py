@@ -1,24 +1,36 @@
-"""Alerts."""
+"""Alerts, and what people do about them."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 import orjson
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import AwareDatetime
 
-from config_api.dependencies import MAX_ID, Reading, next_link
+from config_api.dependencies import MAX_ID, Answer, ExpectedVersion, OnlyOnce, Reading, Writing, etag, next_link
+from config_api.schemas.alert_states import (
+    AlertActionAnswer,
+    AlertActionRequest,
+    AlertChangeRequest,
+    AlertDetailAnswer,
+    AlertNoteAnswer,
+    AlertNoteRequest,
+    AlertStateAnswer,
+)
 from config_api.schemas.alerts import AlertAnswer
 from config_api.schemas.base import Text
 from config_api.schemas.problems import problems
 from sentinel.domain.alert import Alert, AlertFilter
+from sentinel.domain.alert_state import AlertStatus, Disposition
 from sentinel.domain.rule import Severity
 from sentinel.errors import ErrorDetail, InvalidError
 
 router = APIRouter(prefix="/api/alerts", tags=["alerts"])
 
 Id = Annotated[int | None, Query(ge=1, le=MAX_ID)]
+AlertId = Annotated[int, Path(ge=1, le=MAX_ID, description="The alert.", examples=[17])]
 
 
 @router.get("", response_model=list[AlertAnswer], responses=problems(404))
@@ -35,20 +47,85 @@ def list_alerts(
     text: Annotated[
         Text | None, Query(min_length=1, max_length=500, description="Anywhere in the event, without case.")
     ] = None,
+    status: AlertStatus | None = None,
+    assignee: Annotated[Text | None, Query(max_length=128, description="Who has it; empty: nobody.")] = None,
+    disposition: Disposition | None = None,
     before: Annotated[int | None, Query(ge=1, le=MAX_ID, description="Continue after this alert.")] = None,
 ) -> Response:
     """Alerts, newest first. The header `Link: <...>; rel="next"` leads to the next page while there is one.
 
-    A search by `text` reads alerts for about two seconds; a page may then hold fewer than `limit`, even none, and its
-    link goes on from there.
+    A search by `text`, for `status=open` or for no assignee reads alerts for about two seconds; a page may then hold
+    fewer than `limit`, even none, and its link goes on from there.
     """
-    if since is not None and until is not None and since >= until:
-        raise InvalidError("since must be before until", details=[ErrorDetail("", "since must be before until")])
-    wanted = AlertFilter(pipeline_id, severity, rule_id, event_id, since, until, text)
+    wanted = AlertFilter(pipeline_id, severity, rule_id, event_id, since, until, text, status, assignee, disposition)
+    _refuse_empty_range(wanted)
     page = unit.alerts.page(wanted, before=before, limit=limit)
     headers = next_link(request, before=page.next_before) if page.next_before is not None else {}
     body = orjson.dumps([_answer(alert) for alert in page.alerts], option=orjson.OPT_UTC_Z)
     return Response(body, 200, headers, "application/json")
+
+
+@router.post("/actions", response_model=AlertActionAnswer, responses=problems(404))
+def change_alerts(body: AlertActionRequest, unit: Writing, once: OnlyOnce) -> Response:
+    """Change many alerts: by ids, or, newest first, all that fit a filter; in one transaction.
+
+    What an alert does not allow is counted as a conflict and changes nothing of the others. With `next` in the answer
+    send the same again with it as `before`: alerts that came meanwhile are left alone.
+    """
+
+    def work() -> Answer:
+        if body.ids is not None or body.filter is None:
+            result = unit.handling.change_ids(body.ids or [], body.wanted(), dry_run=body.dry_run)
+        else:
+            chosen = body.filter.chosen()
+            _refuse_empty_range(chosen)
+            result = unit.handling.change_matching(
+                chosen, body.wanted(), before=body.before, limit=body.limit, dry_run=body.dry_run
+            )
+        return Answer(AlertActionAnswer.of(result, dry_run=body.dry_run))
+
+    return once.run(work)
+
+
+@router.get("/{alert_id}", response_model=AlertDetailAnswer, responses=problems(404))
+def get_alert(alert_id: AlertId, unit: Reading) -> Response:
+    """One alert with its notes and its history."""
+    found = unit.handling.get(alert_id)
+    said = {"notes": [asdict(note) for note in found.notes], "changes": [asdict(change) for change in found.changes]}
+    body = orjson.dumps({**_answer(found.alert), **said}, option=orjson.OPT_UTC_Z)
+    return Response(body, 200, {"ETag": etag(found.alert.state.version)}, "application/json")
+
+
+@router.patch("/{alert_id}", response_model=AlertStateAnswer, responses=problems(404, 409, 412))
+def change_alert(
+    alert_id: AlertId, body: AlertChangeRequest, unit: Writing, once: OnlyOnce, expected: ExpectedVersion
+) -> Response:
+    """Acknowledge, resolve, suppress or reopen an alert, give it to somebody, say what it was.
+
+    What is there already is no change. An acknowledgement of somebody else is a conflict, unless it is taken over with
+    `force`; a resolved alert must be opened again first.
+    """
+
+    def work() -> Answer:
+        alert = unit.handling.change(alert_id, body.wanted(), expected_version=expected)
+        return Answer(AlertStateAnswer(id=alert.id, **asdict(alert.state)), alert.state.version)
+
+    return once.run(work)
+
+
+@router.post("/{alert_id}/notes", status_code=201, response_model=AlertNoteAnswer, responses=problems(404, 409))
+def add_note(alert_id: AlertId, body: AlertNoteRequest, unit: Writing, once: OnlyOnce) -> Response:
+    """Write a note beside an alert."""
+
+    def work() -> Answer:
+        return Answer(AlertNoteAnswer(**asdict(unit.handling.note(alert_id, body.text))))
+
+    return once.run(work, status=201)
+
+
+def _refuse_empty_range(wanted: AlertFilter) -> None:
+    if wanted.since is not None and wanted.until is not None and wanted.since >= wanted.until:
+        raise InvalidError("since must be before until", details=[ErrorDetail("", "since must be before until")])
 
 
 def _answer(alert: Alert) -> dict[str, object]:
@@ -73,4 +150,5 @@ def _answer(alert: Alert) -> dict[str, object]:
         "kafka_timestamp": alert.kafka_timestamp,
         "list_versions": alert.list_versions,
         "refill_id": alert.refill_id,
+        **asdict(alert.state),
     }

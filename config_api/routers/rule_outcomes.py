@@ -7,8 +7,10 @@ from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
+from pydantic import AwareDatetime
 
 from config_api.dependencies import Answer, OnlyOnce, PipelineId, Reading, RuleId, Writing
+from config_api.schemas.alert_states import RuleQualityAnswer, VersionQualityAnswer
 from config_api.schemas.problems import problems
 from config_api.schemas.rule_outcomes import (
     HourOutcomesAnswer,
@@ -21,9 +23,11 @@ from config_api.schemas.rule_outcomes import (
 )
 from config_api.schemas.rules import RuleAnswer
 from sentinel.clock import utc_now
-from sentinel.errors import NotFoundError
+from sentinel.errors import ErrorDetail, InvalidError, NotFoundError
 
 router = APIRouter(prefix="/api", tags=["rules"])
+
+QUALITY_DAYS = 30
 
 
 @router.get("/pipelines/{pipeline_id}/quarantines", responses=problems(404))
@@ -75,6 +79,33 @@ def get_rule_cost(rule_id: RuleId, unit: Reading) -> RuleCostAnswer:
     if cost is None:
         raise NotFoundError(f"the cost of rule {rule_id} is not measured yet; a running job does it within minutes")
     return RuleCostAnswer(**asdict(cost))
+
+
+@router.get("/rules/{rule_id}/quality", responses=problems(404))
+def get_rule_quality(
+    rule_id: RuleId,
+    unit: Reading,
+    since: Annotated[
+        AwareDatetime | None, Query(description=f"Of the alerts; without it {QUALITY_DAYS} days before `until`.")
+    ] = None,
+    until: Annotated[AwareDatetime | None, Query(description="Before this time; without it now.")] = None,
+) -> RuleQualityAnswer:
+    """What people found the alerts of a rule to be, per version: precision, and how long they took."""
+    rule = unit.rules.get(rule_id)
+    end = utc_now() if until is None else until
+    try:
+        start = end - timedelta(days=QUALITY_DAYS) if since is None else since
+    except OverflowError:
+        start = end
+    if start >= end:
+        raise InvalidError("since must be before until", details=[ErrorDetail("", "since must be before until")])
+    *versions, total = unit.quality.of_rule(rule.id, since=start, until=end)
+    return RuleQualityAnswer(
+        since=start,
+        until=end,
+        total=VersionQualityAnswer.of(total),
+        versions=[VersionQualityAnswer.of(found) for found in versions],
+    )
 
 
 @router.post("/rules/{rule_id}/release", response_model=RuleAnswer, responses=problems(404, 409))

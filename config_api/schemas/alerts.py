@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import ConfigDict, Field
 
 from config_api.schemas.base import AnswerModel, Timestamp
+from sentinel.domain.alert_state import AlertStatus, Disposition
 from sentinel.domain.rule import Severity
 
 
@@ -43,6 +44,15 @@ class AlertAnswer(AnswerModel):
                     "kafka_timestamp": "2026-01-31T12:00:00Z",
                     "list_versions": {"whitelist_table": 3},
                     "refill_id": None,
+                    "status": "acknowledged",
+                    "assignee": "ann",
+                    "disposition": None,
+                    "acknowledged_by": "ann",
+                    "acknowledged_at": "2026-01-31T12:03:00Z",
+                    "resolved_by": None,
+                    "resolved_at": None,
+                    "version": 1,
+                    "updated_at": "2026-01-31T12:03:00Z",
                 }
             ]
         }
@@ -67,3 +77,12 @@ class AlertAnswer(AnswerModel):
     kafka_timestamp: Timestamp
     list_versions: dict[str, int] = Field(description="List -> the version of it that the rule read.")
     refill_id: int | None = Field(description="The refill that made it; null: live detection did.")
+    status: AlertStatus
+    assignee: str | None
+    disposition: Disposition | None
+    acknowledged_by: str | None
+    acknowledged_at: Timestamp | None
+    resolved_by: str | None
+    resolved_at: Timestamp | None
+    version: int = Field(description="How often it was changed; 0: never. For `If-Match`.")
+    updated_at: Timestamp | None

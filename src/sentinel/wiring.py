@@ -38,9 +38,12 @@ from sentinel.domain.channel import new_signing_secret
 from sentinel.errors import SentinelError, StoreUnavailableError, UnauthenticatedError
 from sentinel.notify.addresses import AddressGuard
 from sentinel.notify.channel_rules import ChannelRules
+from sentinel.ops.alerts import AlertHandling
 from sentinel.settings import Settings
+from sentinel.stores.alerts import QualityReader
 from sentinel.stores.base import AlertReader, AnswerStore, FigureReader, LedgerReader
 from sentinel.stores.beside_rules import AuditStore, OutcomeReader
+from sentinel.stores.postgres.alert_states import PostgresAlertStates, PostgresQuality
 from sentinel.stores.postgres.alerts import PostgresAlerts
 from sentinel.stores.postgres.answers import PostgresAnswers
 from sentinel.stores.postgres.api_keys import PostgresApiKeys, find_presented
@@ -92,6 +95,8 @@ class Unit:
     keys: KeyCatalog
     scores: ScoreCatalog
     alerts: AlertReader
+    handling: AlertHandling
+    quality: QualityReader
     ledger: LedgerReader
     answers: AnswerStore
     tests: RuleTestCatalog
@@ -272,6 +277,8 @@ class Backend:
                 scores=self._scores,
             ),
             alerts=alerts,
+            handling=AlertHandling(alerts, PostgresAlertStates(connection), audit, caller=caller, now=utc_now),
+            quality=PostgresQuality(connection),
             ledger=ledger,
             answers=PostgresAnswers(connection),
             tests=RuleTestCatalog(

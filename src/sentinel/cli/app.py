@@ -29,6 +29,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "rule-worker": ("sentinel.cli.rule_worker", "rule_worker", "Start the rule worker: explains, tests, backtests."),
     "worker": ("sentinel.cli.worker", "worker", "Start the worker, which does what is due for all tenants."),
     "rule": ("sentinel.cli.rule", "app", "Add, check, change, test, explain and silence rules."),
+    "alerts": ("sentinel.cli.alerts", "app", "List, acknowledge, resolve, assign and judge alerts, one or many."),
     "submit": ("sentinel.cli.jobs", "submit", "Run the detection job of pipelines under supervision."),
     "stop": ("sentinel.cli.jobs", "stop", "Stop a job, or any other program by its name."),
     "resume-source": ("sentinel.cli.source", "resume_source", "Go on although the topic lacks records; recorded."),

@@ -11,6 +11,7 @@ from urllib.parse import quote
 import httpx
 
 from sentinel.client import models
+from sentinel.client.alerts import AlertCalls
 from sentinel.client.channels import ChannelCalls
 from sentinel.client.events import EventCalls
 from sentinel.client.explain import ExplainCalls
@@ -26,6 +27,7 @@ _BEFORE = re.compile(r"[?&]before=(\d+)")
 
 class Client(
     ChannelCalls,
+    AlertCalls,
     EventCalls,
     ExplainCalls,
     LifecycleCalls,
@@ -232,6 +234,9 @@ class Client(
         since: datetime | None = None,
         until: datetime | None = None,
         text: str | None = None,
+        status: str | None = None,
+        assignee: str | None = None,
+        disposition: str | None = None,
         before: int | None = None,
     ) -> models.AlertPage:
         """Return a page of alerts, newest first."""
@@ -245,6 +250,9 @@ class Client(
             since=since.isoformat() if since else None,
             until=until.isoformat() if until else None,
             text=text,
+            status=status,
+            assignee=assignee,
+            disposition=disposition,
             before=before,
         )
         alerts = [models.Alert.model_validate(item) for item in answer.json()]

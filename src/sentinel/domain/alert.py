@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from sentinel.domain.alert_state import AlertState, AlertStatus, Disposition
 from sentinel.domain.rule import Severity
 
 
@@ -21,6 +22,7 @@ class Alert:
         alert_timestamp: When it was written; `kafka_timestamp` is the record's.
         list_versions: List -> the version of it that the rule read; empty for a rule without subqueries.
         refill_id: The refill that made it; None: live detection did.
+        state: What people did about it.
     """
 
     id: int
@@ -42,6 +44,7 @@ class Alert:
     alert_timestamp: datetime
     list_versions: dict[str, int]
     refill_id: int | None = None
+    state: AlertState = field(default_factory=AlertState)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ class AlertFilter:
         since: First `alert_timestamp` included.
         until: First one not included any more.
         text: Found anywhere in the event's JSON, without case.
+        assignee: Who has it; empty: nobody.
     """
 
     pipeline_id: int | None = None
@@ -61,6 +65,19 @@ class AlertFilter:
     since: datetime | None = None
     until: datetime | None = None
     text: str | None = None
+    status: AlertStatus | None = None
+    assignee: str | None = None
+    disposition: Disposition | None = None
+
+    @property
+    def goes_by_state(self) -> bool:
+        """Whether only alerts that somebody did something about can fit: they are found by their state."""
+        return self.status not in (None, AlertStatus.OPEN) or bool(self.assignee) or self.disposition is not None
+
+    @property
+    def goes_by_absence(self) -> bool:
+        """Whether alerts fit for what nobody did: no index tells them."""
+        return not self.goes_by_state and (self.status is AlertStatus.OPEN or self.assignee == "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +85,8 @@ class AlertPage:
     """Alerts, newest first.
 
     Attributes:
-        next_before: Continue with alerts before this id; None: there are no more. A search in the text may
-            give a short page that goes on: it stops after a while to stay answerable.
+        next_before: Continue with alerts before this id; None: there are no more. A search in the text, or for what
+            nobody did, may give a short page that goes on: it stops after a while to stay answerable.
     """
 
     alerts: tuple[Alert, ...]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from sentinel.domain.alert import AlertFilter, AlertPage
+from sentinel.domain.alert import Alert, AlertFilter, AlertPage
 from sentinel.domain.api_key import ApiKey, Scope
 from sentinel.domain.event_schema import EventSchema
 from sentinel.domain.figures import PipelineFigures
@@ -164,6 +164,9 @@ class AlertReader(Protocol):
 
     def page(self, wanted: AlertFilter, *, before: int | None, limit: int) -> AlertPage:
         """Return alerts, newest first, from after the alert `before` on."""
+
+    def of_ids(self, ids: Sequence[int]) -> Sequence[Alert]:
+        """Return the alerts of these ids that there are, newest first."""
 
     def matches_of(self, pipeline_id: int, event_id: str) -> EventMatches | None:
         """Return what matched an event; None when no alert is about it."""

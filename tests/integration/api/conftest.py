@@ -86,6 +86,20 @@ def stranger(client_of: Callable[..., Client], settings: Settings) -> Client:
 
 
 @pytest.fixture
+def people(backend: Backend, base_url: str, tenant: str) -> Iterator[Callable[[str], Client]]:
+    """Makes callers of the tenant by the names of their keys."""
+    with ExitStack() as callers:
+
+        def make(name: str) -> Client:
+            with backend.unit(tenant, "test") as unit:
+                key = unit.keys.create(name, [Scope.WRITE])[1]
+            headers = {"Authorization": f"Bearer {key}"}
+            return callers.enter_context(Client(base_url=base_url, headers=headers, timeout=30))
+
+        yield make
+
+
+@pytest.fixture
 def cli_of_tenant(monkeypatch: pytest.MonkeyPatch, base_url: str, key_of: Callable[..., str], tenant: str) -> None:
     """Commands speak to the API as the tenant."""
     key = key_of(tenant)

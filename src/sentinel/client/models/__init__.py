@@ -1,6 +1,21 @@
 """What the API answers, typed. Members that this client does not know are ignored, so that the API may grow."""
 
-from sentinel.client.models.alerts import Alert, AlertPage, EventDecision, EventScore, Evidence
+from sentinel.client.models.alerts import (
+    Alert,
+    AlertAction,
+    AlertChange,
+    AlertConflict,
+    AlertDetail,
+    AlertNote,
+    AlertPage,
+    AlertState,
+    EventDecision,
+    EventScore,
+    Evidence,
+    Precision,
+    RuleQuality,
+    VersionQuality,
+)
 from sentinel.client.models.base import Model, Severity, Status
 from sentinel.client.models.events import EventItem, EventProblem, EventRoute, EventsTaken
 from sentinel.client.models.history import HistoryTask, LabelSet, TaskFailure
@@ -21,7 +36,13 @@ from sentinel.client.models.rules import Action, Candidate, Issue, Rollout, Rule
 __all__ = [
     "Action",
     "Alert",
+    "AlertAction",
+    "AlertChange",
+    "AlertConflict",
+    "AlertDetail",
+    "AlertNote",
     "AlertPage",
+    "AlertState",
     "AuditEntry",
     "Border",
     "Candidate",
@@ -44,6 +65,7 @@ __all__ = [
     "Partition",
     "Pipeline",
     "PipelineConfig",
+    "Precision",
     "Progress",
     "Quarantine",
     "Readiness",
@@ -54,6 +76,7 @@ __all__ = [
     "RuleChange",
     "RuleCheck",
     "RuleCost",
+    "RuleQuality",
     "RuleTrials",
     "RuleVersion",
     "Schema",
@@ -67,4 +90,5 @@ __all__ = [
     "Thresholds",
     "TrialHour",
     "TrialSample",
+    "VersionQuality",
 ]

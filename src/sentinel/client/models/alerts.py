@@ -36,6 +36,108 @@ class Alert(Model):
     kafka_timestamp: datetime
     list_versions: dict[str, int] = Field(default_factory=dict)
     refill_id: int | None = None
+    status: str = "open"
+    assignee: str | None = None
+    disposition: str | None = None
+    acknowledged_by: str | None = None
+    acknowledged_at: datetime | None = None
+    resolved_by: str | None = None
+    resolved_at: datetime | None = None
+    version: int = 0
+    updated_at: datetime | None = None
+
+
+class AlertState(Model):
+    """Where an alert stands."""
+
+    id: int
+    status: str
+    assignee: str | None
+    disposition: str | None
+    acknowledged_by: str | None
+    acknowledged_at: datetime | None
+    resolved_by: str | None
+    resolved_at: datetime | None
+    version: int
+    updated_at: datetime | None
+
+
+class AlertNote(Model):
+    """A note beside an alert."""
+
+    id: int
+    author: str
+    text: str
+    created_at: datetime
+
+
+class AlertChange(Model):
+    """A change of an alert's state: what it made of what."""
+
+    version: int
+    author: str
+    changed_at: datetime
+    before: dict[str, Any]
+    after: dict[str, Any]
+
+
+class AlertDetail(Alert):
+    """An alert with its notes, oldest first, and its changes, newest first."""
+
+    notes: list[AlertNote]
+    changes: list[AlertChange]
+
+
+class AlertConflict(Model):
+    """An alert that a bulk action left as it was."""
+
+    alert_id: int
+    reason: str
+
+
+class AlertAction(Model):
+    """What one request of a bulk action did, or would do; it goes on at `next` until that is None."""
+
+    changed: int
+    unchanged: int
+    conflicts: int
+    conflict_details: list[AlertConflict]
+    missing: list[int]
+    dry_run: bool
+    next: int | None
+
+
+class Precision(Model):
+    """The share of true positives, with its interval of 95 %."""
+
+    value: float
+    low: float
+    high: float
+
+
+class VersionQuality(Model):
+    """What people found the alerts of a version to be; version None: of all together."""
+
+    version: int | None
+    alerts: int
+    acknowledged: int
+    resolved: int
+    suppressed: int
+    true_positives: int
+    false_positives: int
+    benign: int
+    precision: Precision | None
+    seconds_to_acknowledge: float | None
+    seconds_to_resolve: float | None
+
+
+class RuleQuality(Model):
+    """What people found a rule's alerts to be, all together and per version."""
+
+    since: datetime
+    until: datetime
+    total: VersionQuality
+    versions: list[VersionQuality]
 
 
 class AlertPage(Model):

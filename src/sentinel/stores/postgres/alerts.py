@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import fields
 from typing import Any
 
 from psycopg.errors import QueryCanceled
 
 from sentinel.domain.alert import Alert, AlertFilter, AlertPage
+from sentinel.domain.alert_state import AlertState, AlertStatus, Disposition
 from sentinel.domain.ledger import EventMatches
 from sentinel.domain.rule import Severity
 from sentinel.errors import NotFoundError, TooBroadError
@@ -20,6 +22,9 @@ _SQL = load_statements("alerts")
 # A search in the text reads the alerts one by one: 20,000 take some 0.1 s, so a page answers in about two seconds and
 # goes on in the next.
 _WINDOW = 20_000
+# One for what nobody did looks up each by its id: mostly the newest alerts are open, else it takes longer strides.
+_FIRST_STRIDE = 2_000
+_LONGEST_STRIDE = 200_000
 _SEARCH_SECONDS = 1.5
 _STATEMENT_TIMEOUT_MS = 8_000
 
@@ -38,30 +43,25 @@ class PostgresAlerts:
             NotFoundError: There is no alert `before`.
             TooBroadError: PostgreSQL did not find them in time.
         """
-        parameters = {
-            "pipeline_id": wanted.pipeline_id,
-            "severity": wanted.severity,
-            "rule_id": wanted.rule_id,
-            "event_id": wanted.event_id,
-            "since": wanted.since,
-            "until": wanted.until,
-            "pattern": None if wanted.text is None else f"%{_escape(wanted.text)}%",
-            "limit": limit + 1,
-            "last_id": None,
-            "last_timestamp": None,
-            **self._place(before),
-        }
+        parameters = {**_parameters(wanted), "limit": limit + 1, **self._place(before)}
         try:
             self._connection.execute("SELECT set_config('statement_timeout', %s, true)", (str(_STATEMENT_TIMEOUT_MS),))
             if not self._rows("can_match", parameters)[0]["can_match"]:
                 return AlertPage((), None)
             if wanted.text is not None:
-                return self._search(parameters, limit)
+                return self._search(parameters, limit, _WINDOW, _WINDOW)
+            if wanted.goes_by_absence:
+                return self._search(parameters, limit, _FIRST_STRIDE, _LONGEST_STRIDE)
             return _page([_alert(row) for row in self._rows("page", parameters)], limit)
         except QueryCanceled as error:
             raise TooBroadError(
                 f"no answer within {_STATEMENT_TIMEOUT_MS // 1000} s; narrow the filter, e.g. by since and until"
             ) from error
+
+    def of_ids(self, ids: Sequence[int]) -> list[Alert]:
+        """Return the alerts of these ids that there are, newest first."""
+        parameters = {**_parameters(AlertFilter()), "ids": list(ids), "limit": len(ids), **self._place(None)}
+        return [_alert(row) for row in self._rows("page", parameters)]
 
     def matches_of(self, pipeline_id: int, event_id: str) -> EventMatches | None:
         """Return what matched an event; None when no alert is about it."""
@@ -70,13 +70,13 @@ class PostgresAlerts:
             return None
         return EventMatches(tuple(row["severity"] for row in rows), tuple(row["rule_id"] for row in rows))
 
-    def _search(self, parameters: dict[str, Any], limit: int) -> AlertPage:
+    def _search(self, parameters: dict[str, Any], limit: int, window: int, longest: int) -> AlertPage:
         """Read stretch by stretch until there are enough, no more are left, or the time is up."""
         deadline = self._monotonic() + _SEARCH_SECONDS
         found: list[Alert] = []
         here = dict(parameters)
         while True:
-            ends = self._rows("window_end", {**here, "window": _WINDOW - 1})
+            ends = self._rows("window_end", {**here, "window": window - 1})
             here |= {
                 "last_id": ends[0]["id"] if ends else None,
                 "last_timestamp": ends[0]["alert_timestamp"] if ends else None,
@@ -88,6 +88,7 @@ class PostgresAlerts:
             if self._monotonic() >= deadline:
                 return AlertPage(tuple(found), next_before=ends[0]["id"])
             here |= {"before_id": ends[0]["id"], "before_timestamp": ends[0]["alert_timestamp"]}
+            window = min(longest, window * 4)
 
     def _place(self, before: int | None) -> dict[str, Any]:
         if before is None:
@@ -102,6 +103,25 @@ class PostgresAlerts:
         return self._connection.execute(_SQL[statement], parameters, prepare=False).fetchall()
 
 
+def _parameters(wanted: AlertFilter) -> dict[str, Any]:
+    return {
+        "ids": None,
+        "pipeline_id": wanted.pipeline_id,
+        "severity": wanted.severity,
+        "rule_id": wanted.rule_id,
+        "event_id": wanted.event_id,
+        "since": wanted.since,
+        "until": wanted.until,
+        "pattern": None if wanted.text is None else f"%{_escape(wanted.text)}%",
+        "status": wanted.status,
+        "assignee": wanted.assignee,
+        "disposition": wanted.disposition,
+        "by_state": wanted.goes_by_state,
+        "last_id": None,
+        "last_timestamp": None,
+    }
+
+
 def _page(alerts: list[Alert], limit: int) -> AlertPage:
     more = len(alerts) > limit
     return AlertPage(tuple(alerts[:limit]), alerts[limit - 1].id if more else None)
@@ -112,4 +132,10 @@ def _escape(text: str) -> str:
 
 
 def _alert(row: Row) -> Alert:
-    return Alert(**{**row, "severity": Severity(row["severity"])})
+    found = {each.name: row[each.name] for each in fields(AlertState)}
+    state = AlertState()
+    if found["version"] is not None:
+        disposition = None if found["disposition"] is None else Disposition(found["disposition"])
+        state = AlertState(**{**found, "status": AlertStatus(found["status"]), "disposition": disposition})
+    rest = {name: value for name, value in row.items() if name not in found}
+    return Alert(**{**rest, "severity": Severity(row["severity"]), "state": state})

@@ -21,6 +21,8 @@ SELECT a.id, a.pipeline_id, a.rule_id, a.rule_version_id, a.generation_id, a.eve
        COALESCE(r.name, '') AS rule_name, COALESCE(v.description, '') AS rule_description, a.entities::text AS entities_json,
        a.transaction_data::text AS transaction_json, a.evidence::text AS evidence_json, a.kafka_partition, a.kafka_offset,
        a.kafka_timestamp, a.alert_timestamp, a.refill_id,
+       s.status, s.assignee, s.disposition, s.acknowledged_by, s.acknowledged_at, s.resolved_by, s.resolved_at, s.version,
+       s.updated_at,
        -- Most rules read no list, nor refer to one that does, which their text tells.
        CASE WHEN COALESCE(v.list_names, '{}') = '{}' AND COALESCE(v.rule_expression, '') !~* '\mrule\M' THEN '{}'::jsonb ELSE COALESCE((
            SELECT jsonb_object_agg(used.name, s.members -> 'lists' -> used.name)
@@ -31,7 +33,9 @@ SELECT a.id, a.pipeline_id, a.rule_id, a.rule_version_id, a.generation_id, a.eve
 FROM sentinel.alerts a
 LEFT JOIN sentinel.rule_versions v ON v.id = a.rule_version_id
 LEFT JOIN sentinel.rules r ON r.id = a.rule_id
-WHERE (%(pipeline_id)s::bigint IS NULL OR a.pipeline_id = %(pipeline_id)s)
+LEFT JOIN sentinel.alert_states s ON s.alert_id = a.id
+WHERE (%(ids)s::bigint[] IS NULL OR a.id = ANY(%(ids)s))
+  AND (%(pipeline_id)s::bigint IS NULL OR a.pipeline_id = %(pipeline_id)s)
   AND (%(severity)s::text IS NULL OR a.severity = %(severity)s)
   AND (%(rule_id)s::bigint IS NULL OR a.rule_id = %(rule_id)s)
   AND (%(event_id)s::text IS NULL OR a.event_id = %(event_id)s)
@@ -42,7 +46,16 @@ WHERE (%(pipeline_id)s::bigint IS NULL OR a.pipeline_id = %(pipeline_id)s)
   AND (%(last_id)s::bigint IS NULL
        OR (a.alert_timestamp, a.id) >= (%(last_timestamp)s::timestamptz, %(last_id)s::bigint))
   AND (%(pattern)s::text IS NULL OR a.transaction_data::text ILIKE %(pattern)s)
-ORDER BY a.alert_timestamp DESC, a.id DESC
+  AND (%(status)s::text IS NULL OR s.status = %(status)s OR (%(status)s = 'open' AND s.alert_id IS NULL))
+  AND (%(assignee)s::text IS NULL OR s.assignee = %(assignee)s OR (%(assignee)s = '' AND s.assignee IS NULL))
+  AND (%(disposition)s::text IS NULL OR s.disposition = %(disposition)s)
+  -- Said of the state, where there must be one: its index begins where the page does, and gives the order.
+  AND (NOT %(by_state)s OR %(since)s::timestamptz IS NULL OR s.alert_timestamp >= %(since)s)
+  AND (NOT %(by_state)s OR %(until)s::timestamptz IS NULL OR s.alert_timestamp < %(until)s)
+  AND (NOT %(by_state)s OR %(before_id)s::bigint IS NULL
+       OR (s.alert_timestamp, s.alert_id) < (%(before_timestamp)s::timestamptz, %(before_id)s::bigint))
+ORDER BY CASE WHEN %(by_state)s THEN s.alert_timestamp ELSE a.alert_timestamp END DESC,
+         CASE WHEN %(by_state)s THEN s.alert_id ELSE a.id END DESC
 LIMIT %(limit)s
 
 -- name: window_end

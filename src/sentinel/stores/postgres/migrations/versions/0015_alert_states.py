@@ -1,0 +1,11 @@
+"""What people do about alerts."""
+
+from sentinel.stores.postgres.migrations.plain_sql import run_sql_beside
+
+revision = "0015"
+down_revision = "0014"
+
+
+def upgrade() -> None:
+    """Run the SQL file beside this one. Safe before the new code runs."""
+    run_sql_beside(__file__)
