@@ -16,11 +16,12 @@ COMMANDS = [
     (path.name, line.partition("  #")[0])
     for path in (*sorted((PROJECT_ROOT / "docs").glob("*.md")), PROJECT_ROOT / "README.md")
     for line in re.findall(r"^    sentinel ((?:rule|producer|events|alerts) .*)$", path.read_text(), re.MULTILINE)
+    for line in re.findall(r"^    sentinel ((?:rule|producer|events|channels) .*)$", path.read_text(), re.MULTILINE)
 ]
 
 
 def test_the_guides_have_some() -> None:
-    assert {"rules.md", "lifecycle.md", "README.md"} <= {name for name, _ in COMMANDS}
+    assert {"rules.md", "lifecycle.md", "notifications.md", "README.md"} <= {name for name, _ in COMMANDS}
 
 
 @pytest.mark.parametrize(("name", "line"), COMMANDS)
