@@ -15,8 +15,9 @@ from sentinel.settings import PROJECT_ROOT
 COMMANDS = [
     (path.name, line.partition("  #")[0])
     for path in (*sorted((PROJECT_ROOT / "docs").glob("*.md")), PROJECT_ROOT / "README.md")
-    for line in re.findall(r"^    sentinel ((?:rule|producer|events|alerts) .*)$", path.read_text(), re.MULTILINE)
-    for line in re.findall(r"^    sentinel ((?:rule|producer|events|channels) .*)$", path.read_text(), re.MULTILINE)
+    for line in re.findall(
+        r"^    sentinel ((?:rule|producer|events|alerts|channels) .*)$", path.read_text(), re.MULTILINE
+    )
 ]
 
 

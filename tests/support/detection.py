@@ -251,6 +251,10 @@ class Workbench:
         command = [sys.executable, str(PROJECT_ROOT / "jobs" / "rule_worker.py"), "--tenant", self.tenant_id]
         return self._start("worker", command, {"SENTINEL_WORKER__LEASE_SECONDS": "4", **environment})
 
+    def start_notifier(self, **environment: str) -> Job:
+        """Start the worker, which notifies, for all tenants; the caller ends it."""
+        return self._start("notifier", [sys.executable, str(PROJECT_ROOT / "jobs" / "worker.py")], environment)
+
     def _start(self, name: str, command: list[str], environment: dict[str, str]) -> Job:
         log = self.directory / f"{name}-{uuid.uuid4().hex[:6]}.log"
         environment = {
