@@ -25,11 +25,16 @@ from cryptography.x509.oid import NameOID
 
 @dataclass(slots=True)
 class Received:
-    """A request as it came; names of headers in lower case."""
+    """A request as it came; names of headers in lower case.
+
+    Attributes:
+        at: When, on the monotonic clock.
+    """
 
     path: str
     headers: dict[str, str]
     body: bytes
+    at: float = field(default_factory=time.monotonic)
 
 
 @dataclass(slots=True)

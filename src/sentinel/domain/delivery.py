@@ -30,7 +30,6 @@ class ClaimedDelivery:
         attempt: Number of the attempt to come, from 1 on, over all redrives.
         round_attempt: The same since it was last redriven.
         round_began_at: When it was first due, or redriven.
-        is_limited: It is known that it waits for the channel's rate.
     """
 
     id: str
@@ -42,7 +41,6 @@ class ClaimedDelivery:
     attempt: int
     round_attempt: int
     round_began_at: datetime
-    is_limited: bool
 
 
 @dataclass(frozen=True, slots=True)

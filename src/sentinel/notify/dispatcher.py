@@ -19,6 +19,11 @@ from sentinel.stores.notifications import DeliveryStore, DeliveryTransaction
 _LOG = logging.getLogger(__name__)
 
 MAX_CHANNELS = 100
+MAX_KEPT_CHANNELS = 1_000
+# What is changed about a channel counts after so long at the latest.
+KEPT_SECONDS = 1.0
+QUICK_SECONDS = 0.5
+QUICK_TIMES = 4
 # Longer than any channel takes for an attempt: after it, whoever took the delivery counts as gone.
 LEASE = timedelta(seconds=120)
 # A channel that cannot be opened for a passing reason is looked at again.
@@ -34,8 +39,8 @@ class Dispatcher:
 
     1. Deliveries are taken, with a lease; 2. they are sent; 3. what became of it is written. A crash between 2 and 3
     has them sent again when the lease is over, under the same id. A channel has at most `per_channel` attempts under
-    way in this process and all of them at most `workers`, so a slow receiver holds up nobody else and nothing piles up
-    in memory: what is not taken stays in the store.
+    way in this process, four times as many while it answers quickly, and all of them at most `workers`, so a slow
+    receiver holds up nobody else and nothing piles up in memory: what is not taken stays in the store.
 
     Args:
         jitter: Draws a number from 0 to 1.
@@ -62,6 +67,8 @@ class Dispatcher:
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="deliver")
         self._finished: deque[tuple[Attempt, AttemptResult]] = deque()
         self._busy: Counter[int] = Counter()
+        self._quick: set[int] = set()
+        self._channels: dict[int, tuple[float, OpenedChannel]] = {}
         self._woken = threading.Event()
         self.outcomes: Counter[tuple[str, str, str]] = Counter()
 
@@ -89,12 +96,12 @@ class Dispatcher:
         room = self._workers - self.under_way
         if room <= 0:
             return 0
-        full = [channel for channel, count in self._busy.items() if count >= self._per_channel]
+        full = [channel for channel, count in self._busy.items() if count >= self._limit_of(channel)]
         began = 0
         for tenant_id, channel_id in self._store.due_channels(self._now(), MAX_CHANNELS, full):
             if room - began <= 0:
                 break
-            wanted = min(self._per_channel - self._busy[channel_id], room - began)
+            wanted = min(self._limit_of(channel_id) - self._busy[channel_id], room - began)
             for attempt in self._claimed(tenant_id, channel_id, wanted):
                 self._busy[channel_id] += 1
                 began += 1
@@ -120,6 +127,10 @@ class Dispatcher:
                 if not self._busy[channel_id]:
                     del self._busy[channel_id]
 
+    def _limit_of(self, channel_id: int) -> int:
+        """Return how many attempts a channel may have under way: more, where its last ones were quick successes."""
+        return self._per_channel * QUICK_TIMES if channel_id in self._quick else self._per_channel
+
     def finish(self, seconds: float) -> None:
         """Begin nothing new; wait for what is under way, so long at most, and write what became of it."""
         deadline = self._clock() + seconds
@@ -134,12 +145,7 @@ class Dispatcher:
     # -- taking
 
     def _claimed(self, tenant_id: str, channel_id: int, wanted: int) -> list[Attempt]:
-        try:
-            channel, problem = self._open(tenant_id, channel_id), None
-        except StoreUnavailableError:
-            raise
-        except SentinelError as error:
-            channel, problem = None, error
+        channel, problem = self._opened(tenant_id, channel_id)
         with self._store.opened(tenant_id) as tx:
             now = self._now()
             queue = tx.queue(channel_id, wait=False)
@@ -151,14 +157,29 @@ class Dispatcher:
             if queue.open_until is not None:
                 # The circuit is half open: one delivery tries.
                 wanted = min(wanted, 1 - self._busy[channel_id])
-            due = tx.due(channel_id, now, wanted) if wanted > 0 else []
-            allowed, queue, next_at = spend(queue, channel.rate_per_minute, len(due), now)
-            taken = due[:allowed]
-            tx.claim([delivery.id for delivery in taken], now + LEASE)
+            allowed, _, next_at = spend(queue, channel.rate_per_minute, wanted, now)
+            taken = tx.take(channel_id, now, allowed, until=now + LEASE)
+            _, queue, _ = spend(queue, channel.rate_per_minute, len(taken), now)
             if next_at is not None:
                 self._say_limited(tx, tx.limited(channel_id, now), channel, next_at)
             tx.save_queue(queue, not_before=next_at)
         return [Attempt(tenant_id, channel, delivery) for delivery in taken]
+
+    def _opened(self, tenant_id: str, channel_id: int) -> tuple[OpenedChannel | None, SentinelError | None]:
+        known = self._channels.get(channel_id)
+        if known is not None and self._clock() < known[0]:
+            return known[1], None
+        try:
+            channel = self._open(tenant_id, channel_id)
+        except StoreUnavailableError:
+            raise
+        except SentinelError as error:
+            self._channels.pop(channel_id, None)
+            return None, error
+        if len(self._channels) >= MAX_KEPT_CHANNELS:
+            self._channels.clear()
+        self._channels[channel_id] = (self._clock() + KEPT_SECONDS, channel)
+        return channel, None
 
     def _set_aside(
         self, tx: DeliveryTransaction, tenant_id: str, queue: ChannelQueue, problem: SentinelError | None
@@ -211,6 +232,9 @@ class Dispatcher:
             for result in counted:
                 if result.thread is not None and result.delivery.group_id is not None:
                     tx.thread(result.delivery.group_id, result.thread)
+        for _, result in over:
+            is_quick = result.outcome is Outcome.SENT and result.seconds < QUICK_SECONDS
+            (self._quick.add if is_quick else self._quick.discard)(result.delivery.channel_id)
         self._count(names, counted)
 
     def _follow(self, tx: DeliveryTransaction, queue: ChannelQueue, results: Sequence[AttemptResult]) -> None:

@@ -143,11 +143,8 @@ class DeliveryTransaction(Protocol):
     def queue(self, channel_id: int, *, wait: bool) -> ChannelQueue | None:
         """Return a channel's queue and hold it; None: there is none, or, unless waited for, somebody else holds it."""
 
-    def due(self, channel_id: int, at: datetime, limit: int) -> list[ClaimedDelivery]:
-        """Return the deliveries of a channel that are due, longest first."""
-
-    def claim(self, delivery_ids: Sequence[str], until: datetime) -> None:
-        """Note that deliveries are being sent, at the latest until then."""
+    def take(self, channel_id: int, at: datetime, limit: int, *, until: datetime) -> list[ClaimedDelivery]:
+        """Take the deliveries of a channel that are due, longest first; they count as being sent until then."""
 
     def limited(self, channel_id: int, at: datetime) -> list[str]:
         """Note of what is due that it waits for the channel's rate; return those of which it was not noted before."""

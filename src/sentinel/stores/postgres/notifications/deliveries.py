@@ -57,14 +57,12 @@ class PostgresDeliveryTransaction:
             return ChannelQueue(**row)
         return None
 
-    def due(self, channel_id: int, at: datetime, limit: int) -> list[ClaimedDelivery]:
-        """Return the deliveries of a channel that are due, longest first."""
-        return [ClaimedDelivery(**row) for row in self._rows("due", channel_id=channel_id, at=at, limit=limit)]
-
-    def claim(self, delivery_ids: Sequence[str], until: datetime) -> None:
-        """Note that deliveries are being sent, at the latest until then."""
-        if delivery_ids:
-            self._run("claim", ids=list(delivery_ids), until=until)
+    def take(self, channel_id: int, at: datetime, limit: int, *, until: datetime) -> list[ClaimedDelivery]:
+        """Take the deliveries of a channel that are due, longest first; they count as being sent until then."""
+        if limit <= 0:
+            return []
+        rows = self._rows("take", channel_id=channel_id, at=at, limit=limit, until=until)
+        return [ClaimedDelivery(**row) for row in rows]
 
     def limited(self, channel_id: int, at: datetime) -> list[str]:
         """Note of what is due that it waits for the channel's rate; return those of which it was not noted before."""
@@ -88,6 +86,7 @@ class PostgresDeliveryTransaction:
                 "delivery_id": result.delivery.id,
                 "attempt": result.delivery.attempt,
                 "outcome": result.outcome.value,
+                "state": _STATES.get(result.outcome, DeliveryState.DEAD).value,
                 "reason": result.reason,
                 "detail": result.detail,
                 "status": result.status,
@@ -97,18 +96,8 @@ class PostgresDeliveryTransaction:
             }
             for result in results
         ]
-        written = {row["delivery_id"] for row in self._rows("record_attempts", results=json_of(rows))}
-        counted = [result for result in results if result.delivery.id in written]
-        states = [
-            {
-                "delivery_id": result.delivery.id,
-                "state": _STATES.get(result.outcome, DeliveryState.DEAD).value,
-                "next_attempt_at": result.next_attempt_at,
-            }
-            for result in counted
-        ]
-        self._run("record_states", states=json_of(states), at=at)
-        return counted
+        written = {row["delivery_id"] for row in self._rows("record", results=json_of(rows), at=at)}
+        return [result for result in results if result.delivery.id in written]
 
     def hasten(self, channel_id: int, at: datetime) -> int:
         """Have everything that waits on a channel be due at once; return how much that is."""

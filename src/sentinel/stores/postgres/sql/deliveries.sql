@@ -14,19 +14,21 @@ WHERE channel_id = %(channel_id)s FOR UPDATE
 SELECT channel_id, failure_count, open_until, rate_free_at FROM sentinel.channel_queues
 WHERE channel_id = %(channel_id)s FOR UPDATE SKIP LOCKED
 
--- name: due
--- What is due, with the threads of groups.
-SELECT d.id, d.channel_id, d.target, d.group_id, d.content, g.thread, d.attempt_count + 1 AS attempt,
-       d.round_attempts + 1 AS round_attempt, d.round_began_at, d.is_limited
-FROM sentinel.deliveries d LEFT JOIN sentinel.notification_groups g ON g.id = d.group_id
-WHERE d.channel_id = %(channel_id)s AND d.state IN ('queued', 'sending') AND d.next_attempt_at <= %(at)s
-ORDER BY d.next_attempt_at, d.id LIMIT %(limit)s
-
--- name: claim
--- Deliveries are being sent.
-UPDATE sentinel.deliveries
-SET state = 'sending', attempt_count = attempt_count + 1, round_attempts = round_attempts + 1, next_attempt_at = %(until)s
-WHERE id = ANY(%(ids)s)
+-- name: take
+-- What is due, taken, with the threads of groups.
+WITH due AS (
+    SELECT d.id FROM sentinel.deliveries d
+    WHERE d.channel_id = %(channel_id)s AND d.state IN ('queued', 'sending') AND d.next_attempt_at <= %(at)s
+    ORDER BY d.next_attempt_at, d.id LIMIT %(limit)s
+), taken AS (
+    UPDATE sentinel.deliveries d
+    SET state = 'sending', attempt_count = d.attempt_count + 1, round_attempts = d.round_attempts + 1,
+        next_attempt_at = %(until)s
+    FROM due WHERE d.id = due.id
+    RETURNING d.id, d.channel_id, d.target, d.group_id, d.content, d.attempt_count AS attempt,
+              d.round_attempts AS round_attempt, d.round_began_at
+)
+SELECT t.*, g.thread FROM taken t LEFT JOIN sentinel.notification_groups g ON g.id = t.group_id ORDER BY t.id
 
 -- name: limited
 -- What is due waits for the channel's rate.
@@ -45,26 +47,25 @@ FROM (SELECT (SELECT d.next_attempt_at FROM sentinel.deliveries d
               ORDER BY d.next_attempt_at LIMIT 1) AS at) next
 WHERE q.channel_id = %(channel_id)s
 
--- name: record_attempts
--- Attempts, of deliveries that are still held for them.
+-- name: record
+-- Attempts, of deliveries that are still held for them, and what these came to.
+WITH results AS (
+    SELECT * FROM jsonb_to_recordset(%(results)s::jsonb)
+        AS j (delivery_id text, attempt integer, outcome text, state text, reason text, detail text, status integer,
+              started_at timestamptz, seconds double precision, next_attempt_at timestamptz)
+), settled AS (
+    UPDATE sentinel.deliveries d
+    SET state = r.state, next_attempt_at = COALESCE(r.next_attempt_at, d.next_attempt_at), is_limited = false,
+        finished_at = CASE WHEN r.state = 'queued' THEN NULL ELSE %(at)s::timestamptz END
+    FROM results r WHERE d.id = r.delivery_id AND d.state = 'sending' AND d.attempt_count = r.attempt
+    RETURNING d.id
+)
 INSERT INTO sentinel.delivery_attempts
     (delivery_id, attempt, tenant_id, outcome, reason, detail, status, started_at, seconds, next_attempt_at)
-SELECT j.delivery_id, j.attempt, %(tenant_id)s, j.outcome, j.reason, j.detail, j.status, j.started_at, j.seconds,
-       j.next_attempt_at
-FROM jsonb_to_recordset(%(results)s::jsonb)
-    AS j (delivery_id text, attempt integer, outcome text, reason text, detail text, status integer,
-          started_at timestamptz, seconds double precision, next_attempt_at timestamptz)
-JOIN sentinel.deliveries d ON d.id = j.delivery_id AND d.state = 'sending' AND d.attempt_count = j.attempt
-ON CONFLICT DO NOTHING
+SELECT r.delivery_id, r.attempt, %(tenant_id)s, r.outcome, r.reason, r.detail, r.status, r.started_at, r.seconds,
+       r.next_attempt_at
+FROM results r JOIN settled s ON s.id = r.delivery_id
 RETURNING delivery_id
-
--- name: record_states
--- What deliveries came to.
-UPDATE sentinel.deliveries d
-SET state = j.state, next_attempt_at = COALESCE(j.next_attempt_at, d.next_attempt_at), is_limited = false,
-    finished_at = CASE WHEN j.state = 'queued' THEN NULL ELSE %(at)s::timestamptz END
-FROM jsonb_to_recordset(%(states)s::jsonb) AS j (delivery_id text, state text, next_attempt_at timestamptz)
-WHERE d.id = j.delivery_id
 
 -- name: hasten
 -- What waits on a channel is due at once.
