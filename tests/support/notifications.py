@@ -16,7 +16,7 @@ from sentinel.domain.channel import ChannelKind
 from sentinel.domain.notification import Notification, NotificationKind
 from sentinel.domain.notification_group import ChannelRef, Target
 from sentinel.domain.notification_history import Why
-from sentinel.errors import ConflictError, NotFoundError
+from sentinel.errors import ConflictError, NotFoundError, SealedSecretError
 from sentinel.notify.attempt import OpenedChannel
 from sentinel.notify.channels.base import AttemptFailedError, Channel, Fate, Receipt
 from sentinel.notify.dispatcher import Dispatcher
@@ -279,7 +279,9 @@ class Desk:
     def open_channel(self, tenant_id: str, channel_id: int) -> OpenedChannel:
         """Open a channel, as the product does."""
         rows = self.query("SELECT name, status FROM sentinel.notification_channels WHERE id = %s", channel_id)
-        if tenant_id != self.tenant or not rows:
+        if tenant_id != self.tenant:
+            raise SealedSecretError("what other tests left is none of this one's business")
+        if not rows:
             raise NotFoundError("there is no such channel")
         if rows[0]["status"] != "active":
             raise ConflictError("the channel is disabled")

@@ -42,6 +42,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "producer": ("sentinel.cli.producer", "producer", "Send card transactions, or replay a file, into a topic."),
     "events": ("sentinel.cli.events", "app", "Send events by HTTP, and say where they go."),
     "channels": ("sentinel.cli.channels", "app", "Add, try, change and switch channels of notifications."),
+    "notify": ("sentinel.cli.notify", "app", "Who is told of what, why, and what became of it."),
     "lists": ("sentinel.cli.lists", "app", "Upload, edit, show and compare lists that rules read."),
     "keys": ("sentinel.cli.keys", "app", "Make, list and revoke API keys."),
     "plan": ("sentinel.cli.files", "plan", "Show what applying files would change."),

@@ -17,6 +17,7 @@ from sentinel.client.events import EventCalls
 from sentinel.client.explain import ExplainCalls
 from sentinel.client.lifecycle import LifecycleCalls
 from sentinel.client.lists import ListCalls
+from sentinel.client.notifications import NotificationCalls
 from sentinel.client.past import PastCalls
 from sentinel.client.rule_outcomes import OutcomeCalls
 from sentinel.client.rule_tests import RuleTestCalls
@@ -32,6 +33,7 @@ class Client(
     ExplainCalls,
     LifecycleCalls,
     ListCalls,
+    NotificationCalls,
     OutcomeCalls,
     PastCalls,
     RuleTestCalls,
