@@ -16,10 +16,10 @@ from pydantic import SecretStr
 from standardwebhooks import Webhook
 
 from config_api.app import create_app
-from config_api.routers.channels import TEST_PLACES
 from sentinel.domain.api_key import Scope
 from sentinel.errors import ChannelUnusableError, NotFoundError, SealedSecretError
 from sentinel.notify.channels.base import Fate
+from sentinel.notify.trial import MAX_TRIALS_OF_TENANT
 from sentinel.settings import Settings
 from sentinel.stores.postgres.database import Database
 from sentinel.testing.channel_contract import failure_of, notification
@@ -309,8 +309,9 @@ class TestTry:
         with http_receiver() as receiver:
             add(local, SIEM, options={"url": receiver.url})
             receiver.hold = threading.Event()
-            with ThreadPoolExecutor(TEST_PLACES + 4) as threads:
-                running = [threads.submit(local.post, "/api/channels/siem/test") for _ in range(TEST_PLACES + 4)]
+            count = MAX_TRIALS_OF_TENANT + 4
+            with ThreadPoolExecutor(count) as threads:
+                running = [threads.submit(local.post, "/api/channels/siem/test") for _ in range(count)]
                 assert local.get("/api/channels").status_code == 200
                 answers = [future.result() for future in running]
         codes = {answer.status_code for answer in answers}

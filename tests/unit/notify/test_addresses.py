@@ -65,7 +65,11 @@ class TestUrls:
     def test_they_are_taken_apart(self, text: str, host: str, port: int, path: str) -> None:
         url = read_url(text)
         assert (url.host, url.port, url.path) == (host, port, path)
-        assert "#" not in url.text
+        assert "#" not in url.path
+
+    def test_the_host_header_is_the_authority(self) -> None:
+        texts = ("https://x:443/", "https://x:444/", "http://[::1]/", "http://[::1]:81/")
+        assert [read_url(text).authority for text in texts] == ["x", "x:444", "[::1]", "[::1]:81"]
 
     @pytest.mark.parametrize(
         "text",
