@@ -5,6 +5,8 @@ from __future__ import annotations
 from ipaddress import ip_address, ip_network
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sentinel.errors import AddressNotAllowedError, InvalidError
 from sentinel.notify.addresses import AddressGuard, HostUnresolvedError, why_not_public
@@ -80,6 +82,16 @@ class TestUrls:
     def test_what_is_none_is_refused(self, text: str) -> None:
         with pytest.raises(InvalidError):
             read_url(text)
+
+    @given(st.text(max_size=60) | st.from_regex(r"https?://[^/]{1,40}/?.{0,20}"))
+    def test_whatever_is_named_is_read_or_refused(self, text: str) -> None:
+        try:
+            url = read_url(text)
+        except InvalidError:
+            return
+        assert 1 <= url.port <= 65535
+        assert f"{url.host}{url.path}".isascii()
+        assert not set(url.host) & set("/\\@#?%[] ")
 
 
 class TestSetting:
