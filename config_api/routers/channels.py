@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import uuid
 from typing import Annotated
 
@@ -32,16 +31,12 @@ from config_api.schemas.problems import problems
 from sentinel.catalog.channels import ChannelWithSecret
 from sentinel.clock import monotonic_seconds, utc_now
 from sentinel.domain.channel import ChannelStatus, NotificationChannel
-from sentinel.errors import InvalidError, RateLimitedError
+from sentinel.errors import InvalidError
 from sentinel.notify.trial import try_channel
 from sentinel.wiring import Backend
 from sentinel.wiring_channels import Channels
 
 router = APIRouter(prefix="/api/channels", tags=["channels"])
-
-# Tests that run at the same time. Each holds one of the API's 40 threads for as long as its receiver takes.
-TEST_PLACES = 8
-_PLACES = threading.BoundedSemaphore(TEST_PLACES)
 
 ChannelName = Annotated[Text, Path(max_length=200, description="The channel.", examples=["siem"])]
 
@@ -185,11 +180,7 @@ def test_channel(name: ChannelName, caller: WritingCaller, request: Request) -> 
     200 also when it failed: `outcome` tells. It takes as long as the receiver, at most some 20 seconds.
     """
     backend: Backend = request.app.state.backend
-    if not _PLACES.acquire(blocking=False):
-        raise RateLimitedError(
-            f"{TEST_PLACES} tests of channels are running already; come back after them", retry_after_seconds=2
-        )
-    try:
+    with _channels(request).trials.taken(caller.tenant_id):
         # Neither reading the channel nor sending happens within a transaction of this request.
         opened = _channels(request).opener.open_named(caller.tenant_id, name, even_disabled=True)
         trial = try_channel(
@@ -199,8 +190,6 @@ def test_channel(name: ChannelName, caller: WritingCaller, request: Request) -> 
             now=utc_now(),
             monotonic=monotonic_seconds,
         )
-    finally:
-        _PLACES.release()
     outcome = "sent" if trial.fate is None else "failed"
     with backend.unit(caller.tenant_id, caller.name) as unit:
         unit.channels.record_test(name, {"outcome": outcome, "reason": trial.reason, "status": trial.status})

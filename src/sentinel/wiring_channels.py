@@ -8,6 +8,7 @@ from sentinel.notify.channel_rules import ChannelRules
 from sentinel.notify.channels.configured import Means
 from sentinel.notify.guarded_http import GuardedHttp, trusting_context
 from sentinel.notify.opening import ChannelOpener
+from sentinel.notify.trial import TrialPlaces
 from sentinel.settings import Settings
 from sentinel.stores.channels import ChannelReader
 from sentinel.stores.postgres.channels import PostgresChannelReader
@@ -27,6 +28,7 @@ class Channels:
         self._http = GuardedHttp(guard, settings.notify, monotonic_seconds)
         means = Means(self._http, guard, trusting_context(settings.notify), settings.notify, utc_now)
         self.opener = ChannelOpener(reader, means)
+        self.trials = TrialPlaces()
         self.rules = ChannelRules(settings.notify, guard)
 
     def close(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from datetime import timedelta
@@ -64,7 +63,7 @@ def add(  # noqa: PLR0917 - options of a command
         channel = client.create_channel(
             name, kind, wanted, secret=_read_secret() if secret else None, rate_per_minute=rate or None
         )
-    _tell(channel, "added")
+    _tell(channel, "added", is_lost=kind == "webhook" and not secret and not channel.new_secret)
 
 
 @app.command("set")
@@ -93,7 +92,8 @@ def rotate(
     """Give a channel another secret. For a webhook one is made, unless --secret, and printed this once."""
     overlap = None if overlap_hours is None else timedelta(hours=overlap_hours)
     with open_client(url) as client:
-        _tell(client.rotate_channel_secret(name, secret=_read_secret() if secret else None, overlap=overlap), "rotated")
+        channel = client.rotate_channel_secret(name, secret=_read_secret() if secret else None, overlap=overlap)
+    _tell(channel, "rotated", is_lost=not secret and not channel.new_secret)
 
 
 @app.command("test")
@@ -131,7 +131,7 @@ def remove(name: Name, url: Url = "") -> None:
 
 
 def _options(texts: Sequence[str]) -> dict[str, Any]:
-    """Read option=value: numbers and lists as JSON, or lists with commas; all else is text."""
+    """Read option=value; lists with commas."""
     options: dict[str, Any] = {}
     for text in texts:
         name, found, value = text.partition("=")
@@ -142,14 +142,9 @@ def _options(texts: Sequence[str]) -> dict[str, Any]:
 
 
 def _value(name: str, value: str) -> Any:
-    if name in {"recipients", "allowed_domains"} and not value.startswith("["):
+    if name in {"recipients", "allowed_domains"}:
         return [part.strip() for part in value.split(",") if part.strip()]
-    if (value.isascii() and value.isdigit()) or value.startswith("["):
-        try:
-            return json.loads(value)
-        except ValueError:
-            return value
-    return value
+    return int(value) if name == "port" and value.isascii() and value.isdigit() and len(value) < 6 else value
 
 
 def _read_secret() -> str:
@@ -160,11 +155,13 @@ def _read_secret() -> str:
     return secret.strip("\r\n")
 
 
-def _tell(channel: Channel, done: str) -> None:
+def _tell(channel: Channel, done: str, *, is_lost: bool = False) -> None:
     if channel.new_secret:
         say(f"{channel.name}: {done}; its new secret, shown this once:")
         print(channel.new_secret)
     else:
+        if is_lost:
+            say("its new secret was in an answer that was lost; make another: sentinel channels rotate")
         print(f"{channel.name}: {done} (version {channel.version}, {_state(channel)})")
     for remark in channel.remarks:
         say(remark)

@@ -140,7 +140,11 @@ class AddressGuard:
         if not self._lookups.acquire(timeout=max(0.0, timeout_seconds)):
             raise HostUnresolvedError(f"{host} was not resolved in time: too many names are being resolved")
         thread = threading.Thread(target=look_up, name="resolve", daemon=True)
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError as error:
+            self._lookups.release()
+            raise HostUnresolvedError(f"{host} was not resolved: no thread could be started") from error
         thread.join(max(0.0, timeout_seconds))
         if not answer:
             raise HostUnresolvedError(f"{host} was not resolved within {timeout_seconds:.3g} s")

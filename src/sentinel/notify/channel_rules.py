@@ -14,6 +14,9 @@ from sentinel.notify.channels.configured import ChannelOptions, ConfiguredChanne
 from sentinel.notify.channels.kinds import CHANNELS
 from sentinel.settings import NotifySettings
 
+# Somebody waits for the answer, and a thread with him.
+MAX_JUDGING_SECONDS = 2.0
+
 
 class ChannelRules:
     """Checks options and secrets by the channel's kind."""
@@ -45,7 +48,7 @@ class ChannelRules:
     def judge_addresses(self, kind: ChannelKind, options: Mapping[str, Any], secret: str | None) -> list[str]:
         """Resolve where a channel would connect to, and return remarks: names that do not resolve now.
 
-        It takes as long as the resolver, at most the time limit of connecting; so not within a transaction. The same
+        It takes as long as the resolver, at most MAX_JUDGING_SECONDS; so not within a transaction. The same
         is checked whenever it connects: a name may lead elsewhere by then. Options and secrets that cannot work are
         passed over: the use cases refuse them, with all else that is wrong.
 
@@ -66,7 +69,7 @@ class ChannelRules:
                     place.host,
                     place.port,
                     is_encrypted=place.is_encrypted,
-                    timeout_seconds=self._settings.connect_timeout_seconds,
+                    timeout_seconds=min(self._settings.connect_timeout_seconds, MAX_JUDGING_SECONDS),
                 )
             except AddressNotAllowedError as error:
                 raise AddressNotAllowedError(

@@ -93,13 +93,19 @@ class GuardedHttp:
             "write": settings.read_timeout_seconds,
             "pool": settings.connect_timeout_seconds,
         }
-        # No host among them: httpcore takes it from the URL.
-        sent = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "Sentinel", **headers}
+        usual = {"Host": target.authority, "Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "Sentinel"}
+        # In parts: taken apart a second time, it might be something else.
+        parts = httpcore.URL(
+            scheme=b"https" if target.is_encrypted else b"http",
+            host=target.host.encode("ascii"),
+            port=target.port,
+            target=target.path.encode("ascii"),
+        )
         pool = self._encrypted if target.is_encrypted else self._plain
         self._deadline.begin(settings.total_timeout_seconds)
         try:
             with pool.stream(
-                "POST", target.text, headers=list(sent.items()), content=body, extensions={"timeout": limits}
+                "POST", parts, headers=list({**usual, **headers}.items()), content=body, extensions={"timeout": limits}
             ) as response:
                 found, is_whole = _read(response)
                 told = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}

@@ -15,6 +15,7 @@ from sentinel.notify.addresses import AddressGuard
 from sentinel.settings import NotifySettings
 
 MAX_ANSWER_BYTES = 65_536
+FAREWELL_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,10 @@ def hand_in(
         if server.username:
             smtp.login(server.username, server.password)
         refused = smtp.sendmail(sender, list(recipients), message)
+        # The message is taken: a farewell that takes long changes nothing about that.
         with suppress(smtplib.SMTPException, OSError):
+            if smtp.sock is not None:
+                smtp.sock.settimeout(FAREWELL_SECONDS)
             smtp.quit()
         return refused
 

@@ -2,13 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
 from sentinel.domain.notification import Notification, NotificationKind
 from sentinel.domain.rule import Severity
+from sentinel.errors import RateLimitedError
 from sentinel.notify.channels.base import AttemptFailedError, Channel, Fate
+
+# Tests that run at the same time: each holds a thread of its process for as long as its receiver takes.
+MAX_TRIALS = 8
+MAX_TRIALS_OF_TENANT = 4
+
+
+class TrialPlaces:
+    """Bounds the tests that run at the same time, of all tenants and of each. Thread-safe; one per process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: Counter[str] = Counter()
+
+    @contextmanager
+    def taken(self, tenant_id: str) -> Iterator[None]:
+        """Hold a place.
+
+        Raises:
+            RateLimitedError: There is none.
+        """
+        with self._lock:
+            if self._running.total() >= MAX_TRIALS or self._running[tenant_id] >= MAX_TRIALS_OF_TENANT:
+                raise RateLimitedError("too many tests of channels are running; try again", retry_after_seconds=2)
+            self._running[tenant_id] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._running[tenant_id] -= 1
+                self._running += Counter()  # without those at zero
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,12 @@ class TargetUrl:
     host: str
     port: int
     path: str = field(repr=False)
-    text: str = field(repr=False)
+
+    @property
+    def authority(self) -> str:
+        """What the host header says."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == (443 if self.is_encrypted else 80) else f"{host}:{self.port}"
 
 
 def read_url(text: str) -> TargetUrl:
@@ -50,8 +55,7 @@ def read_url(text: str) -> TargetUrl:
     port = url.port if url.port is not None else {"http": 80, "https": 443}[url.scheme]
     if not 1 <= port <= 65535:
         raise InvalidError(f"{port} is no port; ports are 1 to 65535")
-    whole = str(url.copy_with(fragment=None))
     host = url.raw_host.decode("ascii").lower()
     if not HOST.fullmatch(host):
         raise InvalidError(f"{host[:100]!r} is not the name of a host")
-    return TargetUrl(url.scheme == "https", host, port, url.raw_path.decode("ascii"), whole)
+    return TargetUrl(url.scheme == "https", host, port, url.raw_path.decode("ascii"))

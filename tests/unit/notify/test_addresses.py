@@ -5,6 +5,8 @@ from __future__ import annotations
 from ipaddress import ip_address, ip_network
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sentinel.errors import AddressNotAllowedError, InvalidError
 from sentinel.notify.addresses import AddressGuard, HostUnresolvedError, why_not_public
@@ -65,7 +67,11 @@ class TestUrls:
     def test_they_are_taken_apart(self, text: str, host: str, port: int, path: str) -> None:
         url = read_url(text)
         assert (url.host, url.port, url.path) == (host, port, path)
-        assert "#" not in url.text
+        assert "#" not in url.path
+
+    def test_the_host_header_is_the_authority(self) -> None:
+        texts = ("https://x:443/", "https://x:444/", "http://[::1]/", "http://[::1]:81/")
+        assert [read_url(text).authority for text in texts] == ["x", "x:444", "[::1]", "[::1]:81"]
 
     @pytest.mark.parametrize(
         "text",
@@ -76,6 +82,16 @@ class TestUrls:
     def test_what_is_none_is_refused(self, text: str) -> None:
         with pytest.raises(InvalidError):
             read_url(text)
+
+    @given(st.text(max_size=60) | st.from_regex(r"https?://[^/]{1,40}/?.{0,20}"))
+    def test_whatever_is_named_is_read_or_refused(self, text: str) -> None:
+        try:
+            url = read_url(text)
+        except InvalidError:
+            return
+        assert 1 <= url.port <= 65535
+        assert f"{url.host}{url.path}".isascii()
+        assert not set(url.host) & set("/\\@#?%[] ")
 
 
 class TestSetting:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from sentinel.errors import ChannelUnusableError, InvalidError
+from sentinel.errors import InvalidError
 from sentinel.notify.channels import apprise
 from sentinel.notify.channels.apprise import AppriseChannel, AppriseOptions, unusable
 from sentinel.notify.channels.base import Fate
@@ -53,8 +53,8 @@ class TestSend:
 
     def test_without_the_setting_nothing_is_sent(self) -> None:
         with http_receiver() as receiver:
-            with pytest.raises(ChannelUnusableError, match="SENTINEL_NOTIFY__APPRISE=true"):
-                self.open(receiver.port, make_means(LOCAL)).send(notification())
+            failure = failure_of(self.open(receiver.port, make_means(LOCAL)), notification())
+            assert (failure.fate, "SENTINEL_NOTIFY__APPRISE=true" in failure.message) == (Fate.DEAD, True)
             assert receiver.received == []
 
     def test_a_url_that_was_taken_once_and_is_not_any_more_is_not_used(self, monkeypatch: pytest.MonkeyPatch) -> None:

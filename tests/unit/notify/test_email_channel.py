@@ -55,7 +55,8 @@ class TestContract(ChannelContract):
         return EmailChannel(options(receiver.server.port, username="bot"), kept(PASSWORD), means)
 
     def secrets(self, receiver: SmtpContractReceiver) -> list[str]:
-        return [PASSWORD, base64.b64encode(PASSWORD.encode()).decode().rstrip("=")]
+        spoken = [PASSWORD.encode(), f"\0bot\0{PASSWORD}".encode()]
+        return [PASSWORD, *(base64.b64encode(text).decode().rstrip("=") for text in spoken)]
 
 
 class TestMessage:

@@ -32,6 +32,9 @@ class TestRedactor:
         for told in ("secretpart", "a/b/cdefgh", "a%2Fb%2Fcdefgh", "/services/T0001/secretpart"):
             assert redactor.clean(f"no {told}!").startswith("no ***")
 
+    def test_a_short_secret_is_one_too(self) -> None:
+        assert Redactor(["abc"]).clean("no user with abc") == "no user with ***"
+
     def test_a_text_becomes_one_short_printable_line(self) -> None:
         cleaned = Redactor([]).clean("a\r\nb\x1b[31m\x00\u202ec\ud800" + "x" * 1000)
         assert cleaned.isprintable()

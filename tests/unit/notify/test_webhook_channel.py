@@ -6,8 +6,12 @@ import base64
 import json
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
@@ -93,6 +97,23 @@ class TestSend:
         found = json.loads(receiver.received[0].body)
         assert (found["alert_id"], found["alert_type"], found["details"]["alerts"]) == (None, "test", [])
 
+    def test_an_event_that_is_nested_too_deep_is_left_out_and_that_is_said(self, receiver: HttpReceiver) -> None:
+        deep: Any = 1
+        for _ in range(5000):
+            deep = [deep]
+        sent = notification(alerts=1)
+        evidence = ({"condition": "x", "values": {"a": deep}},)
+        channel(receiver).send(replace(sent, alerts=(replace(sent.alerts[0], event=deep, evidence=evidence),)))
+        (alert,) = json.loads(receiver.received[0].body)["details"]["alerts"]
+        assert "nested deeper than 100 levels" in alert["event"]
+
+    def test_what_json_does_not_know_is_told_as_text(self, receiver: HttpReceiver) -> None:
+        sent = notification(alerts=1)
+        event = MappingProxyType({"a": Decimal("1.50"), "b": MappingProxyType({"c": NOW})})
+        channel(receiver).send(replace(sent, alerts=(replace(sent.alerts[0], event=event),)))
+        (alert,) = json.loads(receiver.received[0].body)["details"]["alerts"]
+        assert alert["event"] == {"a": "1.50", "b": {"c": str(NOW)}}
+
     def test_without_a_valid_secret_nothing_is_sent(self, receiver: HttpReceiver) -> None:
         failure = failure_of(channel(receiver, KeptSecret(SECRET, NOW)), notification())
         assert (failure.fate, failure.reason, receiver.received) == (Fate.DEAD, "no_secret", [])
@@ -137,6 +158,8 @@ class TestRetryAfter:
             ("soon", None),
             ("١٢", None),
             ("9" * 400, None),
+            ("Mon, 01 Jan 99999999999999999999 00:00:00 GMT", None),
+            ("Mon, 01 Jan 2026 00:00:00 +9999999999999999", None),
         ],
     )
     def test_seconds_and_dates_are_read(self, value: str, seconds: float | None) -> None:

@@ -6,6 +6,7 @@ than a hundred schemas only those are taken whose host is the service's own, nev
 
 from __future__ import annotations
 
+import logging
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Literal
@@ -14,7 +15,6 @@ from urllib.parse import parse_qsl, urlsplit
 from sentinel.domain.channel import CHANNEL_SECRET, ChannelKind
 from sentinel.domain.notification import Notification, NotificationKind
 from sentinel.domain.rule import Severity
-from sentinel.errors import ChannelUnusableError
 from sentinel.notify.channels.base import AttemptFailedError, Fate, Receipt
 from sentinel.notify.channels.configured import ChannelOptions, ConfiguredChannel, Place
 from sentinel.notify.channels.texts import cut, one_line, plain_text
@@ -82,17 +82,15 @@ class AppriseChannel(ConfiguredChannel[AppriseOptions]):
         return []
 
     def send(self, notification: Notification) -> Receipt:
-        """Send it once.
-
-        Raises:
-            ChannelUnusableError: The operator does not allow the kind, or the library is not there.
-        """
+        """Send it once."""
         problem = unusable(self._means.settings)
         if problem is not None:
-            raise ChannelUnusableError(problem)
+            raise AttemptFailedError(problem, fate=Fate.DEAD, reason="switched_off")
         if self.secret_problem(self._options, self._secret()) is not None:
             raise AttemptFailedError("the URL is not taken any more", fate=Fate.DEAD, reason="bad_url")
         apprise: Any = import_module("apprise")
+        # Whatever the level of all others: below this one, URLs are written to the log with what is secret in them.
+        logging.getLogger("apprise").setLevel(logging.WARNING)
         # In this thread, without plugins of the machine and without files.
         asset = apprise.AppriseAsset(async_mode=False, secure_logging=True, plugin_paths=[], storage_path=None)
         service = apprise.Apprise(asset=asset)

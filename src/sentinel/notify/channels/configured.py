@@ -142,8 +142,9 @@ class Redactor:
     """Takes secrets out of what receivers say: an answer may repeat a URL or a password."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        parts = {part for secret in secrets for part in _parts(secret) if len(part) >= _TELLING_CHARACTERS}
-        self._parts = sorted(parts, key=len, reverse=True)
+        whole = [secret for secret in secrets if secret]
+        parts = {part for secret in whole for part in _parts(secret) if len(part) >= _TELLING_CHARACTERS}
+        self._parts = sorted({*whole, *parts}, key=len, reverse=True)
 
     def clean(self, text: str) -> str:
         """Return the beginning of a text on one line, printable, without secrets."""

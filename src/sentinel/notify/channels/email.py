@@ -6,6 +6,7 @@ import hashlib
 import re
 import smtplib
 import ssl
+from collections.abc import Sequence
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -14,13 +15,13 @@ from typing import Any, Literal, Self
 import jinja2
 from pydantic import Field, field_validator, model_validator
 
-from sentinel.domain.channel import ChannelKind, SecretRule
+from sentinel.domain.channel import ChannelKind, KeptSecret, SecretRule
 from sentinel.domain.notification import Notification, NotificationKind
 from sentinel.domain.rule import Severity
 from sentinel.errors import AddressNotAllowedError, InvalidError
 from sentinel.notify.addresses import HostUnresolvedError
 from sentinel.notify.channels.base import AttemptFailedError, Fate, Receipt
-from sentinel.notify.channels.configured import ChannelOptions, ConfiguredChannel, Place
+from sentinel.notify.channels.configured import ChannelOptions, ConfiguredChannel, Means, Place, Redactor
 from sentinel.notify.channels.texts import cut, facts, newest_first, one_line, plain_text, untold
 from sentinel.notify.guarded_smtp import MailServer, hand_in
 from sentinel.notify.urls import HOST
@@ -114,6 +115,12 @@ class EmailChannel(ConfiguredChannel[EmailOptions]):
 
     kind = ChannelKind.EMAIL
     options_type = EmailOptions
+
+    def __init__(self, options: EmailOptions, secrets: Sequence[KeptSecret], means: Means) -> None:
+        super().__init__(options, secrets, means)
+        # As AUTH PLAIN says it (RFC 4616), encoded as one: the password's own encoding is not found in it.
+        spoken = [f"\0{options.username}\0{secret.value}" for secret in secrets]
+        self._redactor = Redactor([*(secret.value for secret in secrets), *spoken])
 
     @classmethod
     def secret_rule(cls, options: EmailOptions) -> SecretRule:

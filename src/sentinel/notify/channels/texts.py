@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from sentinel.domain.notification import Notification, NotifiedAlert
 
+MAX_DEPTH = 100
 _CUT = "…"
 
 
@@ -29,7 +30,26 @@ def moment(value: datetime) -> str:
 
 def json_bytes(value: Any) -> bytes:
     """Return JSON in ASCII, the same for the same value. What JSON does not know is written as its text."""
-    return json.dumps(value, separators=(",", ":"), default=str).encode("ascii")
+    return json.dumps(value, separators=(",", ":"), default=_told).encode("ascii")
+
+
+def _told(value: Any) -> Any:
+    return dict(value) if isinstance(value, Mapping) else str(value)
+
+
+def tellable(value: Any) -> Any:
+    """Return a value, or a sentence in place of one that is nested too deep for writers and readers of JSON."""
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, Mapping | list | tuple)
+            for inner in (outer.values() if isinstance(outer, Mapping) else outer)
+        ]
+        if not level:
+            return value
+    return f"nested deeper than {MAX_DEPTH} levels, so it is not told"
 
 
 def newest_first(notification: Notification, most: int) -> Sequence[NotifiedAlert]:
@@ -55,7 +75,8 @@ def because(alert: NotifiedAlert) -> list[str]:
 
 def shown(value: Any) -> str:
     """Return a value as people read it, on one line."""
-    return cut(one_line(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)), 200)
+    text = value if isinstance(value, str) else json.dumps(tellable(value), ensure_ascii=False, default=_told)
+    return cut(one_line(text[:1000]), 200)
 
 
 def facts(alert: NotifiedAlert) -> list[tuple[str, str]]:
@@ -93,6 +114,6 @@ def alert_as_json(alert: NotifiedAlert) -> dict[str, Any]:
         "score": alert.score,
         "tags": list(alert.tags),
         "entities": dict(alert.entities),
-        "evidence": [dict(item) for item in alert.evidence],
-        "event": alert.event,
+        "evidence": [tellable(item) for item in alert.evidence],
+        "event": tellable(alert.event),
     }
