@@ -33,6 +33,7 @@ from config_api.routers import (
     rules,
     schemas,
     scorecards,
+    webhook_backfills,
     webhook_sources,
     webhooks,
 )
@@ -69,7 +70,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     refuse_open_to_others(chosen.api)
     backend = Backend(chosen, pool_size=chosen.api.pool_size)
     intake = build_intake(chosen, backend)
-    inbound = Webhooks(chosen, backend.webhook_inbox())
+    inbound = Webhooks(chosen, backend.webhook_inbox(), backend.backfill_inbox())
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -129,6 +130,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         alerts,
         ledger,
         webhook_sources,
+        webhook_backfills,
         webhooks,
         health,
         metrics,

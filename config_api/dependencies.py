@@ -63,6 +63,9 @@ def _write_unit(request: Request, caller: Annotated[Caller, Depends(_writer)]) -
         yield unit
 
 
+# For what must not wait with a transaction open.
+WritingCaller = Annotated[Caller, Depends(_writer)]
+
 # One request, one transaction. "function": it is committed before the answer is sent, so a failed commit is an error.
 Reading = Annotated[Unit, Depends(_read_unit, scope="function")]
 Writing = Annotated[Unit, Depends(_write_unit, scope="function")]

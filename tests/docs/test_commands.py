@@ -12,10 +12,13 @@ import typer.main
 from sentinel.cli.app import app
 from sentinel.settings import PROJECT_ROOT
 
+LINE = re.compile(r"^    sentinel ((?:rule|producer|events|alerts|webhooks) .*)$", re.MULTILINE)
 COMMANDS = [
     (path.name, line.partition("  #")[0])
     for path in (*sorted((PROJECT_ROOT / "docs").glob("*.md")), PROJECT_ROOT / "README.md")
-    for line in re.findall(r"^    sentinel ((?:rule|producer|events|alerts) .*)$", path.read_text(), re.MULTILINE)
+    for line in re.findall(
+        r"^    sentinel ((?:rule|producer|events|alerts|webhooks) .*)$", path.read_text(), re.MULTILINE
+    )
 ]
 
 

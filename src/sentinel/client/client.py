@@ -19,6 +19,7 @@ from sentinel.client.lists import ListCalls
 from sentinel.client.past import PastCalls
 from sentinel.client.rule_outcomes import OutcomeCalls
 from sentinel.client.rule_tests import RuleTestCalls
+from sentinel.client.webhook_backfills import BackfillCalls
 from sentinel.client.webhooks import WebhookCalls
 
 _BEFORE = re.compile(r"[?&]before=(\d+)")
@@ -26,6 +27,7 @@ _BEFORE = re.compile(r"[?&]before=(\d+)")
 
 class Client(
     AlertCalls,
+    BackfillCalls,
     EventCalls,
     ExplainCalls,
     LifecycleCalls,
