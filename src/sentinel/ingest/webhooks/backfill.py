@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -40,6 +41,8 @@ BUDGET_SECONDS = 10.0
 HOLD_SECONDS = 90.0
 MAX_TRIES = 4
 BACKOFF_SECONDS = 0.5
+# Of one process. Each holds one of the API's threads while Stripe is waited for.
+PLACES = 8
 # A longer Retry-After is handed on: whoever runs it waits, not we.
 MAX_WAIT_SECONDS = 5.0
 
@@ -88,16 +91,25 @@ class StripeBackfill:
         self._chance = chance
         self._new_holder = new_holder
         self._scheme = StripeScheme()
+        self._places = threading.BoundedSemaphore(PLACES)
 
     def run(self, tenant_id: str, source_id: int, *, seconds: float = BUDGET_SECONDS) -> None:
         """Work on the range that was begun until it is complete, or for some seconds: at least one page.
 
         Raises:
             ConflictError: Somebody else works on it, the source is disabled, or Stripe refuses the key.
-            RateLimitedError: Stripe asks for patience. What was taken in stays; the next run goes on there.
+            RateLimitedError: Stripe asks for patience, or too many run. What was taken in stays; the next run goes on.
             SealedSecretError: The key cannot be decrypted.
             StoreUnavailableError: Stripe or PostgreSQL does not answer. Likewise.
         """
+        if not self._places.acquire(blocking=False):
+            raise RateLimitedError(f"{PLACES} backfills run already; try again", retry_after_seconds=seconds)
+        try:
+            self._run(tenant_id, source_id, seconds)
+        finally:
+            self._places.release()
+
+    def _run(self, tenant_id: str, source_id: int, seconds: float) -> None:
         holder = self._new_holder()
         work = self._inbox.claim(tenant_id, source_id, holder, seconds=HOLD_SECONDS)
         if work is None:
