@@ -741,6 +741,9 @@ CREATE TABLE sentinel.webhook_events (
     published_at      timestamptz,
     publish_after     timestamptz NOT NULL DEFAULT now(),
     publish_error     text,
+    -- backfilled: the provider was asked for it. api_version: of the provider's API that the event is written in.
+    origin            text NOT NULL DEFAULT 'delivered' CHECK (origin IN ('delivered', 'backfilled')),
+    api_version       text,
     UNIQUE (source_id, provider_event_id)
 );
 CREATE INDEX webhook_events_newest ON sentinel.webhook_events (source_id, id DESC);
@@ -784,6 +787,31 @@ CREATE TABLE sentinel.webhook_attempt_counts (
     attempt_count bigint NOT NULL,
     PRIMARY KEY (source_id, hour, reason)
 ) WITH (fillfactor = 50);
+
+-- With which key a provider is asked for events that it could not deliver, and how far that is. cursor: the last event that
+-- was taken in. Whoever holds it works on it until held_until.
+CREATE TABLE sentinel.webhook_backfills (
+    source_id     bigint PRIMARY KEY REFERENCES sentinel.webhook_sources ON DELETE CASCADE,
+    tenant_id     text NOT NULL REFERENCES sentinel.tenants,
+    sealed        bytea NOT NULL,
+    is_encrypted  boolean NOT NULL,
+    hint          text NOT NULL,
+    key_added_by  text NOT NULL DEFAULT '',
+    key_added_at  timestamptz NOT NULL DEFAULT now(),
+    range_start   timestamptz,
+    range_end     timestamptz,
+    only_failed   boolean NOT NULL DEFAULT true,
+    cursor        text,
+    is_complete   boolean NOT NULL DEFAULT false,
+    stored        bigint NOT NULL DEFAULT 0,
+    duplicate     bigint NOT NULL DEFAULT 0,
+    conflict      bigint NOT NULL DEFAULT 0,
+    refused       bigint NOT NULL DEFAULT 0,
+    covered_until timestamptz,
+    updated_at    timestamptz,
+    holder        text,
+    held_until    timestamptz
+);
 
 -- ---------------------------------------------------------------- notifications
 

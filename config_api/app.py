@@ -36,6 +36,7 @@ from config_api.routers import (
     rules,
     schemas,
     scorecards,
+    webhook_backfills,
     webhook_sources,
     webhooks,
 )
@@ -73,8 +74,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     refuse_open_to_others(chosen.api)
     backend = Backend(chosen, pool_size=chosen.api.pool_size)
     intake = build_intake(chosen, backend)
-    inbound = Webhooks(chosen, backend.webhook_inbox())
     outbound = Channels(chosen, backend.channel_reader())
+    inbound = Webhooks(chosen, backend.webhook_inbox(), backend.backfill_inbox())
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -136,6 +137,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         alerts,
         ledger,
         webhook_sources,
+        webhook_backfills,
         webhooks,
         channels,
         notifications,

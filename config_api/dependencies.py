@@ -65,6 +65,7 @@ def _write_unit(request: Request, caller: Annotated[Caller, Depends(_writer)]) -
         yield unit
 
 
+# For what must not wait with a transaction open.
 WritingCaller = Annotated[Caller, Depends(_writer)]
 
 # One request, one transaction. "function": it is committed before the answer is sent, so a failed commit is an error.

@@ -108,7 +108,7 @@ def change_alert(
 
     def work() -> Answer:
         alert = unit.handling.change(alert_id, body.wanted(), expected_version=expected)
-        return Answer(AlertStateAnswer(id=alert.id, **asdict(alert.state)), alert.state.version)
+        return Answer(AlertStateAnswer(id=alert.id, **alert.state.members()), alert.state.version)
 
     return once.run(work)
 
@@ -150,5 +150,5 @@ def _answer(alert: Alert) -> dict[str, object]:
         "kafka_timestamp": alert.kafka_timestamp,
         "list_versions": alert.list_versions,
         "refill_id": alert.refill_id,
-        **asdict(alert.state),
+        **alert.state.members(),
     }

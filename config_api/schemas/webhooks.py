@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, ConfigDict, Field, JsonValue, SecretStr
 from config_api.schemas.base import AnswerModel, RequestModel, Text, Timestamp
 from sentinel.domain.webhook import (
     MAX_CONFLICT_BYTES,
+    EventOrigin,
     ReceiptStatus,
     RefusalReason,
     SourceStatus,
@@ -151,6 +152,7 @@ class WebhookEventAnswer(AnswerModel):
     published_at: Timestamp | None = Field(description="When the broker confirmed it.")
     publish_error: str | None
     conflict_count: int = Field(description="Deliveries with the same id and other content.")
+    origin: EventOrigin = Field(description="backfilled: the provider was asked for it.")
 
     @classmethod
     def of(cls, event: WebhookEvent) -> Self:

@@ -143,6 +143,10 @@ class WebhookSettings(Group):
         "Empty: they are kept in clear, behind row-level security.",
     )
     sweep_seconds: float = Field(default=5.0, gt=0, description="How often events that wait for Kafka are sought.")
+    stripe_api_base: str = Field(default="https://api.stripe.com", description="Where missed events are listed.")
+    retention_days: int = Field(
+        default=0, ge=0, description="What `sentinel webhooks prune` deletes: events older than that; 0: nothing."
+    )
 
 
 class NotifySettings(Group):

@@ -31,6 +31,7 @@ from sentinel.catalog.schemas import SchemaCatalog
 from sentinel.catalog.scorecards import ScorecardCatalog
 from sentinel.catalog.scores import ScoreCatalog
 from sentinel.catalog.silences import SilenceCatalog
+from sentinel.catalog.webhook_backfills import BackfillCatalog
 from sentinel.catalog.webhooks import WebhookCatalog
 from sentinel.clock import monotonic_seconds, utc_now
 from sentinel.domain.api_key import ApiKey, hash_secret
@@ -68,6 +69,7 @@ from sentinel.stores.postgres.rules import PostgresRules
 from sentinel.stores.postgres.schemas import PostgresSchemas
 from sentinel.stores.postgres.scorecards import PostgresScorecards
 from sentinel.stores.postgres.secret_box import SecretBox
+from sentinel.stores.postgres.webhook_backfills import PostgresBackfillInbox, PostgresBackfills
 from sentinel.stores.postgres.webhook_inbox import PostgresWebhookInbox
 from sentinel.stores.postgres.webhook_sources import PostgresWebhookSources
 from sentinel.stores.redis.scores import connect
@@ -109,6 +111,7 @@ class Unit:
     policies: NotificationPolicyCatalog
     silences: SilenceCatalog
     deliveries: DeliveryCatalog
+    backfills: BackfillCatalog
 
 
 class Backend:
@@ -183,6 +186,10 @@ class Backend:
         """Return where channels are read for sending, for every tenant."""
         return PostgresChannelReader(self._database, self._secrets)
 
+    def backfill_inbox(self) -> PostgresBackfillInbox:
+        """Return where backfills of webhooks are worked on, for every tenant."""
+        return PostgresBackfillInbox(self._database, self._secrets)
+
     def authenticate(self, secret: str) -> ApiKey:
         """Return the key that a caller presents.
 
@@ -251,6 +258,14 @@ class Backend:
         pipeline_catalog = PipelineCatalog(pipelines, schemas, auditor, caller)
         rule_catalog = RuleCatalog(pipelines, rules, publisher, auditor, caller)
         lifecycle = LifecycleCatalog(rules, rule_catalog, publisher, auditor, caller)
+        webhooks = WebhookCatalog(
+            tenant_id,
+            PostgresWebhookSources(connection, self._secrets),
+            pipeline_catalog,
+            auditor,
+            caller=caller,
+            now=utc_now,
+        )
         return Unit(
             pipelines=pipeline_catalog,
             schemas=SchemaCatalog(
@@ -296,13 +311,9 @@ class Backend:
             ),
             event_routes=EventRouteCatalog(PostgresEventRoutes(connection), pipelines, auditor),
             figures=PostgresFigures(connection),
-            webhooks=WebhookCatalog(
-                tenant_id,
-                PostgresWebhookSources(connection, self._secrets),
-                pipeline_catalog,
-                auditor,
-                caller=caller,
-                now=utc_now,
+            webhooks=webhooks,
+            backfills=BackfillCatalog(
+                webhooks, PostgresBackfills(connection, self._secrets), auditor, caller=caller, now=utc_now
             ),
             policies=NotificationPolicyCatalog(PostgresPolicies(connection), auditor, caller=caller),
             silences=SilenceCatalog(PostgresSilences(connection), auditor, caller=caller, now=utc_now),

@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
+import random
+import time
+import uuid
 from collections.abc import Sequence
 
-from sentinel.clock import utc_now
+from sentinel.clock import monotonic_seconds, utc_now
+from sentinel.ingest.webhooks.backfill import StripeBackfill
 from sentinel.ingest.webhooks.publisher import OutgoingRecord, WebhookPublisher, WriteFailure
 from sentinel.ingest.webhooks.receiver import WebhookReceiver
+from sentinel.ingest.webhooks.stripe_events import StripeEvents
 from sentinel.settings import IngestSettings, KafkaSettings, Settings
 from sentinel.stores.kafka.event_log import EventLog, EventRecord
+from sentinel.stores.postgres.webhook_backfills import PostgresBackfillInbox
 from sentinel.stores.postgres.webhook_inbox import PostgresWebhookInbox
 
 
 class Webhooks:
     """What takes in webhooks in this process. Connects when first used."""
 
-    def __init__(self, settings: Settings, inbox: PostgresWebhookInbox) -> None:
+    def __init__(self, settings: Settings, inbox: PostgresWebhookInbox, backfill_inbox: PostgresBackfillInbox) -> None:
         self._topics = _EventLogTopics(settings.kafka, settings.ingest)
         self.publisher = WebhookPublisher(inbox, self._topics, sweep_seconds=settings.webhooks.sweep_seconds)
         self.receiver = WebhookReceiver(inbox, self.publisher.wake, utc_now)
+        self._stripe = StripeEvents(settings.webhooks.stripe_api_base)
+        self.backfill = StripeBackfill(
+            backfill_inbox,
+            self._stripe,
+            self.publisher.wake,
+            now=utc_now,
+            monotonic=monotonic_seconds,
+            sleep=time.sleep,
+            chance=random.random,
+            new_holder=lambda: uuid.uuid4().hex,
+        )
 
     def open(self) -> None:
         """Begin to hand events on. Does not wait."""
@@ -28,6 +45,7 @@ class Webhooks:
         """End; what waits is handed on by the next process."""
         self.publisher.close()
         self._topics.close()
+        self._stripe.close()
 
 
 class _EventLogTopics:

@@ -73,6 +73,12 @@ JOIN (SELECT * FROM json_to_recordset(%(rules)s) AS x
 ORDER BY n
 """
 
+WORK_ON = """
+INSERT INTO sentinel.alert_states (alert_id, tenant_id, alert_timestamp, status, assignee, version, updated_at)
+SELECT id, tenant_id, alert_timestamp, %(status)s, CASE WHEN id %% 5000 = 7 THEN 'ann' END, 1, now()
+FROM sentinel.alerts WHERE {} ON CONFLICT DO NOTHING
+"""
+
 QUESTIONS = {
     "by severity over 24 h, with percentages": """
         SELECT severity, COUNT(*), ROUND(COUNT(*) * 100.0 / SUM(COUNT(*)) OVER (), 2) FROM fraud_alerts
@@ -107,6 +113,7 @@ def main() -> None:
         fill(settings, snapshots, chosen.alerts)
         measure_inserts(settings, database, snapshots[0])
         measure_lists(settings, snapshots)
+        measure_states(settings, snapshots)
         measure_questions(settings)
         database.close()
 
@@ -282,6 +289,29 @@ def measure_lists(settings: Settings, snapshots: list[PipelineSnapshot]) -> None
             report(f"list: {name}", lambda wanted=wanted: check(client.get("/api/alerts", params=wanted)), 30)
         report("list: text that is nowhere, one page", lambda: check(client.get("/api/alerts?text=nowhere")), 5)
         report("list of pipelines with alert_count", lambda: check(client.get("/api/pipelines")), 50)
+
+
+def measure_states(settings: Settings, snapshots: list[PipelineSnapshot]) -> None:
+    """Time lists by state, when one alert in 5000 is acknowledged, and when all but the oldest 10 are done as well."""
+    cases: dict[str, dict[str, Any]] = {
+        "open": {"status": "open"},
+        "open, one pipeline": {"status": "open", "pipeline_id": snapshots[1].pipeline_id},
+        "acknowledged": {"status": "acknowledged"},
+        "of ann": {"assignee": "ann"},
+        "resolved": {"status": "resolved"},
+        "resolved, one pipeline": {"status": "resolved", "pipeline_id": snapshots[1].pipeline_id},
+        "acknowledged, one rule": {"status": "acknowledged", "rule_id": snapshots[1].rule_set.rules[1].rule_id},
+        "a disposition that never was": {"disposition": "benign"},
+    }
+    with serve(create_app(settings)) as url, httpx.Client(base_url=url, timeout=60) as client:
+        for share, status, chosen in (("few", "acknowledged", "id %% 5000 = 7"), ("nearly all", "resolved", "id > 10")):
+            with psycopg.connect(settings.postgres.conninfo("owner"), autocommit=True) as connection:
+                connection.execute("SELECT set_config('app.tenant_id', %s, false)", (settings.tenant,))
+                connection.execute(WORK_ON.format(chosen), {"status": status})
+                connection.execute("VACUUM (ANALYZE) sentinel.alert_states")
+            for name, wanted in cases.items():
+                asked = f"list, {share} {status}: {name}"
+                report(asked, lambda wanted=wanted: check(client.get("/api/alerts", params=wanted)), 10)
 
 
 def measure_questions(settings: Settings) -> None:

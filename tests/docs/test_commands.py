@@ -12,12 +12,11 @@ import typer.main
 from sentinel.cli.app import app
 from sentinel.settings import PROJECT_ROOT
 
+SHOWN = ("alerts", "channels", "events", "notify", "producer", "rule", "webhooks")
 COMMANDS = [
     (path.name, line.partition("  #")[0])
     for path in (*sorted((PROJECT_ROOT / "docs").glob("*.md")), PROJECT_ROOT / "README.md")
-    for line in re.findall(
-        r"^    sentinel ((?:rule|producer|events|alerts|channels) .*)$", path.read_text(), re.MULTILINE
-    )
+    for line in re.findall(rf"^    sentinel ((?:{'|'.join(SHOWN)}) .*)$", path.read_text(), re.MULTILINE)
 ]
 
 

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+import time
 from typing import Any
 
 import pytest
@@ -15,10 +16,11 @@ from sentinel.domain.stripe_event import STRIPE_FIELDS
 from sentinel.domain.webhook import RefusalReason, WebhookKind
 from sentinel.settings import PROJECT_ROOT, Settings
 from sentinel.testing.http import serve
+from tests.support.stripe_api import API_KEY, StripeApi, stripe_event
 
 GUIDE = (PROJECT_ROOT / "docs" / "stripe.md").read_text()
 COMMANDS = dict(re.findall(r"^```sh (\w+)\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL))
-ORDER = ("source", "secret", "rule", "deliver", "rotate", "look", "others")
+ORDER = ("source", "secret", "rule", "deliver", "rotate", "look", "key", "backfill", "others")
 
 
 def test_every_reason_field_and_kind_is_named() -> None:
@@ -33,7 +35,8 @@ def test_every_reason_field_and_kind_is_named() -> None:
 def test_the_commands_run(settings: Settings, tenant: str) -> None:
     assert tuple(COMMANDS) == ORDER
     answers: dict[str, list[Any]] = {}
-    with serve(create_app(settings.model_copy(update={"tenant": tenant}))) as url:
+    account = StripeApi([stripe_event(7, int(time.time()) - 60)])
+    with serve(account.app) as stripe_url, serve(create_app(asking(settings, tenant, stripe_url))) as url:
         ids: dict[str, str] = {}
         for name, text in COMMANDS.items():
             command = text.replace("localhost:8000", url)
@@ -53,8 +56,16 @@ def test_the_commands_run(settings: Settings, tenant: str) -> None:
     events, attempts, counts, conflicts = answers["look"]
     assert [event["event_id"] for event in events] == ["evt_1"]
     assert attempts == counts == conflicts == []
+    assert answers["key"][0]["api_key_hint"] == API_KEY[-4:]
+    assert (answers["backfill"][0]["stored"], answers["backfill"][0]["is_complete"]) == (1, True)
     assert answers["others"][3] == {"status": "stored", "event_id": "7"}
     assert answers["rule"][0]["id"]
+
+
+def asking(settings: Settings, tenant: str, stripe_url: str) -> Settings:
+    """Return the settings of an API that asks a stand-in of Stripe."""
+    webhooks = settings.webhooks.model_copy(update={"stripe_api_base": stripe_url})
+    return settings.model_copy(update={"tenant": tenant, "webhooks": webhooks})
 
 
 def decoded(text: str) -> list[Any]:

@@ -103,7 +103,7 @@ def test_several_publishers_hand_each_event_on_once(settings: Settings, tenant: 
     inbox = backend.webhook_inbox()
     for number in range(250):
         store(inbox, tenant, source.id, number)
-    publishers = [Webhooks(settings, inbox) for _ in range(3)]
+    publishers = [Webhooks(settings, inbox, backend.backfill_inbox()) for _ in range(3)]
     try:
         with ThreadPoolExecutor(3) as threads:
             counts = list(threads.map(lambda one: one.publisher.publish(tenant), publishers))

@@ -18,6 +18,7 @@ from sentinel.domain.webhook import (
     MAX_SOURCES,
     SOURCE_NAME,
     AttemptCount,
+    PrunedEvents,
     RefusalReason,
     SourceStatus,
     TokenOptions,
@@ -269,6 +270,13 @@ class WebhookCatalog:
         """
         self.get(source_id)
         return self._sources.attempts(source_id, reason=reason, before=before, limit=limit)
+
+    def prune(self, source_id: int, before: datetime, *, after: int, limit: int) -> PrunedEvents:
+        """Delete events of a source that came before a time, among the next `limit` of them.
+
+        What waits for the broker stays. Goes on after `next_after` until there is none.
+        """
+        return self._sources.prune(source_id, before, after=after, limit=limit)
 
     def attempt_counts(self, source_id: int, *, limit: int) -> Sequence[AttemptCount]:
         """Return refused deliveries by hour and reason, also those that were not kept, newest hour first.

@@ -43,6 +43,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "events": ("sentinel.cli.events", "app", "Send events by HTTP, and say where they go."),
     "channels": ("sentinel.cli.channels", "app", "Add, try, change and switch channels of notifications."),
     "notify": ("sentinel.cli.notify", "app", "Who is told of what, why, and what became of it."),
+    "webhooks": ("sentinel.cli.webhooks", "app", "List sources, fetch missed events of Stripe, delete old events."),
     "lists": ("sentinel.cli.lists", "app", "Upload, edit, show and compare lists that rules read."),
     "keys": ("sentinel.cli.keys", "app", "Make, list and revoke API keys."),
     "plan": ("sentinel.cli.files", "plan", "Show what applying files would change."),

@@ -21,6 +21,7 @@ from sentinel.client.notifications import NotificationCalls
 from sentinel.client.past import PastCalls
 from sentinel.client.rule_outcomes import OutcomeCalls
 from sentinel.client.rule_tests import RuleTestCalls
+from sentinel.client.webhook_backfills import BackfillCalls
 from sentinel.client.webhooks import WebhookCalls
 
 _BEFORE = re.compile(r"[?&]before=(\d+)")
@@ -29,6 +30,7 @@ _BEFORE = re.compile(r"[?&]before=(\d+)")
 class Client(
     ChannelCalls,
     AlertCalls,
+    BackfillCalls,
     EventCalls,
     ExplainCalls,
     LifecycleCalls,

@@ -55,6 +55,7 @@ class WebhookEvent(Model):
     published_at: datetime | None
     publish_error: str | None
     conflict_count: int
+    origin: str = "delivered"
 
 
 class WebhookEventDetail(WebhookEvent):

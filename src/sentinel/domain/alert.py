@@ -75,6 +75,11 @@ class AlertFilter:
         return self.status not in (None, AlertStatus.OPEN) or bool(self.assignee) or self.disposition is not None
 
     @property
+    def names_what_matched(self) -> bool:
+        """Whether it names a pipeline, a rule, a severity or an event."""
+        return any(each is not None for each in (self.pipeline_id, self.rule_id, self.severity, self.event_id))
+
+    @property
     def goes_by_absence(self) -> bool:
         """Whether alerts fit for what nobody did: no index tells them."""
         return not self.goes_by_state and (self.status is AlertStatus.OPEN or self.assignee == "")

@@ -80,6 +80,10 @@ class AlertState:
     version: int = 0
     updated_at: datetime | None = None
 
+    def members(self) -> dict[str, Any]:
+        """Return everything, by name."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
     def as_json(self) -> dict[str, Any]:
         """Return what a change may touch, as plain data; without version and time, which each of them touches."""
         facts = {each.name: getattr(self, each.name) for each in fields(self)[:-2]}

@@ -31,6 +31,8 @@ MAX_CONFLICT_BYTES = 65_536
 # Of one source, hour and reason: attempts that are kept. More are counted.
 MAX_ATTEMPTS = 50
 ATTEMPT_DAYS = 30
+# Longer than a provider sends, or lists, an event again: one that was deleted would be taken for a new one.
+MIN_RETENTION_DAYS = 31
 
 
 class WebhookKind(StrEnum):
@@ -70,6 +72,13 @@ class ReceiptStatus(StrEnum):
     STORED = "stored"
     DUPLICATE = "duplicate"
     CONFLICT = "conflict"
+
+
+class EventOrigin(StrEnum):
+    """delivered: the provider sent it; backfilled: it was asked for."""
+
+    DELIVERED = "delivered"
+    BACKFILLED = "backfilled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,12 +178,14 @@ class EventIdentity:
     Attributes:
         event_id: The provider's id: 1 to 255 characters.
         content_hash: Equal for deliveries of the same content under one id.
+        api_version: Which version of the provider's API it is written in; None: it does not say.
     """
 
     event_id: str
     event_type: str
     occurred_at: datetime | None
     content_hash: bytes
+    api_version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +223,7 @@ class WebhookEvent:
     publish_error: str | None
     conflict_count: int
     raw: bytes | None = field(default=None, repr=False)
+    origin: EventOrigin = EventOrigin.DELIVERED
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +256,18 @@ class WebhookAttempt:
     caller_address: str
     body_bytes: int
     body_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PrunedEvents:
+    """Old events that were deleted.
+
+    Attributes:
+        next_after: Go on after this one; None: there are no more old ones.
+    """
+
+    deleted: int
+    next_after: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,9 @@ from sentinel.domain.webhook import (
     AttemptCount,
     Delivery,
     EventIdentity,
+    EventOrigin,
     KnownSource,
+    PrunedEvents,
     PublishFailure,
     ReceiptStatus,
     RefusalReason,
@@ -24,6 +26,7 @@ from sentinel.domain.webhook import (
     WebhookKind,
     WebhookSource,
 )
+from sentinel.domain.webhook_backfill import Backfill, BackfillCounts, BackfillRange, BackfillWork
 
 
 class WebhookSourceStore(Protocol):
@@ -102,6 +105,9 @@ class WebhookSourceStore(Protocol):
     ) -> Sequence[WebhookAttempt]:
         """Return refused deliveries that were kept, newest first."""
 
+    def prune(self, source_id: int, before: datetime, *, after: int, limit: int) -> PrunedEvents:
+        """Look at the next events of a source, oldest first; delete old ones that do not wait for the broker."""
+
     def attempt_counts(self, source_id: int, *, limit: int) -> Sequence[AttemptCount]:
         """Return refused deliveries by hour and reason, newest hour first."""
 
@@ -149,3 +155,51 @@ class WebhookOutbox(Protocol):
 
     def claimed(self, tenant_id: str, limit: int) -> AbstractContextManager[ClaimedEvents]:
         """Hold events until the context ends. Others pass them over meanwhile."""
+
+
+class BackfillStore(Protocol):
+    """Keeps, beside each source, the key that its provider is asked with, and how far that is."""
+
+    def get(self, source_id: int) -> Backfill | None:
+        """Return how far it is; None where there is no key."""
+
+    def set_key(self, source_id: int, key: str, *, hint: str, added_by: str) -> None:
+        """Keep a key in place of the one that is there."""
+
+    def delete_key(self, source_id: int) -> None:
+        """Forget the key and how far it is."""
+
+    def begin(self, source_id: int, wanted: BackfillRange) -> bool:
+        """Begin a range; False while somebody works on one."""
+
+
+class BackfillPage(Protocol):
+    """One page of a provider's events, taken in by one transaction."""
+
+    def store(self, identity: EventIdentity, delivery: Delivery, origin: EventOrigin) -> ReceiptStatus:
+        """Keep an event, or flag other content under its id."""
+
+    def refuse(self, reason: RefusalReason, delivery: Delivery) -> None:
+        """Count an event that cannot be kept."""
+
+    def advance(self, cursor: str | None, counts: BackfillCounts, *, is_complete: bool) -> None:
+        """Note how far it is, and what became of this page's events."""
+
+
+class BackfillInbox(Protocol):
+    """Where backfills are worked on, by one worker per source at a time."""
+
+    def claim(self, tenant_id: str, source_id: int, holder: str, *, seconds: float) -> BackfillWork | None:
+        """Hold a source's backfill for some seconds; None while somebody else does, or where there is none."""
+
+    def page(
+        self, tenant_id: str, source_id: int, holder: str, *, seconds: float
+    ) -> AbstractContextManager[BackfillPage]:
+        """Take in one page, and hold the backfill for some seconds more: committed when the context ends.
+
+        Raises:
+            ConflictError: Somebody else holds it by now.
+        """
+
+    def release(self, tenant_id: str, source_id: int, holder: str) -> None:
+        """Let others hold it."""

@@ -132,7 +132,7 @@ class WebhookReceiver:
             if not source.secrets:
                 raise Refused(RefusalReason.NO_SECRET)
             scheme.verify(delivery, source.secrets, source.options, self._now())
-            return scheme.identify(delivery, _json_object(delivery.body), source.options)
+            return scheme.identify(delivery, json_object(delivery.body), source.options)
         except Refused as refused:
             unread = {RefusalReason.NO_SECRET, RefusalReason.BAD_SIGNATURE}
             if source.has_sealed_secrets and refused.reason in unread:
@@ -155,7 +155,7 @@ def refusal(reason: RefusalReason) -> SentinelError:
     return UnsignedDeliveryError(sentence, reason=reason.value)
 
 
-def _json_object(body: bytes) -> Mapping[str, Any]:
+def json_object(body: bytes) -> Mapping[str, Any]:
     """Return a JSON object (RFC 8259, so in UTF-8).
 
     Raises:

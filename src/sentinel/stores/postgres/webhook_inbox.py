@@ -13,6 +13,7 @@ from sentinel.domain.webhook import (
     MAX_CONFLICTS,
     Delivery,
     EventIdentity,
+    EventOrigin,
     KnownSource,
     PublishFailure,
     ReceiptStatus,
@@ -129,10 +130,13 @@ class PostgresInboxTransaction:
             has_sealed_secrets=None in opened,
         )
 
-    def store(self, identity: EventIdentity, delivery: Delivery) -> ReceiptStatus:
+    def store(
+        self, identity: EventIdentity, delivery: Delivery, origin: EventOrigin = EventOrigin.DELIVERED
+    ) -> ReceiptStatus:
         """Keep an event, or flag other content under its id.
 
-        Of several deliveries at once, the others wait for the first one's commit.
+        Of several deliveries at once, the others wait for the first one's commit. A provider may deliver an event in
+        another version of its API than it lists it in: those two are no other content.
 
         Raises:
             NotFoundError: The source was deleted meanwhile.
@@ -145,6 +149,8 @@ class PostgresInboxTransaction:
             "occurred_at": identity.occurred_at,
             "content_hash": identity.content_hash,
             "raw": delivery.body,
+            "origin": origin,
+            "api_version": identity.api_version,
         }
         if self._connection.execute(_SQL["store"], parameters).fetchone() is not None:
             return ReceiptStatus.STORED
@@ -152,6 +158,8 @@ class PostgresInboxTransaction:
         if found is None:
             raise NotFoundError("there is no such webhook source")
         if found["content_hash"] == identity.content_hash:
+            return ReceiptStatus.DUPLICATE
+        if found["origin"] != origin and found["api_version"] != identity.api_version:
             return ReceiptStatus.DUPLICATE
         conflict = {
             **parameters,

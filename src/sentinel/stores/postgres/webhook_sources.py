@@ -10,6 +10,8 @@ from psycopg.types.json import Jsonb
 
 from sentinel.domain.webhook import (
     AttemptCount,
+    EventOrigin,
+    PrunedEvents,
     RefusalReason,
     SourceStatus,
     TokenOptions,
@@ -155,13 +157,13 @@ class PostgresWebhookSources:
             "before": before,
             "limit": limit,
         }
-        return [WebhookEvent(**row) for row in self._connection.execute(_SQL["events"], wanted)]
+        return [_event(row) for row in self._connection.execute(_SQL["events"], wanted)]
 
     def event(self, source_id: int, event_id: int) -> WebhookEvent | None:
         """Return an event with its body."""
         wanted = {"source_id": source_id, "event_id": event_id}
         row = self._connection.execute(_SQL["event"], wanted).fetchone()
-        return WebhookEvent(**row) if row else None
+        return _event(row) if row else None
 
     def conflicts(self, source_id: int, *, before: int | None, limit: int) -> Sequence[WebhookConflict]:
         """Return other contents under ids of stored events, newest first."""
@@ -175,6 +177,12 @@ class PostgresWebhookSources:
         wanted = {"source_id": source_id, "reason": reason, "before": before, "limit": limit}
         rows = self._connection.execute(_SQL["attempts"], wanted)
         return [WebhookAttempt(**{**row, "reason": RefusalReason(row["reason"])}) for row in rows]
+
+    def prune(self, source_id: int, before: datetime, *, after: int, limit: int) -> PrunedEvents:
+        """Look at the next events of a source, oldest first; delete old ones that do not wait for the broker."""
+        wanted = {"source_id": source_id, "before": before, "after": after, "limit": limit}
+        row = required(self._connection.execute(_SQL["prune"], wanted).fetchone())
+        return PrunedEvents(row["deleted"], row["last_id"] if row["any_old"] else None)
 
     def attempt_counts(self, source_id: int, *, limit: int) -> Sequence[AttemptCount]:
         """Return refused deliveries by hour and reason, newest hour first."""
@@ -201,3 +209,7 @@ def _source(row: Row, secrets: Iterable[Row]) -> WebhookSource:
             ),
         }
     )
+
+
+def _event(row: Row) -> WebhookEvent:
+    return WebhookEvent(**{**row, "origin": EventOrigin(row["origin"])})

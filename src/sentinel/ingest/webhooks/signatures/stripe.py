@@ -52,7 +52,13 @@ class StripeScheme:
             content_hash = hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).digest()
         except orjson.JSONEncodeError:  # nested deeper than it writes, though not than it reads
             content_hash = delivery.body_hash
-        return EventIdentity(event_id(body.get("id")), event_type(body.get("type")), created_at(body), content_hash)
+        return EventIdentity(
+            event_id(body.get("id")),
+            event_type(body.get("type")),
+            created_at(body),
+            content_hash,
+            event_type(body.get("api_version")) or None,
+        )
 
 
 def _signed_at(text: str) -> int:

@@ -49,13 +49,13 @@ WHERE (%(ids)s::bigint[] IS NULL OR a.id = ANY(%(ids)s))
   AND (%(status)s::text IS NULL OR s.status = %(status)s OR (%(status)s = 'open' AND s.alert_id IS NULL))
   AND (%(assignee)s::text IS NULL OR s.assignee = %(assignee)s OR (%(assignee)s = '' AND s.assignee IS NULL))
   AND (%(disposition)s::text IS NULL OR s.disposition = %(disposition)s)
-  -- Said of the state, where there must be one: its index begins where the page does, and gives the order.
+  -- Said of the state, where there must be one: its index begins where the page does.
   AND (NOT %(by_state)s OR %(since)s::timestamptz IS NULL OR s.alert_timestamp >= %(since)s)
   AND (NOT %(by_state)s OR %(until)s::timestamptz IS NULL OR s.alert_timestamp < %(until)s)
   AND (NOT %(by_state)s OR %(before_id)s::bigint IS NULL
        OR (s.alert_timestamp, s.alert_id) < (%(before_timestamp)s::timestamptz, %(before_id)s::bigint))
-ORDER BY CASE WHEN %(by_state)s THEN s.alert_timestamp ELSE a.alert_timestamp END DESC,
-         CASE WHEN %(by_state)s THEN s.alert_id ELSE a.id END DESC
+ORDER BY CASE WHEN %(in_order_of_states)s THEN s.alert_timestamp ELSE a.alert_timestamp END DESC,
+         CASE WHEN %(in_order_of_states)s THEN s.alert_id ELSE a.id END DESC
 LIMIT %(limit)s
 
 -- name: window_end

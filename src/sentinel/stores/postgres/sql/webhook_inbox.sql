@@ -17,9 +17,10 @@ ORDER BY x.id DESC
 -- name: store
 -- Keep an event, with the topic of its source's pipeline; nothing when its id is there.
 INSERT INTO sentinel.webhook_events
-    (tenant_id, source_id, provider_event_id, event_type, received_at, occurred_at, content_hash, raw, topic)
+    (tenant_id, source_id, provider_event_id, event_type, received_at, occurred_at, content_hash, raw, origin,
+     api_version, topic)
 SELECT s.tenant_id, s.id, %(provider_event_id)s, %(event_type)s, %(received_at)s, %(occurred_at)s, %(content_hash)s,
-       %(raw)s, p.kafka_topic
+       %(raw)s, %(origin)s, %(api_version)s, p.kafka_topic
 FROM sentinel.webhook_sources s LEFT JOIN sentinel.pipelines p ON p.id = s.pipeline_id
 WHERE s.id = %(source_id)s
 ON CONFLICT (source_id, provider_event_id) DO NOTHING
@@ -27,7 +28,7 @@ RETURNING id
 
 -- name: stored
 -- What is kept under an id.
-SELECT id, content_hash FROM sentinel.webhook_events
+SELECT id, content_hash, origin, api_version FROM sentinel.webhook_events
 WHERE source_id = %(source_id)s AND provider_event_id = %(provider_event_id)s
 
 -- name: lock_event

@@ -68,7 +68,7 @@ UPDATE sentinel.webhook_sources SET version = version + 1, updated_at = now() WH
 -- name: events
 -- Events of a source, newest first, without their bodies.
 SELECT e.id, e.provider_event_id, e.event_type, e.received_at, e.occurred_at, e.content_hash,
-       octet_length(e.raw) AS body_bytes, e.topic, e.published_at, e.publish_error,
+       octet_length(e.raw) AS body_bytes, e.topic, e.published_at, e.publish_error, e.origin,
        (SELECT COALESCE(sum(c.seen_count), 0)::bigint FROM sentinel.webhook_conflicts c WHERE c.event_id = e.id)
            AS conflict_count
 FROM sentinel.webhook_events e
@@ -83,7 +83,7 @@ LIMIT %(limit)s
 -- name: event
 -- One event with its body.
 SELECT e.id, e.provider_event_id, e.event_type, e.received_at, e.occurred_at, e.content_hash,
-       octet_length(e.raw) AS body_bytes, e.topic, e.published_at, e.publish_error,
+       octet_length(e.raw) AS body_bytes, e.topic, e.published_at, e.publish_error, e.origin,
        (SELECT COALESCE(sum(c.seen_count), 0)::bigint FROM sentinel.webhook_conflicts c WHERE c.event_id = e.id)
            AS conflict_count, e.raw
 FROM sentinel.webhook_events e
@@ -97,6 +97,21 @@ FROM sentinel.webhook_conflicts c JOIN sentinel.webhook_events e ON e.id = c.eve
 WHERE c.source_id = %(source_id)s AND (%(before)s::bigint IS NULL OR c.id < %(before)s)
 ORDER BY c.id DESC
 LIMIT %(limit)s
+
+-- name: prune
+-- Of the next events of a source, in the order in which they came: delete those that are old, unless they wait for the broker, or
+-- somebody has them just now.
+WITH next AS (
+    SELECT id, received_at, topic IS NOT NULL AND published_at IS NULL AS waits
+    FROM sentinel.webhook_events WHERE source_id = %(source_id)s AND id > %(after)s ORDER BY id LIMIT %(limit)s
+), old AS (
+    SELECT e.id FROM sentinel.webhook_events e JOIN next n USING (id)
+    WHERE n.received_at < %(before)s AND NOT n.waits FOR UPDATE OF e SKIP LOCKED
+), gone AS (
+    DELETE FROM sentinel.webhook_events e USING old WHERE e.id = old.id RETURNING e.id
+)
+SELECT (SELECT count(*) FROM gone) AS deleted, max(id) AS last_id, COALESCE(bool_or(received_at < %(before)s), false) AS any_old
+FROM next
 
 -- name: attempts
 -- Refused deliveries that were kept, newest first.

@@ -1,4 +1,4 @@
-"""What people do about alerts."""
+"""What people do about alerts; events of webhooks that were asked for."""
 
 from sentinel.stores.postgres.migrations.plain_sql import run_sql_beside
 

@@ -57,3 +57,38 @@ ALTER TABLE sentinel.alert_changes ENABLE ROW LEVEL SECURITY;
 ALTER TABLE sentinel.alert_changes FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON sentinel.alert_changes USING (tenant_id = (SELECT sentinel.current_tenant()));
 GRANT SELECT, INSERT ON sentinel.alert_changes TO sentinel_app;
+
+-- Events of webhooks that were asked for.
+ALTER TABLE sentinel.webhook_events
+    ADD COLUMN origin text NOT NULL DEFAULT 'delivered' CHECK (origin IN ('delivered', 'backfilled')),
+    ADD COLUMN api_version text;
+
+-- With which key a provider is asked for events that it could not deliver, and how far that is. cursor: the last event that
+-- was taken in. Whoever holds it works on it until held_until.
+CREATE TABLE sentinel.webhook_backfills (
+    source_id     bigint PRIMARY KEY REFERENCES sentinel.webhook_sources ON DELETE CASCADE,
+    tenant_id     text NOT NULL REFERENCES sentinel.tenants,
+    sealed        bytea NOT NULL,
+    is_encrypted  boolean NOT NULL,
+    hint          text NOT NULL,
+    key_added_by  text NOT NULL DEFAULT '',
+    key_added_at  timestamptz NOT NULL DEFAULT now(),
+    range_start   timestamptz,
+    range_end     timestamptz,
+    only_failed   boolean NOT NULL DEFAULT true,
+    cursor        text,
+    is_complete   boolean NOT NULL DEFAULT false,
+    stored        bigint NOT NULL DEFAULT 0,
+    duplicate     bigint NOT NULL DEFAULT 0,
+    conflict      bigint NOT NULL DEFAULT 0,
+    refused       bigint NOT NULL DEFAULT 0,
+    covered_until timestamptz,
+    updated_at    timestamptz,
+    holder        text,
+    held_until    timestamptz
+);
+
+ALTER TABLE sentinel.webhook_backfills ENABLE ROW LEVEL SECURITY;
+ALTER TABLE sentinel.webhook_backfills FORCE ROW LEVEL SECURITY;
+CREATE POLICY tenant ON sentinel.webhook_backfills USING (tenant_id = (SELECT sentinel.current_tenant()));
+GRANT SELECT, INSERT, UPDATE, DELETE ON sentinel.webhook_backfills TO sentinel_app;
