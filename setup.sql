@@ -1085,6 +1085,16 @@ CREATE TABLE sentinel.alert_changes (
     PRIMARY KEY (alert_id, version)
 );
 
+-- When the summaries of a policy are told next, and until when the last one told.
+CREATE TABLE sentinel.notification_summaries (
+    tenant_id  text NOT NULL REFERENCES sentinel.tenants,
+    name       text NOT NULL,
+    told_until timestamptz NOT NULL,
+    next_at    timestamptz,
+    PRIMARY KEY (tenant_id, name)
+);
+CREATE INDEX notification_summaries_next ON sentinel.notification_summaries (next_at) WHERE next_at IS NOT NULL;
+
 -- ---------------------------------------------------------------- row-level security and grants
 
 DO $$
@@ -1139,6 +1149,8 @@ CREATE POLICY notifier ON sentinel.escalation_runs FOR SELECT
     USING (nullif(current_setting('app.notifier', true), '') IS NOT NULL);
 CREATE POLICY notifier ON sentinel.channel_queues FOR SELECT
     USING (nullif(current_setting('app.notifier', true), '') IS NOT NULL);
+CREATE POLICY notifier ON sentinel.notification_summaries FOR SELECT
+    USING (nullif(current_setting('app.notifier', true), '') IS NOT NULL);
 
 -- ---------------------------------------------------------------- the views that people query
 
@@ -1170,5 +1182,5 @@ CREATE TABLE public.alembic_version (
     version_num varchar(32) NOT NULL,
     CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO public.alembic_version VALUES ('0015');
+INSERT INTO public.alembic_version VALUES ('0016');
 GRANT SELECT ON public.alembic_version TO sentinel_app;

@@ -315,7 +315,7 @@ class Backend:
             backfills=BackfillCatalog(
                 webhooks, PostgresBackfills(connection, self._secrets), auditor, caller=caller, now=utc_now
             ),
-            policies=NotificationPolicyCatalog(PostgresPolicies(connection), auditor, caller=caller),
+            policies=NotificationPolicyCatalog(PostgresPolicies(connection), auditor, caller=caller, now=utc_now),
             silences=SilenceCatalog(PostgresSilences(connection), auditor, caller=caller, now=utc_now),
             deliveries=DeliveryCatalog(PostgresDeliveryReader(connection), auditor, caller=caller, now=utc_now),
             channels=ChannelCatalog(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from sentinel.catalog.audit import Auditor
@@ -14,10 +15,11 @@ from sentinel.stores.notification_config import PolicyStore
 class NotificationPolicyCatalog:
     """The notification policy of one tenant."""
 
-    def __init__(self, policies: PolicyStore, auditor: Auditor, *, caller: str) -> None:
+    def __init__(self, policies: PolicyStore, auditor: Auditor, *, caller: str, now: Callable[[], datetime]) -> None:
         self._policies = policies
         self._auditor = auditor
         self._caller = caller
+        self._now = now
 
     def current(self) -> PolicyVersion:
         """Return what is in force; version 0 where nobody has said anything."""
@@ -62,6 +64,10 @@ class NotificationPolicyCatalog:
         if after is None:
             raise ConflictError("somebody else changed the notification policy at the same moment; read it again")
         self._policies.release()
+        now = self._now()
+        self._policies.plan_summaries(
+            {name: summary.next_after(now) for name, summary in policy.summaries.items()}, now
+        )
         self._auditor.record(
             "notification_policy.replace",
             "notification_policy",

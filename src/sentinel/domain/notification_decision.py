@@ -18,7 +18,7 @@ class Outcome(StrEnum):
     that.
 
     Of a delivery: sent, retried, dead_lettered, disabled (the receiver is gone for good), rate_limited, escalated,
-    repeated, redriven.
+    repeated, redriven, summarized.
     """
 
     ROUTED = "routed"
@@ -40,6 +40,7 @@ class Outcome(StrEnum):
     ESCALATED = "escalated"
     REPEATED = "repeated"
     REDRIVEN = "redriven"
+    SUMMARIZED = "summarized"
 
 
 @dataclass(frozen=True, slots=True)

@@ -202,6 +202,39 @@ class NewDelivery:
     created_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class DueSummary:
+    """A summary that is due.
+
+    Attributes:
+        since, until: What it tells of: alerts from `since` on, before `until`.
+    """
+
+    name: str
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AlertTally:
+    """How many alerts there were.
+
+    Attributes:
+        by_severity: Severity -> alerts; those without are missing.
+        by_rule: The rules with the most, and how many each has, most first.
+        newest: Ids of the newest, oldest first.
+    """
+
+    by_severity: Mapping[Severity, int]
+    by_rule: Sequence[tuple[str, int]]
+    newest: Sequence[int]
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return sum(self.by_severity.values())
+
+
 def group_key(route: str, target: Target, labels: Mapping[str, str]) -> bytes:
     """Return what identifies a group within its tenant."""
     said = json.dumps([route, target.channel.id, target.override, sorted(labels.items())])

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from sentinel.domain.daily_time import next_time
 from sentinel.domain.label_matcher import ALERT_LABEL, Matcher, check_label, matcher_of
 from sentinel.domain.quiet_hours import QuietHours, QuietWindow
 from sentinel.domain.rule import Severity
@@ -198,6 +199,20 @@ class EscalationStep(_Part):
     channels: Annotated[tuple[Slug, ...], Field(min_length=1, max_length=20)]
 
 
+class Summary(_Part):
+    """What came since the last one, told once a day, on the days that are named."""
+
+    channels: Annotated[tuple[Slug, ...], Field(min_length=1, max_length=20)]
+    at: Minute
+    time_zone: Zone
+    weekdays: Annotated[tuple[Weekday, ...], Field(min_length=1)] = WEEKDAYS
+
+    def next_after(self, moment: datetime) -> datetime:
+        """Return when it is told next."""
+        days = {WEEKDAYS.index(day) for day in self.weekdays}
+        return next_time(moment, ZoneInfo(self.time_zone), time.fromisoformat(self.at), days)
+
+
 class NotificationPolicy(_Part):
     """A tenant's policy."""
 
@@ -208,6 +223,7 @@ class NotificationPolicy(_Part):
     escalations: Annotated[
         dict[Slug, Annotated[tuple[EscalationStep, ...], Field(min_length=1, max_length=20)]], Field(max_length=50)
     ] = {}
+    summaries: Annotated[dict[Slug, Summary], Field(max_length=20)] = {}
 
     @model_validator(mode="after")
     def _is_whole(self) -> NotificationPolicy:
@@ -242,6 +258,8 @@ class NotificationPolicy(_Part):
         for steps in self.escalations.values():
             for step in steps:
                 named.update(step.channels)
+        for summary in self.summaries.values():
+            named.update(summary.channels)
         return named
 
     @cached_property

@@ -13,6 +13,7 @@ from sentinel.errors import SentinelError
 from sentinel.notify.follow_up import escalate, repeat, take_up
 from sentinel.notify.mutes import Mutes
 from sentinel.notify.route_alerts import route_alerts
+from sentinel.notify.summaries import summarize
 from sentinel.notify.tell_groups import tell_due_groups
 from sentinel.notify.turn import Resolver, Teller, Turn
 from sentinel.stores.notifications import RoutingStore, RoutingTransaction
@@ -108,6 +109,7 @@ class Router:
         take_up(turn, [entry for entry in entries if entry.event not in _FIRED])
         more_repeats = repeat(turn)
         more_escalations = escalate(turn)
+        summarize(turn)
         turn.close()
         self._prune(tx, tenant_id, now)
         return len(entries), len(entries) == BATCH or more_due or more_repeats or more_escalations

@@ -72,10 +72,23 @@ class Turn:
         """Note a decision; it is written at the end of the turn."""
         self.decisions.append(Decision(outcome, reason, self.now, alert_id, delivery_id, route, channel, details or {}))
 
-    def deliver(self, group: Group, kind: NotificationKind, alert_ids: Sequence[int]) -> str:
-        """Have alerts of a group told, and return the delivery's id."""
+    def deliver(
+        self,
+        group: Group,
+        kind: NotificationKind,
+        alert_ids: Sequence[int],
+        *,
+        count: int | None = None,
+        severity: Severity | None = None,
+    ) -> str:
+        """Have alerts of a group told, and return the delivery's id.
+
+        Args:
+            count: How many there are, where not all of them are named.
+            severity: The highest, where not all of them are named.
+        """
         told = self.alerts(sorted(alert_ids)[-MAX_TOLD_ALERTS:])
-        severity = severest([alert.told.severity for alert in told.values()])
+        severity = severity or severest([alert.told.severity for alert in told.values()])
         delivery_id = self.new_id()
         content = content_of(
             kind=kind,
@@ -83,7 +96,7 @@ class Turn:
             group_key=group.public_key,
             labels=group.labels,
             alerts=[alert.told for alert in told.values()],
-            alert_count=len(alert_ids),
+            alert_count=len(alert_ids) if count is None else count,
             created_at=self.now,
         )
         self.deliveries.append(

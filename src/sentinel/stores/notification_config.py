@@ -35,6 +35,9 @@ class PolicyStore(Protocol):
     def channel_names(self) -> set[str]:
         """Return the names of all channels."""
 
+    def plan_summaries(self, next_at: Mapping[str, datetime], at: datetime) -> None:
+        """Have summaries told at these times, by name, and no others; a new one tells of what comes from `at` on."""
+
     def release(self) -> None:
         """Have groups that quiet hours hold back looked at again, at once."""
 

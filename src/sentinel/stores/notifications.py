@@ -11,7 +11,9 @@ from sentinel.domain.delivery import AttemptResult, ChannelQueue, ClaimedDeliver
 from sentinel.domain.escalation import DueEscalation
 from sentinel.domain.notification_decision import Decision
 from sentinel.domain.notification_group import (
+    AlertTally,
     ChannelRef,
+    DueSummary,
     Fingerprint,
     FiringLabels,
     Group,
@@ -103,6 +105,15 @@ class RoutingTransaction(Protocol):
 
     def mark(self, alert_id: int, *, acknowledged_at: datetime | None, resolved_at: datetime | None) -> list[Group]:
         """Note that somebody took up an alert, and return the groups in which it was told."""
+
+    def due_summaries(self, at: datetime) -> list[DueSummary]:
+        """Return the summaries that are due."""
+
+    def tally(self, since: datetime, until: datetime) -> AlertTally:
+        """Count the alerts of a range of time."""
+
+    def save_summary(self, name: str, told_until: datetime, next_at: datetime | None) -> None:
+        """Write until when a summary told, and when it is told next; None: never, it is no longer there."""
 
     def begin_escalation(
         self, group_id: int, name: str, steps: Sequence[EscalationStep], policy_version: int, at: datetime

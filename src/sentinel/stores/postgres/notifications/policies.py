@@ -51,6 +51,13 @@ class PostgresPolicies:
         """Return the names of all channels."""
         return {row["name"] for row in self._connection.execute(_SQL["channel_names"])}
 
+    def plan_summaries(self, next_at: Mapping[str, datetime], at: datetime) -> None:
+        """Have summaries told at these times, by name, and no others; a new one tells of what comes from `at` on."""
+        names = sorted(next_at)
+        self._connection.execute(_SQL["forget_summaries"], {"names": names})
+        parameters = {"names": names, "times": [next_at[name] for name in names], "at": at}
+        self._connection.execute(_SQL["plan_summaries"], parameters)
+
     def release(self) -> None:
         """Have groups that quiet hours hold back looked at again, at once."""
         self._connection.execute(_SQL["release"])

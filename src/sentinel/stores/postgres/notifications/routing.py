@@ -9,10 +9,12 @@ from typing import Any
 
 from sentinel.domain.escalation import DueEscalation
 from sentinel.domain.label_matcher import matcher_of
-from sentinel.domain.notification import AlertEvent
+from sentinel.domain.notification import MAX_TOLD_ALERTS, AlertEvent
 from sentinel.domain.notification_decision import Decision
 from sentinel.domain.notification_group import (
+    AlertTally,
     ChannelRef,
+    DueSummary,
     Fingerprint,
     FiringLabels,
     Group,
@@ -263,6 +265,23 @@ class PostgresRoutingTransaction:
         """Note that somebody took up an alert, and return the groups in which it was told."""
         self._run("mark", alert_id=alert_id, acknowledged_at=acknowledged_at, resolved_at=resolved_at)
         return [group_of(row) for row in self._rows("groups_of_alert", alert_id=alert_id)]
+
+    def due_summaries(self, at: datetime) -> list[DueSummary]:
+        """Return the summaries that are due."""
+        return [DueSummary(**row) for row in self._rows("due_summaries", at=at)]
+
+    def tally(self, since: datetime, until: datetime) -> AlertTally:
+        """Count the alerts of a range of time."""
+        row = self._rows("tally", since=since, until=until, limit=MAX_TOLD_ALERTS)[0]
+        return AlertTally(
+            {Severity(severity): int(count) for severity, count in row["by_severity"].items()},
+            tuple((rule, int(count)) for rule, count in row["by_rule"]),
+            tuple(reversed(row["newest"])),
+        )
+
+    def save_summary(self, name: str, told_until: datetime, next_at: datetime | None) -> None:
+        """Write until when a summary told, and when it is told next; None: never, it is no longer there."""
+        self._run("save_summary", name=name, told_until=told_until, next_at=next_at)
 
     def begin_escalation(
         self, group_id: int, name: str, steps: Sequence[EscalationStep], policy_version: int, at: datetime

@@ -28,6 +28,17 @@ SELECT name FROM sentinel.notification_channels
 -- Groups that quiet hours hold back are looked at again.
 UPDATE sentinel.notification_groups SET flush_at = now() WHERE is_deferred AND flush_at IS NOT NULL
 
+-- name: forget_summaries
+-- Summaries that are there no more.
+DELETE FROM sentinel.notification_summaries WHERE name <> ALL(%(names)s)
+
+-- name: plan_summaries
+-- When summaries are told next.
+INSERT INTO sentinel.notification_summaries (tenant_id, name, told_until, next_at)
+SELECT sentinel.current_tenant(), name, %(at)s, next_at
+FROM unnest(%(names)s::text[], %(times)s::timestamptz[]) AS planned (name, next_at)
+ON CONFLICT (tenant_id, name) DO UPDATE SET next_at = excluded.next_at
+
 -- name: add_silence
 -- A silence.
 INSERT INTO sentinel.silences (tenant_id, matchers, starts_at, ends_at, comment, created_by)

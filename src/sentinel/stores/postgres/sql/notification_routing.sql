@@ -11,6 +11,7 @@ SELECT tenant_id FROM waiting WHERE tenant_id IS NOT NULL
 UNION SELECT tenant_id FROM sentinel.notification_groups WHERE flush_at <= %(at)s
 UNION SELECT tenant_id FROM sentinel.notification_groups WHERE repeat_at <= %(at)s
 UNION SELECT tenant_id FROM sentinel.escalation_runs WHERE state = 'active' AND next_at <= %(at)s
+UNION SELECT tenant_id FROM sentinel.notification_summaries WHERE next_at <= %(at)s
 ORDER BY 1
 
 -- name: lock
@@ -206,6 +207,33 @@ FROM sentinel.notification_groups g JOIN sentinel.notification_channels c ON c.i
 WHERE g.id IN (SELECT d.group_id FROM sentinel.delivery_alerts a JOIN sentinel.deliveries d ON d.id = a.delivery_id
                WHERE a.tenant_id = %(tenant_id)s AND a.alert_id = %(alert_id)s)
 ORDER BY g.id
+
+-- name: due_summaries
+-- Summaries that are due.
+SELECT name, told_until AS since, next_at AS until FROM sentinel.notification_summaries
+WHERE tenant_id = %(tenant_id)s AND next_at <= %(at)s ORDER BY name
+
+-- name: tally
+-- How many alerts there were, by severity and by rule, and the newest. An index gives the range.
+WITH counted AS (
+    SELECT a.severity, a.rule_id, count(*) AS alerts FROM sentinel.alerts a
+    WHERE a.tenant_id = %(tenant_id)s AND a.alert_timestamp >= %(since)s AND a.alert_timestamp < %(until)s
+    GROUP BY a.severity, a.rule_id
+)
+SELECT COALESCE((SELECT jsonb_object_agg(severity, n)
+                 FROM (SELECT severity, sum(alerts) AS n FROM counted GROUP BY severity) s), '{}') AS by_severity,
+       COALESCE((SELECT jsonb_agg(jsonb_build_array(rule, n) ORDER BY n DESC, rule)
+                 FROM (SELECT COALESCE(r.name, '') AS rule, sum(c.alerts) AS n
+                       FROM counted c LEFT JOIN sentinel.rules r ON r.id = c.rule_id
+                       GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT %(limit)s) t), '[]') AS by_rule,
+       ARRAY(SELECT a.id FROM sentinel.alerts a
+             WHERE a.tenant_id = %(tenant_id)s AND a.alert_timestamp >= %(since)s AND a.alert_timestamp < %(until)s
+             ORDER BY a.alert_timestamp DESC, a.id DESC LIMIT %(limit)s) AS newest
+
+-- name: save_summary
+-- Until when a summary told, and when it is told next.
+UPDATE sentinel.notification_summaries SET told_until = %(told_until)s, next_at = %(next_at)s
+WHERE tenant_id = %(tenant_id)s AND name = %(name)s
 
 -- name: begin_escalation
 -- Begin to escalate a group, unless that is going on.
