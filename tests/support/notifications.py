@@ -142,7 +142,11 @@ class Desk:
             name,
             kind,
         )[0]
-        self._ids[row["id"]] = name
+        return self.adopt(row["id"], name, kind, **changed)
+
+    def adopt(self, channel_id: int, name: str, kind: str, **changed: Any) -> Receiver:
+        """Answer for a channel that there is already."""
+        self._ids[channel_id] = name
         self.receivers[name] = Receiver(kind=ChannelKind(kind), **changed)
         return self.receivers[name]
 
