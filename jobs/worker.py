@@ -10,12 +10,13 @@ from collections.abc import Callable
 from sentinel.errors import SentinelError
 from sentinel.settings import Settings
 from sentinel.wiring import Backend
+from sentinel.wiring_detectors import build_loop
 from sentinel.worker_process import Loop, WorkerProcess
 
 log = logging.getLogger("sentinel.worker")
 
 # What the worker does: one line per loop, by its name.
-LOOPS: dict[str, Callable[[Settings, Backend], Loop]] = {}
+LOOPS: dict[str, Callable[[Settings, Backend], Loop]] = {"detectors": build_loop}
 
 
 def parse_arguments(arguments: list[str]) -> argparse.Namespace:
@@ -30,9 +31,9 @@ def main(arguments: list[str]) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     chosen = parse_arguments(arguments)
     settings = Settings.load()
-    # Each loop may hold two connections at a time without waiting for another's.
+    # Each loop may hold four connections at a time without waiting for another's.
     names = [name for name in LOOPS if not chosen.only or name in chosen.only]
-    backend = Backend(settings, pool_size=2 + 2 * len(names))
+    backend = Backend(settings, pool_size=2 + 4 * len(names))
     backend.open()
     try:
         loops = [LOOPS[name](settings, backend) for name in names]

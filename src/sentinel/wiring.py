@@ -9,9 +9,11 @@ from dataclasses import dataclass
 
 from redis.exceptions import RedisError
 
+from sentinel.batch.detectors import DETECTORS
 from sentinel.catalog.access import KeyCatalog
 from sentinel.catalog.audit import Auditor
 from sentinel.catalog.backtests import BacktestCatalog, demand_backtest
+from sentinel.catalog.detectors import DetectorCatalog
 from sentinel.catalog.engine_tasks import EngineDesk, EngineTaskCatalog
 from sentinel.catalog.event_routes import EventRouteCatalog
 from sentinel.catalog.lifecycle import LifecycleCatalog
@@ -39,6 +41,9 @@ from sentinel.stores.postgres.answers import PostgresAnswers
 from sentinel.stores.postgres.api_keys import PostgresApiKeys, find_presented
 from sentinel.stores.postgres.audit import PostgresAudit
 from sentinel.stores.postgres.database import Connection, Database, first_line
+from sentinel.stores.postgres.detector_queries import DetectorQueries, DetectorQueryCheck
+from sentinel.stores.postgres.detector_work import PostgresDetectorWork
+from sentinel.stores.postgres.detectors import PostgresDetectors
 from sentinel.stores.postgres.engine_tasks import PostgresEngineTasks
 from sentinel.stores.postgres.event_routes import PostgresEventRoutes
 from sentinel.stores.postgres.figures import PostgresFigures
@@ -90,6 +95,7 @@ class Unit:
     event_routes: EventRouteCatalog
     figures: FigureReader
     webhooks: WebhookCatalog
+    detectors: DetectorCatalog
 
 
 class Backend:
@@ -101,6 +107,7 @@ class Backend:
         self._secrets = SecretBox(settings.webhooks)
         self._scores = RedisScoreReader(self._redis, settings.redis)
         self._role_is_checked = False
+        self._lake = settings.lake
         self._answer_seconds = settings.worker.answer_seconds
         self._desk_places = threading.BoundedSemaphore(DESK_PLACES)
 
@@ -153,6 +160,11 @@ class Backend:
     def webhook_inbox(self) -> PostgresWebhookInbox:
         """Return where webhooks are taken in, for every tenant."""
         return PostgresWebhookInbox(self._database, self._secrets)
+
+    def detector_work(self, *, run_seconds: float) -> PostgresDetectorWork:
+        """Return the work of detectors, of every tenant."""
+        queries = DetectorQueries(self._database, self._lake)
+        return PostgresDetectorWork(self._database, queries, run_seconds=run_seconds)
 
     def authenticate(self, secret: str) -> ApiKey:
         """Return the key that a caller presents.
@@ -269,6 +281,14 @@ class Backend:
                 tenant_id,
                 PostgresWebhookSources(connection, self._secrets),
                 pipeline_catalog,
+                auditor,
+                caller=caller,
+                now=utc_now,
+            ),
+            detectors=DetectorCatalog(
+                PostgresDetectors(connection),
+                DETECTORS,
+                DetectorQueryCheck(connection),
                 auditor,
                 caller=caller,
                 now=utc_now,

@@ -221,6 +221,8 @@ class Client(EventCalls, ExplainCalls, LifecycleCalls, ListCalls, OutcomeCalls, 
         since: datetime | None = None,
         until: datetime | None = None,
         text: str | None = None,
+        source: str | None = None,
+        detector: str | None = None,
         before: int | None = None,
     ) -> models.AlertPage:
         """Return a page of alerts, newest first."""
@@ -234,6 +236,8 @@ class Client(EventCalls, ExplainCalls, LifecycleCalls, ListCalls, OutcomeCalls, 
             since=since.isoformat() if since else None,
             until=until.isoformat() if until else None,
             text=text,
+            source=source,
+            detector=detector,
             before=before,
         )
         alerts = [models.Alert.model_validate(item) for item in answer.json()]

@@ -8,7 +8,7 @@ from typing import Any
 
 from psycopg.errors import QueryCanceled
 
-from sentinel.domain.alert import Alert, AlertFilter, AlertPage
+from sentinel.domain.alert import Alert, AlertFilter, AlertPage, AlertSource
 from sentinel.domain.ledger import EventMatches
 from sentinel.domain.rule import Severity
 from sentinel.errors import NotFoundError, TooBroadError
@@ -42,6 +42,9 @@ class PostgresAlerts:
             "pipeline_id": wanted.pipeline_id,
             "severity": wanted.severity,
             "rule_id": wanted.rule_id,
+            # A detector's alerts are found by an index that holds no others.
+            "source": AlertSource.DETECTOR if wanted.detector is not None and wanted.source is None else wanted.source,
+            "detector_ids": self._detector_ids(wanted.detector),
             "event_id": wanted.event_id,
             "since": wanted.since,
             "until": wanted.until,
@@ -69,6 +72,9 @@ class PostgresAlerts:
         if not rows:
             return None
         return EventMatches(tuple(row["severity"] for row in rows), tuple(row["rule_id"] for row in rows))
+
+    def _detector_ids(self, name: str | None) -> list[int] | None:
+        return None if name is None else [row["id"] for row in self._rows("detector_ids", {"name": name})]
 
     def _search(self, parameters: dict[str, Any], limit: int) -> AlertPage:
         """Read stretch by stretch until there are enough, no more are left, or the time is up."""

@@ -1,0 +1,90 @@
+"""The loop of the worker that runs detectors when they are due."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+
+from sentinel.batch.runner import DetectorRunner
+from sentinel.domain.detector import DetectorDefinition
+from sentinel.errors import SentinelError
+from sentinel.stores.detectors import DetectorWork
+
+_LOG = logging.getLogger(__name__)
+
+# So many detectors run at a time: a slow one holds up one of them.
+PLACES = 2
+
+
+class DetectorLoop:
+    """Looks every few seconds for what is due, over all tenants. Several processes may do so beside each other.
+
+    Args:
+        builtins: What every tenant has without having set it up.
+    """
+
+    name = "detectors"
+
+    def __init__(
+        self,
+        work: DetectorWork,
+        runner: DetectorRunner,
+        builtins: Sequence[DetectorDefinition],
+        *,
+        now: Callable[[], datetime],
+        poll_seconds: float,
+    ) -> None:
+        self._work = work
+        self._runner = runner
+        self._builtins = builtins
+        self._now = now
+        self._poll_seconds = poll_seconds
+        self._known: set[str] = set()
+
+    def run(self, stopping: threading.Event) -> None:
+        """Work until `stopping` is set; a run that is on its way then ends after the window that it is in."""
+        while not stopping.is_set():
+            self.pass_once(stopping)
+            stopping.wait(self._poll_seconds)
+
+    def pass_once(self, stopping: threading.Event) -> int:
+        """Do what is due now, and return how many detectors ran.
+
+        Raises:
+            StoreUnavailableError: PostgreSQL does not say what is due.
+        """
+        for tenant_id in self._work.tenants():
+            if tenant_id not in self._known:
+                self._work.add_builtins(tenant_id, self._builtins, self._now())
+                self._known.add(tenant_id)
+        self._read_events(stopping)
+        due = self._work.due(self._now())
+        if not due:
+            return 0
+        with ThreadPoolExecutor(PLACES, thread_name_prefix="detector") as places:
+            return sum(places.map(lambda place: self._run(place[0], place[1], stopping), due))
+
+    def _read_events(self, stopping: threading.Event) -> None:
+        """Read what came since, for detectors that are written as SQL and for those that look back for weeks."""
+        for tenant_id in self._work.unread_tenants():
+            try:
+                while not stopping.is_set() and self._work.read_events(tenant_id):
+                    pass
+            except SentinelError as error:
+                # What is wrong with one tenant's events does not keep those of others.
+                _LOG.warning("webhook events of tenant %s are not read: %s", tenant_id, error.message)
+
+    def _run(self, tenant_id: str, detector_id: int, stopping: threading.Event) -> bool:
+        if stopping.is_set():
+            return False
+        try:
+            return self._runner.run_due(tenant_id, detector_id, self._now(), stopping=stopping) is not None
+        except Exception as error:
+            said = error.message if isinstance(error, SentinelError) else f"{type(error).__name__}, see below"
+            _LOG.warning("detector %d of tenant %s is tried again: %s", detector_id, tenant_id, said)
+            if not isinstance(error, SentinelError):
+                _LOG.exception("running a detector failed")
+            return False
