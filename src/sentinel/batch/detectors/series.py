@@ -41,7 +41,7 @@ class Parameters(QueryParameters):
 class Series(Detector[Parameters]):
     """One finding per series and window, with the number of points that count.
 
-    The query returns the points of the window: series, at and score. Points of one time each count.
+    The query returns the points of the window: series, point_at and score. Points of one time each count.
     """
 
     name: ClassVar[str] = "series"
@@ -54,7 +54,7 @@ class Series(Detector[Parameters]):
         rows = reader.query(parameters.sql, window, store=parameters.store.value, rows=MAX_POINTS + 1)
         if len(rows) > MAX_POINTS:
             raise InvalidError(f"more than {MAX_POINTS:,} points in one window; have shorter windows")
-        refuse_columns(rows, ("series", "at", "score"))
+        refuse_columns(rows, ("series", "point_at", "score"))
         points: dict[str, list[tuple[str, float]]] = {}
         for row in rows:
             if row["score"] is not None:
@@ -65,7 +65,7 @@ class Series(Detector[Parameters]):
 def _add(points: dict[str, list[tuple[str, float]]], row: Mapping[str, Any], lowest: Decimal) -> None:
     score = number_of(row, "score")
     if Decimal(str(score)) >= lowest:
-        points.setdefault(text_of(row, "series", MAX_SUBJECT_CHARACTERS), []).append((time_of(row, "at"), score))
+        points.setdefault(text_of(row, "series", MAX_SUBJECT_CHARACTERS), []).append((time_of(row, "point_at"), score))
 
 
 def _finding(series: str, found: Sequence[tuple[str, float]], parameters: Parameters) -> DetectorFinding:

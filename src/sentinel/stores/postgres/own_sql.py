@@ -156,7 +156,7 @@ def run_own_sql(database: Database, tenant_id: str, sql: str, *, rows: int, seco
             found = connection.execute(statement, binary=True).fetchall()
         except errors.QueryCanceled as error:
             raise TooBroadError(
-                f"the query took longer than {seconds:.0f} s; narrow it, or have shorter windows"
+                f"the query took longer than {seconds:g} s; narrow it, or have shorter windows"
             ) from error
         except psycopg.OperationalError:
             raise
