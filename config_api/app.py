@@ -18,6 +18,7 @@ from config_api.routers import (
     alerts,
     audit,
     backtests,
+    detectors,
     event_routes,
     events,
     explain,
@@ -41,6 +42,7 @@ from sentinel.domain.webhook import MAX_BODY_BYTES
 from sentinel.errors import StoreUnavailableError
 from sentinel.settings import Settings
 from sentinel.wiring import Backend
+from sentinel.wiring_detectors import RequestedRuns
 from sentinel.wiring_intake import build_intake
 from sentinel.wiring_webhooks import Webhooks
 
@@ -94,6 +96,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.webhooks = inbound
     app.state.settings = chosen
     app.state.intake = intake
+    app.state.detector_runs = RequestedRuns(chosen, backend)
     app.state.metrics = ProcessMetrics.new()
     problems.install(app)
     events.install(app)
@@ -127,6 +130,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         audit,
         event_routes,
         alerts,
+        detectors,
         ledger,
         webhook_sources,
         webhooks,

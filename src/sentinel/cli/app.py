@@ -40,6 +40,8 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "kafka-consume": ("sentinel.cli.kafka", "kafka_consume", "Show the records of a topic."),
     "producer": ("sentinel.cli.producer", "producer", "Send card transactions, or replay a file, into a topic."),
     "events": ("sentinel.cli.events", "app", "Send events by HTTP, and say where they go."),
+    "detectors": ("sentinel.cli.detectors", "app", "Set up, switch and run scheduled detectors."),
+    "run-rules": ("sentinel.cli.detectors", "run_rules", "Run the detectors: `sentinel detectors run`."),
     "lists": ("sentinel.cli.lists", "app", "Upload, edit, show and compare lists that rules read."),
     "keys": ("sentinel.cli.keys", "app", "Make, list and revoke API keys."),
     "plan": ("sentinel.cli.files", "plan", "Show what applying files would change."),

@@ -11,6 +11,7 @@ from urllib.parse import quote
 import httpx
 
 from sentinel.client import models
+from sentinel.client.detectors import DetectorCalls
 from sentinel.client.events import EventCalls
 from sentinel.client.explain import ExplainCalls
 from sentinel.client.lifecycle import LifecycleCalls
@@ -23,7 +24,17 @@ from sentinel.client.webhooks import WebhookCalls
 _BEFORE = re.compile(r"[?&]before=(\d+)")
 
 
-class Client(EventCalls, ExplainCalls, LifecycleCalls, ListCalls, OutcomeCalls, PastCalls, RuleTestCalls, WebhookCalls):
+class Client(
+    DetectorCalls,
+    EventCalls,
+    ExplainCalls,
+    LifecycleCalls,
+    ListCalls,
+    OutcomeCalls,
+    PastCalls,
+    RuleTestCalls,
+    WebhookCalls,
+):
     """Speaks to the configuration API. Safe to share between threads.
 
     A write carries an `Idempotency-Key` of its own, so it is repeated once when the connection breaks.
