@@ -31,9 +31,9 @@ def main(arguments: list[str]) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     chosen = parse_arguments(arguments)
     settings = Settings.load()
-    # Each loop may hold four connections at a time without waiting for another's.
+    # Detectors hold two connections in each of their three places, and one more looks for what is due.
     names = [name for name in LOOPS if not chosen.only or name in chosen.only]
-    backend = Backend(settings, pool_size=2 + 4 * len(names))
+    backend = Backend(settings, pool_size=4 + 4 * len(names))
     backend.open()
     try:
         loops = [LOOPS[name](settings, backend) for name in names]

@@ -26,8 +26,14 @@ def build_runner(settings: Settings, backend: Backend) -> DetectorRunner:
 def build_loop(settings: Settings, backend: Backend) -> DetectorLoop:
     """Build the loop that runs those of all tenants when they are due."""
     work = _work(settings, backend)
-    poll_seconds = settings.detectors.poll_seconds
-    return DetectorLoop(work, _runner(settings, work), builtins(), now=utc_now, poll_seconds=poll_seconds)
+    return DetectorLoop(
+        work,
+        _runner(settings, work),
+        builtins(),
+        now=utc_now,
+        monotonic=monotonic_seconds,
+        poll_seconds=settings.detectors.poll_seconds,
+    )
 
 
 class RequestedRuns:

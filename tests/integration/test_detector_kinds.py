@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import collections
+import json
 import random
 from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -34,6 +36,29 @@ def refuse(desk: DetectorBench, source: int, slot: datetime, reason: str, count:
         "VALUES (%s, %s, %s, %s, %s) RETURNING slot",
         (desk.tenant, source, slot, reason, count),
     )
+
+
+class TestFacts:
+    def test_every_published_body_of_stripe_is_read_as_it_is(self, desk: DetectorBench, shared_data: Path) -> None:
+        lines = (shared_data / "stripe_events" / "events.jsonl").read_text().splitlines()
+        events = [json.loads(line)["event"] for line in lines]
+        source = desk.source()
+        for number, event in enumerate(events):
+            body = {**event, "id": f"evt_{number}"}
+            desk.event(source, str(event["type"]), NOON, received=NOON + MINUTE, raw=json.dumps(body).encode())
+        while desk.work.read_events(desk.tenant):
+            pass
+        facts = desk.rows("SELECT * FROM sentinel.webhook_facts ORDER BY event_id")
+        assert len(facts) == len(events) == 88
+        assert desk.rows("SELECT 1 FROM sentinel.webhook_unread") == []
+        for fact, event in zip(facts, events, strict=True):
+            thing = event["data"]["object"]
+            assert fact["event_type"] == event["type"]
+            assert (fact["object_type"], fact["object_id"]) == (thing.get("object"), thing.get("id"))
+            if event["type"].startswith(("charge.", "payment_intent.")) and "amount" in thing:
+                assert (fact["amount"], fact["currency"]) == (thing["amount"], thing["currency"])
+        kept = desk.work.read_events(desk.tenant), desk.rows("SELECT count(*) AS n FROM sentinel.webhook_facts")
+        assert kept == (0, [{"n": 88}])
 
 
 class TestWebhookIntegrity:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
@@ -209,6 +211,17 @@ class TestCatchingUp:
         with pytest.raises(InvalidError, match="future"):
             desk.runner.run_requested(desk.tenant, before, desk.now + MINUTE, requested_by="test")
 
+    def test_a_detector_that_is_changed_while_it_runs_is_not_advanced(self, desk: DetectorBench) -> None:
+        detector = desk.detector("changed")
+        runner = desk.runner_with({"changed": Changed(desk)})
+        run = desk.run(detector, NOON, runner)
+        assert (run.state, run.window_count) == (RunState.FAILED, 1)
+        assert run.error is not None
+        assert "changed while it ran" in run.error
+        now = definition(desk, "changed")
+        assert (now.evaluated_until, now.checked_at) == (run.window_end, None)
+        assert len(desk.anomalies()) == 1
+
     def test_a_run_whose_process_is_gone_is_noted_as_failed(self, desk: DetectorBench) -> None:
         detector = desk.detector("payment_failure_spike")
         claimed = desk.work.claim(desk.tenant, detector, NOON, {})
@@ -234,6 +247,24 @@ class Breaking(Detector[DetectorParameters]):
         if window.start == self.breaks_at:
             raise self.error
         return []
+
+
+class Changed(Breaking):
+    """Finds something in each window; in the second somebody changes the detector."""
+
+    name: ClassVar[str] = "changed"
+
+    def __init__(self, desk: DetectorBench) -> None:
+        self._desk = desk
+        self._windows = 0
+
+    def detect(
+        self, window: Window, parameters: DetectorParameters, reader: DetectorReader
+    ) -> Sequence[DetectorFinding]:
+        self._windows += 1
+        if self._windows == 2:
+            self._desk.one("UPDATE sentinel.detectors SET version = version + 1 RETURNING id")
+        return [DetectorFinding("s", Level.LOW, 1, None, "so")]
 
 
 class Doubled(Breaking):
@@ -347,6 +378,15 @@ class TestLoop:
         assert ran(desk) == {"webhook_integrity": 2, "payment_failure_spike": 1, "subscription_churn_spike": 1}
         assert loop.pass_once(threading.Event()) == 0
 
+    def test_a_tenant_whose_detectors_are_slow_lets_the_others_have_their_turn(self, desk: DetectorBench) -> None:
+        for number in range(5):
+            desk.detector("payment_failure_spike", f"n{number}")
+        clock = itertools.count(0, 20)
+        loop = loop_of(desk, desk.runner, [], monotonic=lambda: float(next(clock)))
+        assert loop.pass_once(threading.Event()) == 1
+        assert loop.pass_once(threading.Event()) == 1
+        assert sum(ran(desk).values()) == 2
+
     def test_a_tenant_of_today_gets_them_too(self, desk: DetectorBench, settings: Settings) -> None:
         loop = loop_of(desk, desk.runner, builtins())
         loop.pass_once(threading.Event())
@@ -365,9 +405,11 @@ class TestLoop:
         assert not thread.is_alive()
 
 
-def loop_of(desk: DetectorBench, runner: Any, wanted: Sequence[Any]) -> DetectorLoop:
+def loop_of(
+    desk: DetectorBench, runner: Any, wanted: Sequence[Any], *, monotonic: Any = time.monotonic
+) -> DetectorLoop:
     """Return a loop that sees the tenant of the test only, and its present."""
-    return DetectorLoop(OneTenant(desk), runner, wanted, now=lambda: desk.now, poll_seconds=0.05)
+    return DetectorLoop(OneTenant(desk), runner, wanted, now=lambda: desk.now, monotonic=monotonic, poll_seconds=0.05)
 
 
 class OneTenant:

@@ -15,8 +15,10 @@ from sentinel.stores.detectors import DetectorWork
 
 _LOG = logging.getLogger(__name__)
 
-# So many detectors run at a time: a slow one holds up one of them.
-PLACES = 2
+# So many tenants have their turn at a time, each with one detector.
+PLACES = 3
+# A tenant whose detectors took so long lets the others have their turn.
+TURN_SECONDS = 30.0
 
 
 class DetectorLoop:
@@ -35,12 +37,14 @@ class DetectorLoop:
         builtins: Sequence[DetectorDefinition],
         *,
         now: Callable[[], datetime],
+        monotonic: Callable[[], float],
         poll_seconds: float,
     ) -> None:
         self._work = work
         self._runner = runner
         self._builtins = builtins
         self._now = now
+        self._monotonic = monotonic
         self._poll_seconds = poll_seconds
         self._known: set[str] = set()
 
@@ -61,11 +65,22 @@ class DetectorLoop:
                 self._work.add_builtins(tenant_id, self._builtins, self._now())
                 self._known.add(tenant_id)
         self._read_events(stopping)
-        due = self._work.due(self._now())
+        due: dict[str, list[int]] = {}
+        for tenant_id, detector_id in self._work.due(self._now()):
+            due.setdefault(tenant_id, []).append(detector_id)
         if not due:
             return 0
         with ThreadPoolExecutor(PLACES, thread_name_prefix="detector") as places:
-            return sum(places.map(lambda place: self._run(place[0], place[1], stopping), due))
+            return sum(places.map(lambda turn: self._run_some(turn[0], turn[1], stopping), due.items()))
+
+    def _run_some(self, tenant_id: str, detector_ids: Sequence[int], stopping: threading.Event) -> int:
+        """Run detectors of a tenant, one after the other, and return how many ran; the rest waits for the next turn."""
+        began, ran = self._monotonic(), 0
+        for detector_id in detector_ids:
+            if stopping.is_set() or self._monotonic() - began >= TURN_SECONDS:
+                break
+            ran += self._run(tenant_id, detector_id, stopping)
+        return ran
 
     def _read_events(self, stopping: threading.Event) -> None:
         """Read what came since, for detectors that are written as SQL and for those that look back for weeks."""
@@ -78,8 +93,6 @@ class DetectorLoop:
                 _LOG.warning("webhook events of tenant %s are not read: %s", tenant_id, error.message)
 
     def _run(self, tenant_id: str, detector_id: int, stopping: threading.Event) -> bool:
-        if stopping.is_set():
-            return False
         try:
             return self._runner.run_due(tenant_id, detector_id, self._now(), stopping=stopping) is not None
         except Exception as error:

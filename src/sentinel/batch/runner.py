@@ -144,6 +144,7 @@ class DetectorRunner:
             FinishedRun(
                 run_id=run_id,
                 detector_id=run.definition.id,
+                version=run.definition.version,
                 windows=run.windows,
                 finding_count=run.found,
                 fired_count=run.fired,

@@ -173,6 +173,9 @@ class WindowTransaction(Protocol):
         Args:
             context: What evidence says besides: query version and parameters.
             advances: The window is the next one that was not evaluated yet.
+
+        Raises:
+            ConflictError: It is, and the detector was changed since the run began.
         """
 
 
@@ -231,12 +234,14 @@ class FinishedRun:
     """What became of a run.
 
     Attributes:
+        version: Of the detector, as it ran.
         error: Why it failed; None: every window that was due was evaluated.
         is_complete: Nothing that is due was left for the next run.
     """
 
     run_id: int
     detector_id: int
+    version: int
     windows: Sequence[Window]
     finding_count: int
     fired_count: int

@@ -9,8 +9,8 @@ from typing import Any
 from sentinel.domain.detector import Window
 from sentinel.domain.detector_query import MAX_QUERY_SECONDS, QueryStore, with_window
 from sentinel.settings import LakeSettings
+from sentinel.stores.lake.names import table_names
 from sentinel.stores.lake.query import QueryLimits, check_query, run_query
-from sentinel.stores.lake.tables import table_names
 from sentinel.stores.postgres.database import Connection, Database
 from sentinel.stores.postgres.detector_reader import QueryRunner
 from sentinel.stores.postgres.own_sql import check_own_sql, run_own_sql

@@ -132,6 +132,7 @@ class PostgresDetectorWork:
         parameters = {
             "run_id": run.run_id,
             "id": run.detector_id,
+            "version": run.version,
             "state": (RunState.DONE if run.error is None else RunState.FAILED).value,
             "window_start": min((window.start for window in run.windows), default=None),
             "window_end": max((window.end for window in run.windows), default=None),
@@ -189,8 +190,16 @@ class PostgresWindow:
         context: Mapping[str, Any],
         advances: bool,
     ) -> WindowOutcome:
-        """Make the anomalies of the window what the findings say. The same again changes nothing."""
+        """Make the anomalies of the window what the findings say. The same again changes nothing.
+
+        Raises:
+            ConflictError: The detector was changed, or deleted, since the run began.
+        """
         outcome = write_anomalies(self._connection, definition, window, findings, context)
         if advances:
-            self._connection.execute(_SQL["advance"], {"id": self._detector_id, "until": window.end})
+            place = {"id": self._detector_id, "until": window.end, "version": definition.version}
+            if self._connection.execute(_SQL["advance"], place).rowcount != 1:
+                raise ConflictError(
+                    "the detector was changed while it ran; the next run evaluates the rest with what it is then"
+                )
         return outcome

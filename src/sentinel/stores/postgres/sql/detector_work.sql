@@ -51,8 +51,9 @@ RETURNING id
 SELECT pg_advisory_xact_lock(hashtextextended('detector/' || %(id)s::bigint, 0))
 
 -- name: advance
--- Windows up to here were evaluated. Never back.
-UPDATE sentinel.detectors SET evaluated_until = GREATEST(evaluated_until, %(until)s) WHERE id = %(id)s
+-- Windows up to here were evaluated, by what the detector still is. Never back.
+UPDATE sentinel.detectors SET evaluated_until = GREATEST(evaluated_until, %(until)s)
+WHERE id = %(id)s AND version = %(version)s
 
 -- name: finish
 -- Note what became of a run.
@@ -66,5 +67,6 @@ RETURNING id, (SELECT d.name FROM sentinel.detectors d WHERE d.id = detector_id)
           started_at, finished_at
 
 -- name: checked
--- A complete run began at this time. Never back.
-UPDATE sentinel.detectors SET checked_at = GREATEST(checked_at, %(started_at)s) WHERE id = %(id)s
+-- A complete run of what the detector still is began at this time. Never back.
+UPDATE sentinel.detectors SET checked_at = GREATEST(checked_at, %(started_at)s)
+WHERE id = %(id)s AND version = %(version)s
