@@ -53,6 +53,10 @@ def test_the_defaults_are_those_of_the_table() -> None:
     ):
         row = next(line for line in GUIDE.splitlines() if line.startswith(f"| `{names[0]}`"))
         assert row.split("|")[3].strip() == ", ".join(default(kind, name) for name in names)
+    late = ("payment_failure_spike", "webhook_integrity", "subscription_churn_spike", "missing_heartbeat", "sql")
+    first, *others = (default(kind, "late_hours") for kind in late)
+    assert f"| `late_hours` | all | {first} ({', '.join(others)}) |" in GUIDE
+    assert default("series", "late_hours") == default("sql", "late_hours")
     spikes = ("payment_failure_spike", "amount_spike", "subscription_churn_spike", "missing_heartbeat")
     assert f"| {', '.join(default(kind, 'baseline_days') for kind in spikes)} | how far back" in GUIDE
 

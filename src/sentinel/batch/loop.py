@@ -62,8 +62,7 @@ class DetectorLoop:
         """
         for tenant_id in self._work.tenants():
             if tenant_id not in self._known:
-                self._work.add_builtins(tenant_id, self._builtins, self._now())
-                self._known.add(tenant_id)
+                self._welcome(tenant_id)
         self._read_events(stopping)
         due: dict[str, list[int]] = {}
         for tenant_id, detector_id in self._work.due(self._now()):
@@ -82,22 +81,34 @@ class DetectorLoop:
             ran += self._run(tenant_id, detector_id, stopping)
         return ran
 
+    def _welcome(self, tenant_id: str) -> None:
+        try:
+            self._work.add_builtins(tenant_id, self._builtins, self._now())
+        except Exception as error:
+            _log_failure(f"tenant {tenant_id} has no built-in detectors yet", error)
+        else:
+            self._known.add(tenant_id)
+
     def _read_events(self, stopping: threading.Event) -> None:
         """Read what came since, for detectors that are written as SQL and for those that look back for weeks."""
         for tenant_id in self._work.unread_tenants():
             try:
                 while not stopping.is_set() and self._work.read_events(tenant_id):
                     pass
-            except SentinelError as error:
+            except Exception as error:
                 # What is wrong with one tenant's events does not keep those of others.
-                _LOG.warning("webhook events of tenant %s are not read: %s", tenant_id, error.message)
+                _log_failure(f"webhook events of tenant {tenant_id} are not read", error)
 
     def _run(self, tenant_id: str, detector_id: int, stopping: threading.Event) -> bool:
         try:
             return self._runner.run_due(tenant_id, detector_id, self._now(), stopping=stopping) is not None
         except Exception as error:
-            said = error.message if isinstance(error, SentinelError) else f"{type(error).__name__}, see below"
-            _LOG.warning("detector %d of tenant %s is tried again: %s", detector_id, tenant_id, said)
-            if not isinstance(error, SentinelError):
-                _LOG.exception("running a detector failed")
+            _log_failure(f"detector {detector_id} of tenant {tenant_id} is tried again", error)
             return False
+
+
+def _log_failure(what: str, error: Exception) -> None:
+    if isinstance(error, SentinelError):
+        _LOG.warning("%s: %s", what, error.message)
+    else:
+        _LOG.error("%s: unexpected", what, exc_info=error)

@@ -17,6 +17,8 @@ from sentinel.errors import InvalidError
 class QueryParameters(DetectorParameters):
     """A SELECT, and what it runs over."""
 
+    # Each late window is a query: what came in since is not known here.
+    late_hours: int = Field(default=1, ge=0, le=168)
     store: QueryStore = Field(default=QueryStore.POSTGRES, description="`postgres` (views of the tenant) or `lake`.")
     sql: str = Field(
         min_length=1, max_length=MAX_SQL_CHARACTERS, description="One SELECT that names :window_start and :window_end."

@@ -5,8 +5,8 @@ made the text of a temporary view, which PostgreSQL parses and stores as a tree 
 back. A view is one SELECT, and its tree names every relation, function and operator by its id, however the text wrote
 them. What is not allowed there never runs.
 
-Functions: those that PostgreSQL calls immutable, which see their arguments alone, but for a few that make long values
-out of nothing; aggregates and window functions; and the stable ones that are listed.
+Functions: those that PostgreSQL calls immutable, which see their arguments alone, but for a few that make much out of
+little; aggregates and window functions; and the stable ones that are listed.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ SET_FUNCTIONS = frozenset(
         "unnest",
     ]
 )
-# Immutable, but a few characters of a query make a gigabyte with them.
-REFUSED_FUNCTIONS = frozenset({"array_fill", "lpad", "repeat", "rpad"})
+# Immutable, but a few characters of a query make a gigabyte with them, or have libxml read what they please.
+REFUSED_FUNCTIONS = frozenset({"array_fill", "lpad", "repeat", "rpad", "xpath", "xpath_exists"})
 # The nodes of a stored tree that a query may have (PostgreSQL's nodes/parsenodes.h and primnodes.h).
 _NODES = frozenset(
     [

@@ -1,5 +1,5 @@
--- Columns that only alerts of rules have may be missing in those of detectors; the check says which are needed when. It is
--- added without a look at the rows that are there, and these are looked at while others write.
+-- Columns that only alerts of rules have may be missing in those of detectors; the check says which are needed when. The check
+-- and each of the three indexes look through the alerts once, and nobody writes alerts meanwhile.
 ALTER TABLE sentinel.alerts
     ALTER COLUMN pipeline_id DROP NOT NULL, ALTER COLUMN rule_id DROP NOT NULL,
     ALTER COLUMN rule_version_id DROP NOT NULL, ALTER COLUMN generation_id DROP NOT NULL,
@@ -16,8 +16,7 @@ ALTER TABLE sentinel.alerts ADD CONSTRAINT alerts_of_rule_or_detector CHECK (
              AND generation_id IS NOT NULL AND kafka_partition IS NOT NULL AND kafka_offset IS NOT NULL
              AND kafka_timestamp IS NOT NULL
         ELSE pipeline_id IS NULL AND rule_id IS NULL AND window_end > window_start AND window_start IS NOT NULL
-             AND window_end IS NOT NULL AND subject IS NOT NULL END) NOT VALID;
-ALTER TABLE sentinel.alerts VALIDATE CONSTRAINT alerts_of_rule_or_detector;
+             AND window_end IS NOT NULL AND subject IS NOT NULL END);
 -- One anomaly per detector, window and subject. These three hold no row of a rule, so they cost its alerts nothing.
 CREATE UNIQUE INDEX alerts_detector_window ON sentinel.alerts (detector_id, window_start, subject)
     WHERE detector_id IS NOT NULL;
