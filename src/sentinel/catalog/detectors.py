@@ -151,16 +151,15 @@ class DetectorCatalog:
         self._detectors.lock_all()
         names = {each.name for each in (*self._detectors.list(), *self._builtins())}
         if name in names:
-            raise ConflictError(
-                f"there is a detector named {name!r} already; choose another name",
-                details=[ErrorDetail("/name", "taken")],
-            )
+            raise _taken(name)
         if len(names) >= MAX_DETECTORS:
             raise ConflictError(f"there are {MAX_DETECTORS} detectors, as many as may be; delete one first")
         wanted = replace(
             builtin(kind, description, mode), name=name, is_builtin=False, parameters=kept, schedule=schedule
         )
         added = self._detectors.add(wanted, created_by=self._caller, next_run_at=self._first_run(schedule))
+        if added is None:
+            raise _taken(name)
         self._record("add", added, None, facts_of_detector(added))
         return self.get(name)
 
@@ -275,9 +274,12 @@ class DetectorCatalog:
             if wanted is None:
                 raise _unknown(name)
             refuse_other_version(f"detector {name!r}", wanted.version, expected_version)
-            self._detectors.lock_all()
-            added = self._detectors.lock(name)
-            return added or self._detectors.add(wanted, created_by="built in", next_run_at=self._now())
+            # The detector loop may add it at the same time: the one that comes second finds it.
+            self._detectors.add(wanted, created_by="built in", next_run_at=self._now())
+            found = self._detectors.lock(name)
+            if found is None:
+                raise _unknown(name)
+            return found
         refuse_other_version(f"detector {name!r}", found.version, expected_version)
         return found
 
@@ -339,6 +341,13 @@ def facts_of_detector(detector: DetectorDefinition) -> dict[str, Any]:
         "parameters": dict(detector.parameters),
         "schedule": detector.schedule.as_json(),
     }
+
+
+def _taken(name: str) -> ConflictError:
+    return ConflictError(
+        f"there is a detector named {name!r} already; choose another name",
+        details=[ErrorDetail("/name", "taken")],
+    )
 
 
 def _unknown(name: str) -> NotFoundError:

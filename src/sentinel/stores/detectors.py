@@ -264,8 +264,10 @@ class DetectorStore(Protocol):
     def lock_all(self) -> None:
         """Keep others from adding some until the transaction ends."""
 
-    def add(self, definition: DetectorDefinition, *, created_by: str, next_run_at: datetime) -> DetectorDefinition:
-        """Keep a new one. Its name is free."""
+    def add(
+        self, definition: DetectorDefinition, *, created_by: str, next_run_at: datetime
+    ) -> DetectorDefinition | None:
+        """Keep a new one; None: its name is taken."""
 
     def change(self, definition: DetectorDefinition) -> DetectorDefinition:
         """Keep what can be changed of one, under its next version."""

@@ -45,10 +45,13 @@ class PostgresDetectors:
         """Keep others from adding some until the transaction ends."""
         self._connection.execute(_SQL["lock_all"])
 
-    def add(self, definition: DetectorDefinition, *, created_by: str, next_run_at: datetime) -> DetectorDefinition:
-        """Keep a new one. Its name is free, as `lock_all` was called before it was looked for."""
+    def add(
+        self, definition: DetectorDefinition, *, created_by: str, next_run_at: datetime
+    ) -> DetectorDefinition | None:
+        """Keep a new one; None: its name is taken."""
         parameters = {**_stored(definition), "created_by": created_by, "next_run_at": next_run_at}
-        return definition_of(required(self._connection.execute(_SQL["add"], parameters).fetchone()))
+        row = self._connection.execute(_SQL["add"], parameters).fetchone()
+        return None if row is None else definition_of(row)
 
     def change(self, definition: DetectorDefinition) -> DetectorDefinition:
         """Keep what can be changed of one, under its next version."""
