@@ -42,6 +42,25 @@ ALLOWED = [
     "SELECT source, count(*) FILTER (WHERE status = 'x') FROM webhook_events GROUP BY GROUPING SETS ((source), ()) "
     "HAVING count(*) > 1",
     "VALUES ('a', 'low', 1)",
+    "SELECT date_bin('1 hour', occurred_at, :window_start), count(DISTINCT customer) FROM webhook_events GROUP BY 1",
+    "SELECT sum(amount) OVER (ORDER BY occurred_at ROWS BETWEEN 3 PRECEDING AND CURRENT ROW) FROM webhook_events",
+    "SELECT sum(amount) OVER (ORDER BY occurred_at RANGE BETWEEN interval '1 hour' PRECEDING AND CURRENT "
+    "ROW) FROM webhook_events",
+    "SELECT DISTINCT ON (customer) customer, amount FROM webhook_events ORDER BY customer, occurred_at DESC",
+    "SELECT * FROM webhook_events WHERE occurred_at BETWEEN :window_start - interval '7 days' AND "
+    ":window_end AND customer SIMILAR TO 'a|b'",
+    "SELECT customer FROM webhook_events WHERE customer IN (SELECT customer FROM webhook_events GROUP BY "
+    "1 HAVING avg(amount) > 3)",
+    "SELECT w FROM webhook_events w",
+    "WITH RECURSIVE t(n) AS (VALUES (1) UNION ALL SELECT n+1 FROM t WHERE n < 100) SELECT sum(n) FROM t",
+    "SELECT source, sum(amount) FROM webhook_events GROUP BY ROLLUP (source)",
+    "SELECT amount::text || ' ' || currency, amount::numeric / 3, 3::float8, 'a'::varchar(3) FROM webhook_events",
+    "SELECT corr(amount, id), mode() WITHIN GROUP (ORDER BY customer), rank(3) WITHIN GROUP (ORDER BY "
+    "amount) FROM webhook_events",
+    "SELECT first_value(amount) OVER w FROM webhook_events WINDOW w AS (PARTITION BY customer ORDER BY occurred_at)",
+    "SELECT entities ->> 'customer', transaction_data #>> '{a,b}', jsonb_typeof(transaction_data) FROM alerts",
+    "SELECT occurred_at AT TIME ZONE 'UTC', occurred_at::date = '2026-01-01', EXTRACT(ISODOW FROM "
+    "occurred_at AT TIME ZONE 'Europe/Berlin') FROM webhook_events",
 ]
 REFUSED = {
     "SELECT set_config('app.tenant_id', 'other', false)": "set_config",
@@ -74,6 +93,25 @@ REFUSED = {
     "SELECT random()": "random",
     "SELECT * FROM alerts FOR UPDATE": "ROWMARKCLAUSE",
     "SELECT xmlelement(name x)": "XML",
+    "SELECT nextval('sentinel.alerts_id_seq')": "nextval",
+    "SELECT clock_timestamp()": "clock_timestamp",
+    "SELECT * FROM ROWS FROM (pg_ls_dir('/'))": "pg_ls_dir",
+    "SELECT pg_catalog.set_config(E'app.tenant_\\x69d', 'o', true)": "set_config",
+    "SELECT U&\"set\\005fconfig\"('app.tenant_id','o',true)": "set_config",
+    "SELECT sum(set_config('app.tenant_id','o',true)::int) OVER ()": "set_config",
+    "SELECT array_agg(x ORDER BY set_config('app.tenant_id','o',true)) FROM (VALUES (1)) v(x)": "set_config",
+    "SELECT CASE WHEN false THEN set_config('app.tenant_id','o',true) END": "set_config",
+    "SELECT 1 FROM alerts LIMIT (SELECT length(set_config('app.tenant_id','o',true)))": "set_config",
+    "SELECT 1 FROM (VALUES (set_config('app.tenant_id','o',true))) v": "set_config",
+    "SELECT count(*) FILTER (WHERE set_config('app.tenant_id','o',true) = 'o') FROM alerts": "set_config",
+    "SELECT 1 GROUP BY set_config('app.tenant_id','o',true)": "set_config",
+    "SELECT 1 WHERE 1 IN (SELECT set_config('app.tenant_id','o',true)::int)": "set_config",
+    "SELECT (ARRAY[1])[length(set_config('app.tenant_id','o',true))]": "set_config",
+    "SELECT ROW(set_config('app.tenant_id','o',true))": "set_config",
+    "SELECT set_config('app.tenant_id','o',true) COLLATE \"C\"": "set_config",
+    "SELECT set_config('app.tenant_id','o',true)::varchar(3)": "set_config",
+    "SELECT greatest(set_config('app.tenant_id','o',true), 'a')": "set_config",
+    "SELECT a FROM alerts a JOIN dead_letters d ON set_config('app.tenant_id','o',true) = 'o'": "set_config",
     "SELECT 1; SELECT 2": "syntax error",
     "SELECT 1) AS d; DROP TABLE sentinel.alerts; SELECT * FROM (SELECT 1": "multiple commands",
     "SELECT 1) AS c, (SELECT set_config('app.tenant_id', 'x', false)": "set_config",

@@ -7,6 +7,7 @@ them. What is not allowed there never runs.
 
 Functions: those that PostgreSQL calls immutable, which see their arguments alone, but for a few that make much out of
 little; aggregates and window functions; and the stable ones that are listed.
+Operators: PostgreSQL's own, unless they are volatile.
 """
 
 from __future__ import annotations
@@ -120,11 +121,12 @@ _NODES = frozenset(
         "FIELDSELECT",
         "NAMEDARGEXPR",
         "RANGETBLFUNCTION",
+        "PARAM",
     ]
 )
 _NODE = re.compile(r"(?<!\\)\{([A-Z_]+)")
 _RELATION = re.compile(r":relid (\d+)")
-_FUNCTION = re.compile(r":(?:funcid|opfuncid|aggfnoid|winfnoid|hashfuncid|negfuncid) (\d+)")
+_FUNCTION = re.compile(r":(?:funcid|aggfnoid|winfnoid) (\d+)")
 _OPERATOR = re.compile(r":opno (\d+)")
 
 
@@ -207,7 +209,7 @@ def _judge(connection: Connection, statement: bytes) -> None:
         _judge_functions(connection, _numbers(_FUNCTION, tree))
         operators = connection.execute(_SQL["operators"], {"ids": list(_numbers(_OPERATOR, tree))}).fetchall()
         if operators:
-            raise InvalidError(f"the operator {operators[0]['name']} is not PostgreSQL's own")
+            raise InvalidError(f"the operator {operators[0]['name']} is not allowed here")
 
 
 def _judge_relations(connection: Connection, ids: set[int]) -> None:

@@ -27,9 +27,12 @@ WHERE p.oid = ANY(%(ids)s::oid[])
 ORDER BY p.proname
 
 -- name: operators
--- Operators by id that are not PostgreSQL's own.
-SELECT o.oprname AS name FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace
-WHERE o.oid = ANY(%(ids)s::oid[]) AND n.nspname <> 'pg_catalog'
+-- Operators by id that are not PostgreSQL's own, or volatile.
+SELECT o.oprname AS name
+FROM pg_catalog.pg_operator o
+JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace
+JOIN pg_catalog.pg_proc p ON p.oid = o.oprcode
+WHERE o.oid = ANY(%(ids)s::oid[]) AND (n.nspname <> 'pg_catalog' OR p.provolatile = 'v')
 
 -- name: tenant
 -- Whose rows are visible.
