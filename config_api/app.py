@@ -20,6 +20,7 @@ from config_api.routers import (
     backtests,
     channels,
     deliveries,
+    detectors,
     event_routes,
     events,
     explain,
@@ -46,6 +47,7 @@ from sentinel.errors import StoreUnavailableError
 from sentinel.settings import Settings
 from sentinel.wiring import Backend
 from sentinel.wiring_channels import Channels
+from sentinel.wiring_detectors import RequestedRuns
 from sentinel.wiring_intake import build_intake
 from sentinel.wiring_webhooks import Webhooks
 
@@ -102,6 +104,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.channels = outbound
     app.state.settings = chosen
     app.state.intake = intake
+    app.state.detector_runs = RequestedRuns(chosen, backend)
     app.state.metrics = ProcessMetrics.new()
     problems.install(app)
     events.install(app)
@@ -135,6 +138,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         audit,
         event_routes,
         alerts,
+        detectors,
         ledger,
         webhook_sources,
         webhook_backfills,

@@ -101,6 +101,27 @@ def _asker(request: Request, caller: Annotated[Caller, Depends(_reader)]) -> Ask
 Asking = Annotated[Asker, Depends(_asker)]
 
 
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """Somebody whose work takes longer than a transaction may.
+
+    Attributes:
+        unit: Opens a short unit of work, for what is looked up before.
+    """
+
+    tenant_id: str
+    name: str
+    unit: Callable[[], AbstractContextManager[Unit]]
+
+
+def _worker(request: Request, caller: Annotated[Caller, Depends(_writer)]) -> Worker:
+    backend: Backend = request.app.state.backend
+    return Worker(caller.tenant_id, caller.name, lambda: backend.unit(caller.tenant_id, caller.name))
+
+
+Working = Annotated[Worker, Depends(_worker)]
+
+
 def _tests_run(
     request: Request,
     caller: Annotated[Caller, Depends(_writer)],

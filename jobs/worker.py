@@ -11,6 +11,7 @@ from sentinel.errors import SentinelError
 from sentinel.notify.loops import DeliveryLoop, RoutingLoop
 from sentinel.settings import Settings
 from sentinel.wiring import Backend
+from sentinel.wiring_detectors import build_loop
 from sentinel.wiring_notify import delivery_loop, routing_loop
 from sentinel.worker_process import Loop, WorkerProcess
 
@@ -20,6 +21,7 @@ log = logging.getLogger("sentinel.worker")
 LOOPS: dict[str, Callable[[Settings, Backend], Loop]] = {
     RoutingLoop.name: routing_loop,
     DeliveryLoop.name: delivery_loop,
+    "detectors": build_loop,
 }
 
 
@@ -35,9 +37,9 @@ def main(arguments: list[str]) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     chosen = parse_arguments(arguments)
     settings = Settings.load()
-    # Each loop may hold two connections at a time without waiting for another's.
+    # Detectors hold two connections in each of their three places, and one more looks for what is due.
     names = [name for name in LOOPS if not chosen.only or name in chosen.only]
-    backend = Backend(settings, pool_size=2 + 2 * len(names))
+    backend = Backend(settings, pool_size=4 + 4 * len(names))
     backend.open()
     try:
         loops = [LOOPS[name](settings, backend) for name in names]

@@ -19,10 +19,10 @@ from config_api.schemas.alert_states import (
     AlertNoteRequest,
     AlertStateAnswer,
 )
-from config_api.schemas.alerts import AlertAnswer
+from config_api.schemas.alerts import AlertAnswer, AmendmentAnswer
 from config_api.schemas.base import Text
 from config_api.schemas.problems import problems
-from sentinel.domain.alert import Alert, AlertFilter
+from sentinel.domain.alert import Alert, AlertFilter, AlertSource
 from sentinel.domain.alert_state import AlertStatus, Disposition
 from sentinel.domain.rule import Severity
 from sentinel.errors import ErrorDetail, InvalidError
@@ -50,6 +50,10 @@ def list_alerts(
     status: AlertStatus | None = None,
     assignee: Annotated[Text | None, Query(max_length=128, description="Who has it; empty: nobody.")] = None,
     disposition: Disposition | None = None,
+    source: Annotated[
+        AlertSource | None, Query(description="Only alerts of rules, or only those of detectors.")
+    ] = None,
+    detector: Annotated[Text | None, Query(max_length=100, description="Only alerts of this detector.")] = None,
     before: Annotated[int | None, Query(ge=1, le=MAX_ID, description="Continue after this alert.")] = None,
 ) -> Response:
     """Alerts, newest first. The header `Link: <...>; rel="next"` leads to the next page while there is one.
@@ -57,7 +61,20 @@ def list_alerts(
     A search by `text`, for `status=open` or for no assignee reads alerts for about two seconds; a page may then hold
     fewer than `limit`, even none, and its link goes on from there.
     """
-    wanted = AlertFilter(pipeline_id, severity, rule_id, event_id, since, until, text, status, assignee, disposition)
+    wanted = AlertFilter(
+        pipeline_id,
+        severity,
+        rule_id,
+        event_id,
+        since,
+        until,
+        text,
+        status,
+        assignee,
+        disposition,
+        source,
+        detector,
+    )
     _refuse_empty_range(wanted)
     page = unit.alerts.page(wanted, before=before, limit=limit)
     headers = next_link(request, before=page.next_before) if page.next_before is not None else {}
@@ -128,6 +145,14 @@ def _refuse_empty_range(wanted: AlertFilter) -> None:
         raise InvalidError("since must be before until", details=[ErrorDetail("", "since must be before until")])
 
 
+@router.get("/{alert_id}/amendments", responses=problems(404))
+def list_amendments(
+    alert_id: Annotated[int, Path(ge=1, le=MAX_ID, description="The alert.")], unit: Reading
+) -> list[AmendmentAnswer]:
+    """What an alert of a detector said before late events made it say something else, oldest first."""
+    return [AmendmentAnswer.of(amendment) for amendment in unit.detectors.amendments(alert_id)]
+
+
 def _answer(alert: Alert) -> dict[str, object]:
     """Return the answer. The event goes out as PostgreSQL gave it, so no number loses digits in between."""
     return {
@@ -151,4 +176,9 @@ def _answer(alert: Alert) -> dict[str, object]:
         "list_versions": alert.list_versions,
         "refill_id": alert.refill_id,
         **alert.state.members(),
+        "detector": alert.detector,
+        "window_start": alert.window_start,
+        "window_end": alert.window_end,
+        "subject": alert.subject,
+        "revision": alert.revision,
     }

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from typing import Any, Self
 
 from pydantic import ConfigDict, Field
 
 from config_api.schemas.base import AnswerModel, Timestamp
 from sentinel.domain.alert_state import AlertStatus, Disposition
+from sentinel.domain.detector import Amendment, Level
 from sentinel.domain.rule import Severity
 
 
@@ -19,7 +21,11 @@ class EvidenceAnswer(AnswerModel):
 
 
 class AlertAnswer(AnswerModel):
-    """An alert: one rule was true for one event. `transaction_data` is the event."""
+    """An alert: one rule was true for one event, or a detector found an anomaly in a window.
+
+    `transaction_data` is the event, or what was found. An anomaly has no pipeline, rule, generation and record; the
+    alert of a rule no detector, window and subject.
+    """
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -53,28 +59,33 @@ class AlertAnswer(AnswerModel):
                     "resolved_at": None,
                     "version": 1,
                     "updated_at": "2026-01-31T12:03:00Z",
+                    "detector": None,
+                    "window_start": None,
+                    "window_end": None,
+                    "subject": None,
+                    "revision": 1,
                 }
             ]
         }
     )
 
     id: int
-    pipeline_id: int
+    pipeline_id: int | None
     severity: Severity
     rule_name: str = Field(description="What the rule is called today.")
     rule_description: str
     alert_timestamp: Timestamp
     transaction_data: Any
     evidence: list[EvidenceAnswer]
-    rule_id: int
-    rule_version_id: int
+    rule_id: int | None
+    rule_version_id: int | None
     event_id: str
     score: int
     entities: dict[str, Any]
-    generation_id: int
-    kafka_partition: int
-    kafka_offset: int
-    kafka_timestamp: Timestamp
+    generation_id: int | None
+    kafka_partition: int | None
+    kafka_offset: int | None
+    kafka_timestamp: Timestamp | None
     list_versions: dict[str, int] = Field(description="List -> the version of it that the rule read.")
     refill_id: int | None = Field(description="The refill that made it; null: live detection did.")
     status: AlertStatus
@@ -86,3 +97,31 @@ class AlertAnswer(AnswerModel):
     resolved_at: Timestamp | None
     version: int = Field(description="How often it was changed; 0: never. For `If-Match`.")
     updated_at: Timestamp | None
+    detector: str | None = Field(description="The detector that found it; null: a rule did.")
+    window_start: Timestamp | None
+    window_end: Timestamp | None = Field(description="Not included in the window.")
+    subject: str | None = Field(description="What an anomaly is about.")
+    revision: int = Field(description="Grows when an anomaly is amended.")
+
+
+class AmendmentAnswer(AnswerModel):
+    """What an anomaly said before it was amended."""
+
+    version: int
+    severity: Severity
+    level: Level = Field(description="The detector's own: none, low, medium or high.")
+    evidence: Any
+    reason: str = Field(examples=["events came late: level low -> high, value 7 -> 31"])
+    amended_at: Timestamp
+
+    @classmethod
+    def of(cls, amendment: Amendment) -> Self:
+        """Describe an amendment."""
+        return cls(
+            version=amendment.version,
+            severity=amendment.severity,
+            level=amendment.level,
+            evidence=json.loads(amendment.evidence_json),
+            reason=amendment.reason,
+            amended_at=amendment.amended_at,
+        )

@@ -26,8 +26,8 @@ def show_alerts(
             {
                 "time": alert.alert_timestamp,
                 "severity": [alert.severity],
-                "rule": alert.rule_description or alert.rule_name,
-                "pipeline": pipeline_names.get(alert.pipeline_id, str(alert.pipeline_id)),
+                "rule": _what(alert),
+                "pipeline": _where(alert, pipeline_names),
                 "score": alert.score,
                 "event id": alert.event_id,
                 "event": json.dumps(alert.transaction_data, ensure_ascii=False),
@@ -54,10 +54,30 @@ def show_alerts(
     rows = [row for row in chosen.selection.rows if row < len(alerts)]
     if rows:
         alert = alerts[rows[0]]
-        st.text(
-            f"alert {alert.id}: record {alert.kafka_offset} of partition {alert.kafka_partition}, "
-            f"in Kafka at {alert.kafka_timestamp.isoformat()}"
-        )
+        st.text(f"alert {alert.id}: {_place(alert)}")
         st.json(alert.transaction_data)
     else:
         st.caption("Choose a row to see its event in full.")
+
+
+def _what(alert: models.Alert) -> str:
+    if alert.detector is None:
+        return alert.rule_description or alert.rule_name
+    return alert.evidence[0].condition if alert.evidence else alert.detector
+
+
+def _where(alert: models.Alert, pipeline_names: Mapping[int, str]) -> str:
+    if alert.pipeline_id is None:
+        return f"detector {alert.detector}"
+    return pipeline_names.get(alert.pipeline_id, str(alert.pipeline_id))
+
+
+def _place(alert: models.Alert) -> str:
+    if alert.kafka_timestamp is None:
+        if alert.window_start is None or alert.window_end is None:
+            return "neither of a record nor of a window"
+        return f"of the window {alert.window_start.isoformat()} to {alert.window_end.isoformat()}"
+    return (
+        f"record {alert.kafka_offset} of partition {alert.kafka_partition}, "
+        f"in Kafka at {alert.kafka_timestamp.isoformat()}"
+    )

@@ -236,6 +236,13 @@ class WorkerSettings(Group):
     answer_seconds: float = Field(default=10.0, description="How long a request waits for a short task's result.")
 
 
+class DetectorSettings(Group):
+    """Scheduled detectors."""
+
+    poll_seconds: float = Field(default=5.0, gt=0, description="How often it is looked for what is due.")
+    run_seconds: float = Field(default=60.0, gt=0, le=3600, description="A run that takes longer is ended.")
+
+
 class Settings(BaseSettings):
     """All settings."""
 
@@ -256,6 +263,7 @@ class Settings(BaseSettings):
     dashboard: DashboardSettings = DashboardSettings()
     job: JobSettings = JobSettings()
     worker: WorkerSettings = WorkerSettings()
+    detectors: DetectorSettings = DetectorSettings()
 
     @classmethod
     def load(cls, home: Path | None = None) -> Settings:

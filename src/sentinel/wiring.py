@@ -9,11 +9,13 @@ from dataclasses import dataclass
 
 from redis.exceptions import RedisError
 
+from sentinel.batch.detectors import DETECTORS
 from sentinel.catalog.access import KeyCatalog
 from sentinel.catalog.audit import Auditor
 from sentinel.catalog.backtests import BacktestCatalog, demand_backtest
 from sentinel.catalog.channels import ChannelCatalog
 from sentinel.catalog.deliveries import DeliveryCatalog
+from sentinel.catalog.detectors import DetectorCatalog
 from sentinel.catalog.engine_tasks import EngineDesk, EngineTaskCatalog
 from sentinel.catalog.event_routes import EventRouteCatalog
 from sentinel.catalog.lifecycle import LifecycleCatalog
@@ -51,6 +53,9 @@ from sentinel.stores.postgres.api_keys import PostgresApiKeys, find_presented
 from sentinel.stores.postgres.audit import PostgresAudit
 from sentinel.stores.postgres.channels import PostgresChannelReader, PostgresChannels
 from sentinel.stores.postgres.database import Connection, Database, first_line
+from sentinel.stores.postgres.detector_queries import DetectorQueries, DetectorQueryCheck
+from sentinel.stores.postgres.detector_work import PostgresDetectorWork
+from sentinel.stores.postgres.detectors import PostgresDetectors
 from sentinel.stores.postgres.engine_tasks import PostgresEngineTasks
 from sentinel.stores.postgres.event_routes import PostgresEventRoutes
 from sentinel.stores.postgres.figures import PostgresFigures
@@ -112,6 +117,7 @@ class Unit:
     silences: SilenceCatalog
     deliveries: DeliveryCatalog
     backfills: BackfillCatalog
+    detectors: DetectorCatalog
 
 
 class Backend:
@@ -124,6 +130,7 @@ class Backend:
         self._channel_rules = ChannelRules(settings.notify, AddressGuard(settings.notify.networks))
         self._scores = RedisScoreReader(self._redis, settings.redis)
         self._role_is_checked = False
+        self._lake = settings.lake
         self._answer_seconds = settings.worker.answer_seconds
         self._desk_places = threading.BoundedSemaphore(DESK_PLACES)
 
@@ -189,6 +196,11 @@ class Backend:
     def backfill_inbox(self) -> PostgresBackfillInbox:
         """Return where backfills of webhooks are worked on, for every tenant."""
         return PostgresBackfillInbox(self._database, self._secrets)
+
+    def detector_work(self, *, run_seconds: float) -> PostgresDetectorWork:
+        """Return the work of detectors, of every tenant."""
+        queries = DetectorQueries(self._database, self._lake)
+        return PostgresDetectorWork(self._database, queries, run_seconds=run_seconds)
 
     def authenticate(self, secret: str) -> ApiKey:
         """Return the key that a caller presents.
@@ -325,5 +337,13 @@ class Backend:
                 caller=caller,
                 now=utc_now,
                 new_secret=new_signing_secret,
+            ),
+            detectors=DetectorCatalog(
+                PostgresDetectors(connection),
+                DETECTORS,
+                DetectorQueryCheck(connection),
+                auditor,
+                caller=caller,
+                now=utc_now,
             ),
         )

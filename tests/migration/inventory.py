@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import psycopg
 
-_OURS = "n.nspname IN ('sentinel', 'public')"
+_OURS = "n.nspname IN ('sentinel', 'public', 'detector_views')"
 
 _QUERIES = {
     "relation": f"""
@@ -47,7 +47,7 @@ _QUERIES = {
         WHERE {_OURS} AND NOT t.tgisinternal""",
     "view": """
         SELECT format('%s.%s', schemaname, viewname), definition FROM pg_views
-        WHERE schemaname IN ('sentinel', 'public')""",
+        WHERE schemaname IN ('sentinel', 'public', 'detector_views')""",
     "sequence": """
         SELECT format('%s.%s', schemaname, sequencename),
                format('%s from %s by %s, %s to %s, cycle %s', data_type, start_value, increment_by, min_value,

@@ -44,6 +44,8 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "channels": ("sentinel.cli.channels", "app", "Add, try, change and switch channels of notifications."),
     "notify": ("sentinel.cli.notify", "app", "Who is told of what, why, and what became of it."),
     "webhooks": ("sentinel.cli.webhooks", "app", "List sources, fetch missed events of Stripe, delete old events."),
+    "detectors": ("sentinel.cli.detectors", "app", "Set up, switch and run scheduled detectors."),
+    "run-rules": ("sentinel.cli.detectors", "run_rules", "Run the detectors: `sentinel detectors run`."),
     "lists": ("sentinel.cli.lists", "app", "Upload, edit, show and compare lists that rules read."),
     "keys": ("sentinel.cli.keys", "app", "Make, list and revoke API keys."),
     "plan": ("sentinel.cli.files", "plan", "Show what applying files would change."),

@@ -16,8 +16,9 @@ from rich.text import Text
 
 from sentinel.errors import InvalidError
 from sentinel.settings import Settings
+from sentinel.stores.lake.names import table_names
 from sentinel.stores.lake.query import QueryLimits, QueryResult, run_query
-from sentinel.stores.lake.tables import describe_table, table_names
+from sentinel.stores.lake.tables import describe_table
 from sentinel.wiring import Backend
 
 lake_app = typer.Typer(no_args_is_help=True, add_completion=False, help="Query the lake with SQL.")

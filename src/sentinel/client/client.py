@@ -13,6 +13,7 @@ import httpx
 from sentinel.client import models
 from sentinel.client.alerts import AlertCalls
 from sentinel.client.channels import ChannelCalls
+from sentinel.client.detectors import DetectorCalls
 from sentinel.client.events import EventCalls
 from sentinel.client.explain import ExplainCalls
 from sentinel.client.lifecycle import LifecycleCalls
@@ -31,6 +32,7 @@ class Client(
     ChannelCalls,
     AlertCalls,
     BackfillCalls,
+    DetectorCalls,
     EventCalls,
     ExplainCalls,
     LifecycleCalls,
@@ -241,6 +243,8 @@ class Client(
         status: str | None = None,
         assignee: str | None = None,
         disposition: str | None = None,
+        source: str | None = None,
+        detector: str | None = None,
         before: int | None = None,
     ) -> models.AlertPage:
         """Return a page of alerts, newest first."""
@@ -257,6 +261,8 @@ class Client(
             status=status,
             assignee=assignee,
             disposition=disposition,
+            source=source,
+            detector=detector,
             before=before,
         )
         alerts = [models.Alert.model_validate(item) for item in answer.json()]

@@ -1,35 +1,51 @@
-"""Alerts: one persisted match of one rule."""
+"""Alerts: one persisted match of one rule, or one anomaly that a detector found."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 
 from sentinel.domain.alert_state import AlertState, AlertStatus, Disposition
 from sentinel.domain.rule import Severity
 
 
+class AlertSource(StrEnum):
+    """Who raises alerts."""
+
+    RULE = "rule"
+    DETECTOR = "detector"
+
+
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """A rule was true for an event.
+    """A rule was true for an event, or a detector found an anomaly in a window.
+
+    What only one of the two has is None in the other: pipeline, rule, generation and record, or detector, window and
+    subject. An anomaly has neither a rule's name nor its description.
 
     Attributes:
         rule_name: What the rule is called today.
+        event_id: Of an anomaly: detector, start of the window and subject.
         score: 0..100, from all rules that matched the event in the same pass.
-        transaction_json: The event as JSON text, so that no number loses digits on its way.
+        transaction_json: The event as JSON text, so that no number loses digits on its way; of an anomaly what was
+            found.
         evidence_json: Each condition that had to be true with the values that it looks at, as JSON text.
         entities_json: Entity field -> value, as JSON text.
         alert_timestamp: When it was written; `kafka_timestamp` is the record's.
         list_versions: List -> the version of it that the rule read; empty for a rule without subqueries.
         refill_id: The refill that made it; None: live detection did.
         state: What people did about it.
+        detector: Its name.
+        subject: What an anomaly is about.
+        revision: Grows when an anomaly is amended.
     """
 
     id: int
-    pipeline_id: int
-    rule_id: int
-    rule_version_id: int
-    generation_id: int
+    pipeline_id: int | None
+    rule_id: int | None
+    rule_version_id: int | None
+    generation_id: int | None
     event_id: str
     severity: Severity
     score: int
@@ -38,13 +54,18 @@ class Alert:
     entities_json: str
     transaction_json: str
     evidence_json: str
-    kafka_partition: int
-    kafka_offset: int
-    kafka_timestamp: datetime
+    kafka_partition: int | None
+    kafka_offset: int | None
+    kafka_timestamp: datetime | None
     alert_timestamp: datetime
     list_versions: dict[str, int]
     refill_id: int | None = None
     state: AlertState = field(default_factory=AlertState)
+    detector: str | None = None
+    window_start: datetime | None = None
+    window_end: datetime | None = None
+    subject: str | None = None
+    revision: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +77,7 @@ class AlertFilter:
         until: First one not included any more.
         text: Found anywhere in the event's JSON, without case.
         assignee: Who has it; empty: nobody.
+        detector: The name of one; those of deleted detectors of this name are among them.
     """
 
     pipeline_id: int | None = None
@@ -83,6 +105,9 @@ class AlertFilter:
     def goes_by_absence(self) -> bool:
         """Whether alerts fit for what nobody did: no index tells them."""
         return not self.goes_by_state and (self.status is AlertStatus.OPEN or self.assignee == "")
+
+    source: AlertSource | None = None
+    detector: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

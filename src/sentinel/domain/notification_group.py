@@ -16,6 +16,8 @@ from sentinel.domain.notification import AlertEvent, NotificationKind, NotifiedA
 from sentinel.domain.notification_policy import Plan
 from sentinel.domain.rule import Severity
 
+_LEVELS = ("", "none", "low", "medium", "high")
+
 
 @dataclass(frozen=True, slots=True)
 class OutboxEntry:
@@ -33,7 +35,10 @@ class RoutedAlert:
     Attributes:
         source: `rule` or `detector`.
         notify: What the rule itself asks for: channels such as `slack:#big-orders`.
-        refill_id: As in `Alert`.
+        rule_id: Of the rule, or of the detector.
+        refill_id, subject: As in `Alert`; a rule's has no subject.
+        level: What a detector says now; `none`: it is no longer so. Empty: no detector said anything.
+        former_level: What it said before it was last amended; empty: it was not.
     """
 
     told: NotifiedAlert
@@ -41,6 +46,19 @@ class RoutedAlert:
     source: str
     notify: tuple[str, ...]
     refill_id: int | None
+    subject: str = ""
+    level: str = ""
+    former_level: str = ""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its detector says that it is no longer so."""
+        return self.level == "none"
+
+    @property
+    def is_worse(self) -> bool:
+        """Whether its detector raised its level when it was last amended."""
+        return _LEVELS.index(self.level) > _LEVELS.index(self.former_level)
 
     @property
     def labels(self) -> Labels:
@@ -62,7 +80,7 @@ class RoutedAlert:
     @property
     def fingerprint(self) -> bytes:
         """Equal for alerts of one rule about the same entities; where there are none, about the same event."""
-        about = sorted(self.told.entities.items()) or self.told.event_id
+        about = sorted(self.told.entities.items()) or self.subject or self.told.event_id
         return hashlib.sha256(json.dumps([self.source, self.rule_id, about]).encode()).digest()
 
 

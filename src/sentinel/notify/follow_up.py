@@ -32,7 +32,9 @@ def take_up(turn: Turn, entries: Sequence[OutboxEntry]) -> None:
             resolved_at=turn.now if is_resolved else None,
         )
         outcome = Outcome.RESOLVED if is_resolved else Outcome.ACKNOWLEDGED
-        turn.decide(outcome, f"somebody {outcome.value} it", alert_id=entry.alert_id)
+        is_over = alert is not None and alert.is_over
+        reason = "its detector says that it is no longer so" if is_over else f"somebody {outcome.value} it"
+        turn.decide(outcome, reason, alert_id=entry.alert_id)
         for group in groups:
             _close(turn, group, is_resolved=is_resolved)
 

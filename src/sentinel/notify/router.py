@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from sentinel.domain.notification import AlertEvent
-from sentinel.domain.notification_group import OutboxEntry
+from sentinel.domain.notification_decision import Outcome
+from sentinel.domain.notification_group import OutboxEntry, RoutedAlert
 from sentinel.errors import SentinelError
 from sentinel.notify.follow_up import escalate, repeat, take_up
 from sentinel.notify.mutes import Mutes
@@ -103,10 +104,10 @@ class Router:
             new_id=self._new_id,
         )
         entries = tx.claim(BATCH)
-        self._fire(turn, [entry for entry in entries if entry.event in _FIRED])
+        over = self._fire(turn, [entry for entry in entries if entry.event in _FIRED])
         more_due = tell_due_groups(turn)
         turn.close()
-        take_up(turn, [entry for entry in entries if entry.event not in _FIRED])
+        take_up(turn, [*(entry for entry in entries if entry.event not in _FIRED), *over])
         more_repeats = repeat(turn)
         more_escalations = escalate(turn)
         summarize(turn)
@@ -120,8 +121,22 @@ class Router:
             # More may be left: it is looked at again soon.
             self._pruned_at[tenant_id] = now - PRUNE_EVERY if pruned >= PRUNE_BATCH else now
 
-    def _fire(self, turn: Turn, entries: Sequence[OutboxEntry]) -> None:
-        # An alert that fired and was amended in one batch is one alert.
+    def _fire(self, turn: Turn, entries: Sequence[OutboxEntry]) -> list[OutboxEntry]:
+        """Have alerts routed that fired or became worse; return those of which a detector says that they are over."""
+        fired: dict[int, RoutedAlert] = {}
+        over: list[OutboxEntry] = []
         alerts = turn.alerts(dict.fromkeys(entry.alert_id for entry in entries))
-        if alerts:
-            route_alerts(turn, [alerts[number] for number in sorted(alerts)])
+        # An alert that fired and was amended in one batch is one alert.
+        new = {entry.alert_id for entry in entries if entry.event is AlertEvent.FIRED}
+        for number, alert in sorted(alerts.items()):
+            if alert.is_over:
+                over.append(OutboxEntry(0, number, AlertEvent.RESOLVED))
+            elif number in new or alert.is_worse:
+                fired[number] = alert
+            else:
+                levels = f"level {alert.former_level}, now {alert.level}"
+                reason = f"its detector changed what it says ({levels}): not told again"
+                turn.decide(Outcome.AMENDED, reason, alert_id=number)
+        if fired:
+            route_alerts(turn, list(fired.values()))
+        return over

@@ -129,6 +129,19 @@ class TestOverview:
         assert list(table["event id"]) == ["t3", "t2", "t1"]
         assert json.loads(table["event"][0]) == api.alerts[0]["transaction_data"]
 
+    def test_an_anomaly_is_shown_with_what_held_in_place_of_a_rule(self, api: StubApi) -> None:
+        anomaly = {
+            **api.alerts[0], "id": 9, "pipeline_id": None, "rule_id": None, "rule_description": "", "event_id": "d/w/s",
+            "kafka_partition": None, "kafka_offset": None, "kafka_timestamp": None, "detector": "amount_spike",
+            "window_start": NOW, "window_end": NOW, "evidence": [{"condition": "ten times the mean", "values": {}}],
+        }  # fmt: skip
+        api.alerts = [anomaly, *api.alerts]
+        shown = page()
+        shown.sidebar.selectbox[0].set_value(None).run()
+        assert not shown.exception
+        table = shown.dataframe[0].value
+        assert (table["rule"][0], table["pipeline"][0]) == ("ten times the mean", "detector amount_spike")
+
     def test_alerts_of_one_severity(self, api: StubApi) -> None:
         shown = page()
         shown.pills[0].set_value("warning").run()

@@ -15,8 +15,8 @@ from sentinel.client import models
 from sentinel.errors import TransientError
 from sentinel.localstack.services import python_path
 from sentinel.settings import Settings
+from sentinel.stores.lake.names import table_names
 from sentinel.stores.lake.query import run_query
-from sentinel.stores.lake.tables import table_names
 from sentinel.stores.postgres.run_figures import Archived, Latency, RuleAlerts
 from sentinel.workload.producer import SendSummary
 

@@ -18,11 +18,11 @@ class Evidence(Model):
 
 
 class Alert(Model):
-    """An alert."""
+    """An alert of a rule, or of a detector, which has no pipeline, rule and record, but a window and a subject."""
 
     id: int
-    pipeline_id: int
-    rule_id: int
+    pipeline_id: int | None
+    rule_id: int | None
     severity: Severity
     rule_name: str = ""
     rule_description: str
@@ -31,9 +31,9 @@ class Alert(Model):
     evidence: list[Evidence] = Field(default_factory=list)
     event_id: str
     score: int
-    kafka_partition: int
-    kafka_offset: int
-    kafka_timestamp: datetime
+    kafka_partition: int | None
+    kafka_offset: int | None
+    kafka_timestamp: datetime | None
     list_versions: dict[str, int] = Field(default_factory=dict)
     refill_id: int | None = None
     status: str = "open"
@@ -45,6 +45,11 @@ class Alert(Model):
     resolved_at: datetime | None = None
     version: int = 0
     updated_at: datetime | None = None
+    detector: str | None = None
+    window_start: datetime | None = None
+    window_end: datetime | None = None
+    subject: str | None = None
+    revision: int = 1
 
 
 class AlertState(Model):

@@ -95,6 +95,29 @@ def run_query(
         "memory_mib": limits.memory_mib,
         "threads": limits.threads,
     }
+    return _read_answer(*_answered(request), limits)
+
+
+def check_query(sql: str, limits: QueryLimits | None = None) -> None:
+    """Judge a SELECT without running it: whether it may be run over any tenant's tables.
+
+    Raises:
+        InvalidError: It may not.
+    """
+    limits = limits or QueryLimits(timeout_seconds=10.0, memory_mib=128)
+    request = {
+        "sql": sql,
+        "only_check": True,
+        "timeout_seconds": limits.timeout_seconds,
+        "grace_seconds": GRACE_SECONDS,
+        "memory_mib": limits.memory_mib,
+        "threads": 1,
+    }
+    _read_answer(*_answered(request), limits)
+
+
+def _answered(request: Mapping[str, Any]) -> tuple[bytes, int, bytes]:
+    """Have a process answer a request; return its output, exit code and errors."""
     # The credentials travel by the pipe, never by arguments or environment, which other users may see.
     worker = subprocess.Popen(
         [sys.executable, "-m", WORKER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -105,7 +128,7 @@ def run_query(
         worker.kill()
         worker.communicate()
         raise
-    return _read_answer(output, worker.returncode, errors, limits)
+    return output, worker.returncode, errors
 
 
 def _read_answer(output: bytes, code: int, errors: bytes, limits: QueryLimits) -> QueryResult:

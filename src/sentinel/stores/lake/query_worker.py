@@ -1,8 +1,9 @@
 """The process of one lake query: reads a request from standard input, writes the answer to standard output.
 
 Order, and why: (1) the kernel's limits, before anything of the tenant is looked at; (2) the statement is checked by
-its syntax tree; (3) the tables it names are opened by deltalake; (4) DuckDB, without access to files, network,
-extensions or Python variables and with its settings locked, runs the statement over them.
+its syntax tree, which is all that is done where only that is asked for; (3) the tables it names are opened by
+deltalake; (4) DuckDB, without access to files, network, extensions or Python variables and with its settings locked,
+runs the statement over them.
 
 Answer: one JSON object per line: `columns`, any number of `rows`, then `end`; or `error` at any point.
 """
@@ -79,6 +80,10 @@ def answer(request: dict[str, Any], output: BinaryIO) -> None:
     started = monotonic_seconds()
     connection = connect(request["memory_mib"], request["threads"])
     names = tables_of(connection, request["sql"])
+    if request.get("only_check"):
+        write(output, {"kind": "columns", "columns": [], "types": []})
+        write(output, {"kind": "end", "is_cut": False, "seconds": round(monotonic_seconds() - started, 3)})
+        return
     tables: dict[str, str] = request["tables"]
     for name in sorted(names & set(tables)):
         connection.register(name, open_table(name, tables[name], request["storage_options"]))

@@ -9,7 +9,7 @@ from typing import Any
 
 from psycopg.errors import QueryCanceled
 
-from sentinel.domain.alert import Alert, AlertFilter, AlertPage
+from sentinel.domain.alert import Alert, AlertFilter, AlertPage, AlertSource
 from sentinel.domain.alert_state import AlertState, AlertStatus, Disposition
 from sentinel.domain.ledger import EventMatches
 from sentinel.domain.rule import Severity
@@ -43,7 +43,8 @@ class PostgresAlerts:
             NotFoundError: There is no alert `before`.
             TooBroadError: PostgreSQL did not find them in time.
         """
-        parameters = {**_parameters(wanted), "limit": limit + 1, **self._place(before)}
+        found = {"detector_ids": self._detector_ids(wanted.detector), **self._place(before)}
+        parameters = {**_parameters(wanted), "limit": limit + 1, **found}
         try:
             self._connection.execute("SELECT set_config('statement_timeout', %s, true)", (str(_STATEMENT_TIMEOUT_MS),))
             if not self._rows("can_match", parameters)[0]["can_match"]:
@@ -71,6 +72,9 @@ class PostgresAlerts:
         if not rows:
             return None
         return EventMatches(tuple(row["severity"] for row in rows), tuple(row["rule_id"] for row in rows))
+
+    def _detector_ids(self, name: str | None) -> list[int] | None:
+        return None if name is None else [row["id"] for row in self._rows("detector_ids", {"name": name})]
 
     def _search(self, parameters: dict[str, Any], limit: int, window: int, longest: int) -> AlertPage:
         """Read stretch by stretch until there are enough, no more are left, or the time is up."""
@@ -111,6 +115,9 @@ def _parameters(wanted: AlertFilter) -> dict[str, Any]:
         "pipeline_id": wanted.pipeline_id,
         "severity": wanted.severity,
         "rule_id": wanted.rule_id,
+        # A detector's alerts are found by an index that holds no others.
+        "source": AlertSource.DETECTOR if wanted.detector is not None and wanted.source is None else wanted.source,
+        "detector_ids": None,
         "event_id": wanted.event_id,
         "since": wanted.since,
         "until": wanted.until,

@@ -184,8 +184,10 @@ class PostgresInboxTransaction:
             "days": ATTEMPT_DAYS,
         }
         row = required(self._connection.execute(_SQL["count_attempt"], parameters).fetchone())
+        self._connection.execute(_SQL["count_slot"], parameters)
         if row["attempt_count"] == 1:
             self._connection.execute(_SQL["prune_attempts"], parameters)
+            self._connection.execute(_SQL["prune_slots"], parameters)
         if row["attempt_count"] <= MAX_ATTEMPTS:
             self._connection.execute(_SQL["add_attempt"], parameters)
 

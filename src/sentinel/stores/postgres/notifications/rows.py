@@ -106,9 +106,12 @@ def alert_of(row: Row) -> RoutedAlert:
             event=_event(row["event_text"]),
         ),
         rule_id=row["rule_id"],
-        source="rule",
+        source=row["source"],
         notify=tuple(str(action["value"]) for action in actions if action["kind"] == "notify"),
         refill_id=row["refill_id"],
+        subject=row["subject"],
+        level=row["level"],
+        former_level=row["former_level"],
     )
 
 

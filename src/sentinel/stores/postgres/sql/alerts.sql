@@ -4,11 +4,15 @@ SELECT alert_timestamp, id FROM sentinel.alerts WHERE id = %(id)s
 
 -- name: can_match
 -- Whether any alert can fit pipeline, rule and severity together: told by what is counted and configured, so that a
--- combination that never occurs does not make the list read everything in search of it.
+-- combination that never occurs does not make the list read everything in search of it. Anomalies are few: they are
+-- looked at themselves.
 SELECT (%(severity)s::text IS NULL OR EXISTS (
             SELECT 1 FROM sentinel.alert_counts c
             WHERE c.severity = %(severity)s AND c.alert_count > 0
-              AND (%(pipeline_id)s::bigint IS NULL OR c.pipeline_id = %(pipeline_id)s)))
+              AND (%(pipeline_id)s::bigint IS NULL OR c.pipeline_id = %(pipeline_id)s)
+              AND %(source)s::text IS DISTINCT FROM 'detector')
+        OR (%(pipeline_id)s::bigint IS NULL AND %(source)s::text IS DISTINCT FROM 'rule' AND EXISTS (
+            SELECT 1 FROM sentinel.alerts a WHERE a.detector_id IS NOT NULL AND a.severity = %(severity)s)))
    AND (%(rule_id)s::bigint IS NULL OR EXISTS (
             SELECT 1 FROM sentinel.rules r JOIN sentinel.rule_versions v ON v.rule_id = r.id
             WHERE r.id = %(rule_id)s
@@ -22,7 +26,8 @@ SELECT a.id, a.pipeline_id, a.rule_id, a.rule_version_id, a.generation_id, a.eve
        a.transaction_data::text AS transaction_json, a.evidence::text AS evidence_json, a.kafka_partition, a.kafka_offset,
        a.kafka_timestamp, a.alert_timestamp, a.refill_id,
        s.status, s.assignee, s.disposition, s.acknowledged_by, s.acknowledged_at, s.resolved_by, s.resolved_at, s.version,
-       s.updated_at,
+       s.updated_at, a.window_start, a.window_end, a.subject, a.version AS revision,
+       (SELECT d.name FROM sentinel.detectors d WHERE d.id = a.detector_id) AS detector,
        -- Most rules read no list, nor refer to one that does, which their text tells.
        CASE WHEN COALESCE(v.list_names, '{}') = '{}' AND COALESCE(v.rule_expression, '') !~* '\mrule\M' THEN '{}'::jsonb ELSE COALESCE((
            SELECT jsonb_object_agg(used.name, s.members -> 'lists' -> used.name)
@@ -38,6 +43,9 @@ WHERE (%(ids)s::bigint[] IS NULL OR a.id = ANY(%(ids)s))
   AND (%(pipeline_id)s::bigint IS NULL OR a.pipeline_id = %(pipeline_id)s)
   AND (%(severity)s::text IS NULL OR a.severity = %(severity)s)
   AND (%(rule_id)s::bigint IS NULL OR a.rule_id = %(rule_id)s)
+  AND (%(detector_ids)s::bigint[] IS NULL OR (a.detector_id = ANY(%(detector_ids)s) AND a.detector_id IS NOT NULL))
+  AND (%(source)s::text IS NULL OR (%(source)s = 'rule' AND a.detector_id IS NULL)
+       OR (%(source)s = 'detector' AND a.detector_id IS NOT NULL))
   AND (%(event_id)s::text IS NULL OR a.event_id = %(event_id)s)
   AND (%(since)s::timestamptz IS NULL OR a.alert_timestamp >= %(since)s)
   AND (%(until)s::timestamptz IS NULL OR a.alert_timestamp < %(until)s)
@@ -65,6 +73,9 @@ FROM sentinel.alerts a
 WHERE (%(pipeline_id)s::bigint IS NULL OR a.pipeline_id = %(pipeline_id)s)
   AND (%(severity)s::text IS NULL OR a.severity = %(severity)s)
   AND (%(rule_id)s::bigint IS NULL OR a.rule_id = %(rule_id)s)
+  AND (%(detector_ids)s::bigint[] IS NULL OR (a.detector_id = ANY(%(detector_ids)s) AND a.detector_id IS NOT NULL))
+  AND (%(source)s::text IS NULL OR (%(source)s = 'rule' AND a.detector_id IS NULL)
+       OR (%(source)s = 'detector' AND a.detector_id IS NOT NULL))
   AND (%(event_id)s::text IS NULL OR a.event_id = %(event_id)s)
   AND (%(since)s::timestamptz IS NULL OR a.alert_timestamp >= %(since)s)
   AND (%(until)s::timestamptz IS NULL OR a.alert_timestamp < %(until)s)
@@ -77,3 +88,7 @@ OFFSET %(window)s LIMIT 1
 -- What matched one event.
 SELECT severity, rule_id FROM sentinel.alerts
 WHERE pipeline_id = %(pipeline_id)s AND event_id = %(event_id)s ORDER BY rule_id
+
+-- name: detector_ids
+-- The detectors that have, or had, a name.
+SELECT id FROM sentinel.detectors WHERE name = %(name)s ORDER BY id

@@ -26,14 +26,19 @@ RETURNING id, alert_id, event
 
 -- name: alerts
 -- Alerts with what routes look at and channels tell. Events beyond some length are told as text that is cut.
-SELECT a.id, a.rule_id, a.severity, a.alert_timestamp, a.event_id, a.score, a.entities, a.evidence, a.refill_id,
-       COALESCE(r.name, '') AS rule, COALESCE(p.name, '') AS pipeline, COALESCE(v.description, '') AS description,
-       COALESCE(v.actions, '[]') AS actions,
+SELECT a.id, COALESCE(a.rule_id, a.detector_id) AS rule_id, a.severity, a.alert_timestamp, a.event_id, a.score, a.entities,
+       a.evidence, a.refill_id, COALESCE(r.name, d.name, '') AS rule, COALESCE(p.name, '') AS pipeline,
+       COALESCE(v.description, d.description, '') AS description, COALESCE(v.actions, '[]') AS actions,
+       CASE WHEN a.detector_id IS NULL THEN 'rule' ELSE 'detector' END AS source, COALESCE(a.subject, '') AS subject,
+       CASE WHEN a.detector_id IS NOT NULL THEN COALESCE(a.transaction_data ->> 'level', '') ELSE '' END AS level,
+       CASE WHEN a.version > 1 THEN COALESCE((SELECT m.level FROM sentinel.alert_amendments m WHERE m.alert_id = a.id
+                                              ORDER BY m.version DESC LIMIT 1), '') ELSE '' END AS former_level,
        left(a.transaction_data::text, %(event_characters)s + 1) AS event_text
 FROM sentinel.alerts a
 LEFT JOIN sentinel.rule_versions v ON v.id = a.rule_version_id
 LEFT JOIN sentinel.rules r ON r.id = a.rule_id
 LEFT JOIN sentinel.pipelines p ON p.id = a.pipeline_id
+LEFT JOIN sentinel.detectors d ON d.id = a.detector_id
 WHERE a.id = ANY(%(ids)s)
 
 -- name: policy
@@ -216,15 +221,17 @@ WHERE tenant_id = %(tenant_id)s AND next_at <= %(at)s ORDER BY name
 -- name: tally
 -- How many alerts there were, by severity and by rule, and the newest. An index gives the range.
 WITH counted AS (
-    SELECT a.severity, a.rule_id, count(*) AS alerts FROM sentinel.alerts a
+    SELECT a.severity, a.rule_id, a.detector_id, count(*) AS alerts FROM sentinel.alerts a
     WHERE a.tenant_id = %(tenant_id)s AND a.alert_timestamp >= %(since)s AND a.alert_timestamp < %(until)s
-    GROUP BY a.severity, a.rule_id
+    GROUP BY a.severity, a.rule_id, a.detector_id
 )
 SELECT COALESCE((SELECT jsonb_object_agg(severity, n)
                  FROM (SELECT severity, sum(alerts) AS n FROM counted GROUP BY severity) s), '{}') AS by_severity,
        COALESCE((SELECT jsonb_agg(jsonb_build_array(rule, n) ORDER BY n DESC, rule)
-                 FROM (SELECT COALESCE(r.name, '') AS rule, sum(c.alerts) AS n
-                       FROM counted c LEFT JOIN sentinel.rules r ON r.id = c.rule_id
+                 FROM (SELECT COALESCE(r.name, d.name, '') AS rule, sum(c.alerts) AS n
+                       FROM counted c
+                       LEFT JOIN sentinel.rules r ON r.id = c.rule_id
+                       LEFT JOIN sentinel.detectors d ON d.id = c.detector_id
                        GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT %(limit)s) t), '[]') AS by_rule,
        ARRAY(SELECT a.id FROM sentinel.alerts a
              WHERE a.tenant_id = %(tenant_id)s AND a.alert_timestamp >= %(since)s AND a.alert_timestamp < %(until)s

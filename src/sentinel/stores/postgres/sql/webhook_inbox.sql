@@ -56,6 +56,12 @@ VALUES (sentinel.current_tenant(), %(source_id)s, date_bin('1 hour', %(received_
 ON CONFLICT (source_id, hour, reason) DO UPDATE SET attempt_count = c.attempt_count + 1
 RETURNING attempt_count
 
+-- name: count_slot
+-- Count it by five minutes, too, for detectors.
+INSERT INTO sentinel.webhook_attempt_slots AS c (tenant_id, source_id, slot, reason, attempt_count)
+VALUES (sentinel.current_tenant(), %(source_id)s, date_bin('5 minutes', %(received_at)s, 'epoch'), %(reason)s, 1)
+ON CONFLICT (source_id, slot, reason) DO UPDATE SET attempt_count = c.attempt_count + 1
+
 -- name: add_attempt
 -- Keep a refused delivery.
 INSERT INTO sentinel.webhook_attempts
@@ -67,6 +73,11 @@ VALUES (sentinel.current_tenant(), %(source_id)s, %(reason)s, %(received_at)s, %
 -- Forget refused deliveries of long ago.
 DELETE FROM sentinel.webhook_attempts
 WHERE source_id = %(source_id)s AND received_at < %(received_at)s - make_interval(days => %(days)s)
+
+-- name: prune_slots
+-- Forget the counts of long ago.
+DELETE FROM sentinel.webhook_attempt_slots
+WHERE source_id = %(source_id)s AND slot < %(received_at)s - make_interval(days => %(days)s)
 
 -- name: waiting_tenants
 -- Tenants of which an event waits, visible to the publisher.

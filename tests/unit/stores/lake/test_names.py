@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sentinel.errors import NotFoundError
-from sentinel.stores.lake.tables import table_names
+from sentinel.stores.lake.names import table_names
 
 
 class TestTableNames:
