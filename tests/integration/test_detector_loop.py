@@ -106,6 +106,14 @@ class TestLoop:
         assert len(desk.anomalies()) == 1
         assert detector
 
+    def test_a_time_zone_that_is_gone_does_not_stop_a_detector(self, desk: DetectorBench) -> None:
+        detector = desk.detector("amount_spike")
+        desk.one(
+            'UPDATE sentinel.detectors SET schedule = \'{"cron": "0 6 * * *", "time_zone": "Old/Zone"}\' RETURNING id'
+        )
+        desk.done(detector, NOON)
+        assert desk.one("SELECT next_run_at FROM sentinel.detectors")["next_run_at"] == NOON + 60 * MINUTE
+
     def test_it_ends_when_it_is_asked_to(self, desk: DetectorBench) -> None:
         stopping = threading.Event()
         thread = threading.Thread(target=loop_of(desk, desk.runner, []).run, args=(stopping,))

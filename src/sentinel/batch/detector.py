@@ -136,6 +136,10 @@ class Detector(ABC, Generic[P]):
         Raises:
             InvalidError: They cannot work; `details` lists everything.
         """
+        for name, value in parameters.items():
+            if not _is_storable(value):
+                problem = f"{name[:100]!r} holds a character that cannot be stored: a NUL, or half a surrogate pair"
+                raise InvalidError(problem, details=[ErrorDetail("/parameters", problem)])
         try:
             return self.parameters.model_validate(dict(parameters))
         except ValidationError as error:
@@ -185,6 +189,20 @@ def thresholds_problem(low: Decimal | int, medium: Decimal | int, high: Decimal 
 def figure(value: Decimal) -> float:
     """Return a ratio as evidence shows it, with six digits."""
     return float(round(value, 6))
+
+
+def _is_storable(value: Any) -> bool:
+    """Tell whether PostgreSQL takes each text of a JSON value."""
+    waiting = [value]
+    while waiting:
+        found = waiting.pop()
+        if isinstance(found, str) and ("\x00" in found or any("\ud800" <= each <= "\udfff" for each in found)):
+            return False
+        if isinstance(found, dict):
+            waiting += [*found.keys(), *found.values()]
+        elif isinstance(found, list):
+            waiting += found
+    return True
 
 
 def _detail(place: tuple[int | str, ...], message: str, given: Any) -> ErrorDetail:

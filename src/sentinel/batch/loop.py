@@ -19,6 +19,8 @@ _LOG = logging.getLogger(__name__)
 PLACES = 3
 # A tenant whose detectors took so long lets the others have their turn.
 TURN_SECONDS = 30.0
+# So many batches of a tenant's webhook events are read before those of the next; 2000 events, a second or so.
+BATCHES_PER_TURN = 40
 
 
 class DetectorLoop:
@@ -93,8 +95,9 @@ class DetectorLoop:
         """Read what came since, for detectors that are written as SQL and for those that look back for weeks."""
         for tenant_id in self._work.unread_tenants():
             try:
-                while not stopping.is_set() and self._work.read_events(tenant_id):
-                    pass
+                for _ in range(BATCHES_PER_TURN):
+                    if stopping.is_set() or not self._work.read_events(tenant_id):
+                        break
             except Exception as error:
                 # What is wrong with one tenant's events does not keep those of others.
                 _log_failure(f"webhook events of tenant {tenant_id} are not read", error)

@@ -189,6 +189,27 @@ class TestOwn:
         assert (answer.status_code, pointers(answer)) == (422, where), answer.text
         assert [each["name"] for each in client.get(PATH).json() if not each["is_builtin"]] == []
 
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b'{"name": "own", "kind": "missing_heartbeat", "parameters": {"names": ["a\\u0000b"]}}',
+            b'{"name": "own", "kind": "missing_heartbeat", "parameters": {"names": ["\\ud800"]}}',
+            b'{"name": "own", "kind": "missing_heartbeat", "parameters": {"\\ud800": 1}}',
+            b'{"name": "own", "kind": "missing_heartbeat", "parameters": {"low": 1e999}}',
+            b'{"name": "own", "kind": "amount_spike", "parameters": {"low": ' + b"9" * 5000 + b"}}",
+            b'{"name": "own\\u0000", "kind": "missing_heartbeat"}',
+            b'{"name": "own", "kind": "sql", "parameters": {"sql": "SELECT \\ud800 :window_start :window_end"}}',
+            b'{"name": "own", "kind": "sql", "parameters": {"sql": "SELECT \\u0000 :window_start :window_end"}}',
+            b'{"name": "own", "kind": "amount_spike", "parameters": {"low": ' + b"[" * 500 + b"]" * 500 + b"}}",
+            b'{"name": "own", "kind": "amount_spike", "schedule": {"cron": "\\u0000 * * * *"}}',
+            b'{"name": "own", "kind": "amount_spike", "schedule": {"interval_seconds": 1e300}}',
+        ],
+        ids=range(11),
+    )
+    def test_what_json_allows_and_nothing_else_does_is_refused(self, client: Client, body: bytes) -> None:
+        answer = client.post(PATH, content=body, headers={"Content-Type": "application/json"})
+        assert answer.status_code in {400, 422}, answer.text
+
     def test_there_is_a_limit_to_them(self, client: Client, desk: DetectorBench) -> None:
         desk.add_builtins()
         for number in range(95):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -31,6 +32,7 @@ from sentinel.stores.postgres.statements import load_statements
 from sentinel.stores.postgres.webhook_facts import read_events, unread_tenants
 
 _SQL = load_statements("detector_work")
+_LOG = logging.getLogger(__name__)
 
 
 class PostgresDetectorWork:
@@ -89,8 +91,7 @@ class PostgresDetectorWork:
                 return None
             found = definition_of(row)
             definition = found.settled(is_ready=is_ready(connection, needs.get(found.kind, Need.NOTHING)))
-            moved = {"id": detector_id, "next_run_at": definition.schedule.next_after(now)}
-            connection.execute(_SQL["move_on"], moved)
+            connection.execute(_SQL["move_on"], {"id": detector_id, "next_run_at": _next_run(definition, now)})
             if not definition.is_enabled:
                 return None
             run_id = self._begin(connection, definition, RunCause.SCHEDULE, now, requested_by="", now=now)
@@ -171,6 +172,15 @@ class PostgresDetectorWork:
         connection.execute(_SQL["lose_runs"], parameters)
         connection.execute(_SQL["prune_runs"], parameters)
         return int(required(connection.execute(_SQL["begin"], parameters).fetchone())["id"])
+
+
+def _next_run(definition: DetectorDefinition, now: datetime) -> datetime:
+    """Return when a detector is due again: an hour later where its time zone is one that this machine lacks."""
+    try:
+        return definition.schedule.next_after(now)
+    except (ValueError, KeyError) as error:
+        _LOG.error("the schedule of detector %r cannot be read, it runs in an hour: %s", definition.name, error)
+        return now + timedelta(hours=1)
 
 
 class PostgresWindow:
