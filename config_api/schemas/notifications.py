@@ -217,6 +217,16 @@ class WhyStepAnswer(AnswerModel):
     details: dict[str, Any]
 
 
+class FireCountAnswer(AnswerModel):
+    """Alerts of the same rule about the same entities."""
+
+    fire_count: int
+    first_alert_id: int
+    first_fired_at: Timestamp
+    last_alert_id: int
+    last_fired_at: Timestamp
+
+
 class WhyAnswer(AnswerModel):
     """Why somebody was told of an alert, or nobody: everything that was decided and happened, in order."""
 
@@ -224,12 +234,18 @@ class WhyAnswer(AnswerModel):
     summary: str
     is_waiting: bool = Field(description="It was not decided yet.")
     steps: list[WhyStepAnswer]
+    fired: FireCountAnswer | None = Field(description="How often the same rule fired about the same entities.")
 
     @classmethod
     def of(cls, why: Why) -> WhyAnswer:
         """Return the answer."""
-        steps = [WhyStepAnswer(**asdict(step)) for step in why.steps]
-        return cls(alert_id=why.alert_id, summary=why.summary, is_waiting=why.is_waiting, steps=steps)
+        return cls(
+            alert_id=why.alert_id,
+            summary=why.summary,
+            is_waiting=why.is_waiting,
+            steps=[WhyStepAnswer(**asdict(step)) for step in why.steps],
+            fired=None if why.fired is None else FireCountAnswer(**asdict(why.fired)),
+        )
 
 
 class DeliveryAnswer(AnswerModel):

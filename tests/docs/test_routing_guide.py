@@ -74,7 +74,7 @@ def test_the_commands_run(settings: Settings, database: Database, tenant: str) -
     assert [(each["route"], each["told_at"]) for each in night["targets"]] == [("payments", "2026-01-16T06:00:00Z")]
     assert [each["route"] for each in nothing["targets"]] == ["rule"]
     shown, told = json.loads(SHOWN["why"]), answers["why"][0]
-    assert {**told, "alert_id": 1, "steps": None} == {**shown, "steps": None}
+    assert {**told, "alert_id": 1, "steps": None, "fired": None} == {**shown, "steps": None, "fired": None}
     for step, seen in zip(shown["steps"], told["steps"], strict=True):
         assert {name: seen[name] for name in step} == step
     sent, overdue, driven = answers["deliveries"]

@@ -46,7 +46,8 @@ class DeliveryCatalog:
         if steps is None:
             raise NotFoundError(f"there is no alert {alert_id}")
         waiting = self._deliveries.is_waiting(alert_id)
-        return Why(alert_id, summary_of(steps, is_waiting=waiting), waiting, tuple(steps))
+        summary = summary_of(steps, is_waiting=waiting)
+        return Why(alert_id, summary, waiting, tuple(steps), self._deliveries.fired(alert_id))
 
     def page(self, wanted: DeliveryFilter, *, before: str | None, limit: int) -> list[DeliverySummary]:
         """Return deliveries, newest first."""

@@ -47,6 +47,8 @@ def why(alert: AlertId, url: Url = "") -> None:
     with open_client(url) as client:
         found = client.why(alert)
     print(found.summary)
+    if found.fired is not None and found.fired.fire_count > 1:
+        print(f"the same fired {found.fired.fire_count} times since alert {found.fired.first_alert_id}")
     rows = [
         [
             step.at.isoformat(timespec="milliseconds"),

@@ -79,6 +79,16 @@ class WhyStep(Model):
     details: dict[str, Any]
 
 
+class FireCount(Model):
+    """Alerts of the same rule about the same entities."""
+
+    fire_count: int
+    first_alert_id: int
+    first_fired_at: datetime
+    last_alert_id: int
+    last_fired_at: datetime
+
+
 class Why(Model):
     """Why somebody was told of an alert, or nobody."""
 
@@ -86,6 +96,7 @@ class Why(Model):
     summary: str
     is_waiting: bool
     steps: list[WhyStep]
+    fired: FireCount | None = None
 
 
 class Delivery(Model):

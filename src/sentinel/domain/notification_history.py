@@ -32,18 +32,35 @@ class WhyStep:
 
 
 @dataclass(frozen=True, slots=True)
+class FireCount:
+    """Alerts of the same rule about the same entities, or of the same detector about the same subject.
+
+    Attributes:
+        fire_count: How many there were since the first; forgotten after a week without any.
+    """
+
+    fire_count: int
+    first_alert_id: int
+    first_fired_at: datetime
+    last_alert_id: int
+    last_fired_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Why:
     """Why somebody was told of an alert, or nobody.
 
     Attributes:
         summary: One sentence.
         is_waiting: It was not decided yet: it waits in the outbox.
+        fired: None: nothing is known (any more).
     """
 
     alert_id: int
     summary: str
     is_waiting: bool
     steps: Sequence[WhyStep]
+    fired: FireCount | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from sentinel.domain.notification_history import (
     DeliveryDetail,
     DeliveryFilter,
     DeliverySummary,
+    FireCount,
     OverdueDelivery,
     WhyStep,
 )
@@ -71,6 +72,9 @@ class DeliveryReader(Protocol):
 
     def is_waiting(self, alert_id: int) -> bool:
         """Return whether an alert waits in the outbox."""
+
+    def fired(self, alert_id: int) -> FireCount | None:
+        """Return what is known of alerts with the fingerprint of this one."""
 
     def page(self, wanted: DeliveryFilter, *, before: str | None, limit: int) -> list[DeliverySummary]:
         """Return deliveries, newest first, from after `before` on."""

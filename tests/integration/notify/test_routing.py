@@ -187,6 +187,9 @@ class TestMutes:
         assert told == [[first], [third], [fourth]]
         step = desk.why(second).steps[0]
         assert (step.outcome, step.details["fire_count"], step.details["first_alert_id"]) == ("deduplicated", 2, first)
+        fired = desk.why(first).fired
+        assert fired is not None
+        assert (fired.fire_count, fired.first_alert_id, fired.last_alert_id) == (4, first, fourth)
 
 
 class TestQuietHours:

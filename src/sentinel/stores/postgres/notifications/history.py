@@ -13,13 +13,16 @@ from sentinel.domain.notification_history import (
     DeliveryDetail,
     DeliveryFilter,
     DeliverySummary,
+    FireCount,
     OverdueDelivery,
     WhyStep,
 )
 from sentinel.stores.postgres.database import Connection, Row, required
+from sentinel.stores.postgres.notifications.rows import alert_of
 from sentinel.stores.postgres.statements import load_statements
 
 _SQL = load_statements("notification_config")
+_ROUTING = load_statements("notification_routing")
 
 
 class PostgresDeliveryReader:
@@ -39,6 +42,17 @@ class PostgresDeliveryReader:
     def is_waiting(self, alert_id: int) -> bool:
         """Return whether an alert waits in the outbox."""
         return self._says("is_waiting", alert_id=alert_id)
+
+    def fired(self, alert_id: int) -> FireCount | None:
+        """Return what is known of alerts with the fingerprint of this one."""
+        parameters = {"ids": [alert_id], "event_characters": 0}
+        row = self._connection.execute(_ROUTING["alerts"], parameters).fetchone()
+        if row is None:
+            return None
+        fingerprint = alert_of({**row, "event_text": "null"}).fingerprint
+        for found in self._rows("fired", fingerprint=fingerprint):
+            return FireCount(**found)
+        return None
 
     def page(self, wanted: DeliveryFilter, *, before: str | None, limit: int) -> list[DeliverySummary]:
         """Return deliveries, newest first, from after `before` on."""

@@ -100,6 +100,11 @@ LIMIT 1000
 -- Whether an alert waits in the outbox.
 SELECT EXISTS (SELECT 1 FROM sentinel.alert_outbox WHERE alert_id = %(alert_id)s) AS found
 
+-- name: fired
+-- Alerts of one fingerprint.
+SELECT fire_count, first_alert_id, first_fired_at, last_alert_id, last_fired_at FROM sentinel.alert_fingerprints
+WHERE tenant_id = sentinel.current_tenant() AND fingerprint = %(fingerprint)s
+
 -- name: deliveries
 -- Deliveries, newest first.
 SELECT d.id, c.name AS channel, c.kind AS channel_kind, d.target, d.kind, d.severity, d.state, d.alert_count,
