@@ -844,7 +844,8 @@ CREATE TABLE sentinel.alert_outbox (
     id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     tenant_id  text NOT NULL,
     alert_id   bigint NOT NULL,
-    event      text NOT NULL CHECK (event IN ('fired', 'amended', 'acknowledged', 'resolved')),
+    event      text NOT NULL
+               CHECK (event IN ('fired', 'amended', 'acknowledged', 'resolved', 'suppressed', 'reopened')),
     created_at timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX alert_outbox_tenant_id ON sentinel.alert_outbox (tenant_id, id);
@@ -1373,5 +1374,5 @@ CREATE TABLE public.alembic_version (
     version_num varchar(32) NOT NULL,
     CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO public.alembic_version VALUES ('0017');
+INSERT INTO public.alembic_version VALUES ('0018');
 GRANT SELECT ON public.alembic_version TO sentinel_app;

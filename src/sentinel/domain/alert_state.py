@@ -47,7 +47,12 @@ NEXT: Final[Mapping[AlertStatus, frozenset[AlertStatus]]] = {
 }
 """Which status may follow which. The same again changes nothing, but for an acknowledgement by somebody else."""
 
-_TOLD = {AlertStatus.ACKNOWLEDGED: AlertEvent.ACKNOWLEDGED, AlertStatus.RESOLVED: AlertEvent.RESOLVED}
+_TOLD = {
+    AlertStatus.OPEN: AlertEvent.REOPENED,
+    AlertStatus.ACKNOWLEDGED: AlertEvent.ACKNOWLEDGED,
+    AlertStatus.RESOLVED: AlertEvent.RESOLVED,
+    AlertStatus.SUPPRESSED: AlertEvent.SUPPRESSED,
+}
 
 
 class Keep(Enum):
@@ -173,7 +178,7 @@ def step(alert_id: int, state: AlertState, wanted: WantedState, *, author: str, 
         before={name: old[name] for name in touched},
         after={name: new[name] for name in touched},
     )
-    return AlertStep(alert_id, after, change, _TOLD.get(after.status) if after.status is not state.status else None)
+    return AlertStep(alert_id, after, change, _TOLD[after.status] if after.status is not state.status else None)
 
 
 def _moved(alert_id: int, state: AlertState, wanted: WantedState, author: str, now: datetime) -> AlertState:

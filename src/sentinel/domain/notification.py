@@ -21,6 +21,8 @@ class AlertEvent(StrEnum):
     AMENDED = "amended"
     ACKNOWLEDGED = "acknowledged"
     RESOLVED = "resolved"
+    SUPPRESSED = "suppressed"
+    REOPENED = "reopened"
 
 
 class NotificationKind(StrEnum):

@@ -10,7 +10,7 @@ from sentinel.domain.channel import ChannelKind
 from sentinel.domain.escalation import DueEscalation
 from sentinel.domain.notification import MAX_TOLD_ALERTS, AlertEvent, NotificationKind
 from sentinel.domain.notification_decision import Outcome
-from sentinel.domain.notification_group import Group, GroupState, OutboxEntry, Target, group_key
+from sentinel.domain.notification_group import Group, GroupState, OutboxEntry, RoutedAlert, Target, group_key
 from sentinel.notify.turn import Turn
 
 MAX_DUE = 100
@@ -22,8 +22,11 @@ ESCALATION_ROUTE = "escalation"
 def take_up(turn: Turn, entries: Sequence[OutboxEntry]) -> None:
     """Note that somebody acknowledged or resolved alerts; once all of a group are, tell channels that ask for it."""
     for entry in entries:
-        is_resolved = entry.event is AlertEvent.RESOLVED
         alert = turn.alerts([entry.alert_id]).get(entry.alert_id)
+        if entry.event is AlertEvent.REOPENED:
+            _reopen(turn, entry.alert_id, alert)
+            continue
+        is_resolved = entry.event is not AlertEvent.ACKNOWLEDGED
         if alert is not None and is_resolved:
             turn.tx.forget(alert.fingerprint, turn.now)
         groups = turn.tx.mark(
@@ -33,10 +36,21 @@ def take_up(turn: Turn, entries: Sequence[OutboxEntry]) -> None:
         )
         outcome = Outcome.RESOLVED if is_resolved else Outcome.ACKNOWLEDGED
         is_over = alert is not None and alert.is_over
-        reason = "its detector says that it is no longer so" if is_over else f"somebody {outcome.value} it"
+        reason = "its detector says that it is no longer so" if is_over else f"somebody {entry.event.value} it"
         turn.decide(outcome, reason, alert_id=entry.alert_id)
         for group in groups:
             _close(turn, group, is_resolved=is_resolved)
+
+
+def _reopen(turn: Turn, alert_id: int, alert: RoutedAlert | None) -> None:
+    """Have an alert count as open again: it is repeated as before, and inhibits; it is not told anew."""
+    if alert is not None:
+        turn.tx.remember(alert.fingerprint)
+    turn.decide(Outcome.REOPENED, "somebody opened it again", alert_id=alert_id)
+    for group in turn.tx.unmark(alert_id):
+        every = group.plan.repeat_interval_seconds
+        repeat_at = turn.now + timedelta(seconds=every) if every else None
+        turn.tx.save_groups([replace(group, state=GroupState.OPEN, repeat_at=repeat_at)])
 
 
 def _close(turn: Turn, group: Group, *, is_resolved: bool) -> None:

@@ -100,6 +100,12 @@ class RoutingTransaction(Protocol):
     def told_alerts(self, group_id: int, limit: int) -> list[int]:
         """Return the newest alerts of a group that were told."""
 
+    def unmark(self, alert_id: int) -> list[Group]:
+        """Note that an alert is open again, and return the groups in which it was told."""
+
+    def remember(self, fingerprint: bytes) -> None:
+        """Note that an alert of a fingerprint is open again, so that it inhibits."""
+
     def forget(self, fingerprint: bytes, at: datetime) -> None:
         """Note that the alerts of a fingerprint are resolved: the next one is told, and they inhibit nothing."""
 

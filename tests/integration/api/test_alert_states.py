@@ -88,7 +88,7 @@ class TestOne:
         assert shown["changes"][1]["before"]["disposition"] is None
         (listed,) = client.get("/api/alerts").json()
         assert listed == {name: value for name, value in shown.items() if name not in {"notes", "changes"}}
-        assert told(database, tenant) == [(alert, "acknowledged"), (alert, "resolved")]
+        assert told(database, tenant) == [(alert, "acknowledged"), (alert, "resolved"), (alert, "reopened")]
 
     def test_the_audit_says_who_did_what(self, client: Client, alert: int) -> None:
         change(client, alert, {"disposition": "benign"})

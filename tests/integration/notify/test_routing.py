@@ -321,6 +321,23 @@ class TestFollowUp:
         assert kinds(slack) == ["fired", "repeated"]
         assert slack.got[1].kind is NotificationKind.REPEATED
 
+    def test_an_alert_that_is_opened_again_is_repeated_again(self, desk: Desk) -> None:
+        slack = desk.channel("slack", "slack")
+        desk.policy(defaults={"channels": ["slack"], "repeat_interval_seconds": 3600})
+        alert_id = desk.alert(desk.rule())
+        desk.run()
+        desk.take_up(alert_id, "suppressed")
+        desk.clock.turn(hours=2)
+        desk.run()
+        assert kinds(slack) == ["fired"]
+        desk.take_up(alert_id, "reopened")
+        desk.run()
+        assert kinds(slack) == ["fired"]
+        desk.clock.turn(hours=1)
+        desk.run()
+        assert kinds(slack) == ["fired", "repeated"]
+        assert desk.outcomes(alert_id)[2:4] == ["resolved", "reopened"]
+
 
 class TestTenants:
     """Nobody sees another tenant's."""

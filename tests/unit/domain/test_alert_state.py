@@ -61,10 +61,13 @@ class TestStatus:
 
     @pytest.mark.parametrize(
         ("status", "event"),
-        [("acknowledged", "acknowledged"), ("resolved", "resolved"), ("suppressed", None)],
+        [("acknowledged", "acknowledged"), ("resolved", "resolved"), ("suppressed", "suppressed")],
     )
-    def test_acknowledging_and_resolving_are_told(self, status: str, event: str | None) -> None:
-        assert went(AlertState(), WantedState(AlertStatus(status))).event == event
+    def test_each_step_is_told(self, status: str, event: str) -> None:
+        moved = went(AlertState(), WantedState(AlertStatus(status)))
+        assert moved.event == event
+        assert went(moved.state, WantedState(AlertStatus.OPEN)).event == "reopened"
+        assert went(AlertState(), WantedState(assignee="ann")).event is None
 
 
 class TestMembers:

@@ -283,6 +283,15 @@ class PostgresRoutingTransaction:
         """Write until when a summary told, and when it is told next; None: never, it is no longer there."""
         self._run("save_summary", name=name, told_until=told_until, next_at=next_at)
 
+    def unmark(self, alert_id: int) -> list[Group]:
+        """Note that an alert is open again, and return the groups in which it was told."""
+        self._run("unmark", alert_id=alert_id)
+        return [group_of(row) for row in self._rows("groups_of_alert", alert_id=alert_id)]
+
+    def remember(self, fingerprint: bytes) -> None:
+        """Note that an alert of a fingerprint is open again, so that it inhibits."""
+        self._run("remember", fingerprint=fingerprint)
+
     def begin_escalation(
         self, group_id: int, name: str, steps: Sequence[EscalationStep], policy_version: int, at: datetime
     ) -> None:

@@ -84,6 +84,11 @@ WHERE tenant_id = %(tenant_id)s AND fingerprint = ANY(%(fingerprints)s)
 UPDATE sentinel.alert_fingerprints SET told_at = NULL, resolved_at = %(at)s
 WHERE tenant_id = %(tenant_id)s AND fingerprint = %(fingerprint)s
 
+-- name: remember
+-- An alert of a fingerprint is open again.
+UPDATE sentinel.alert_fingerprints SET resolved_at = NULL
+WHERE tenant_id = %(tenant_id)s AND fingerprint = %(fingerprint)s
+
 -- name: firing
 -- The newest alert per fingerprint, of those with certain labels.
 SELECT last_alert_id AS alert_id, labels FROM sentinel.alert_fingerprints
@@ -202,6 +207,11 @@ ORDER BY a.alert_id DESC LIMIT %(limit)s
 WITH gone AS (DELETE FROM sentinel.group_members WHERE alert_id = %(alert_id)s AND tenant_id = %(tenant_id)s)
 UPDATE sentinel.delivery_alerts
 SET acknowledged_at = COALESCE(acknowledged_at, %(acknowledged_at)s), resolved_at = COALESCE(resolved_at, %(resolved_at)s)
+WHERE tenant_id = %(tenant_id)s AND alert_id = %(alert_id)s
+
+-- name: unmark
+-- An alert is open again.
+UPDATE sentinel.delivery_alerts SET acknowledged_at = NULL, resolved_at = NULL
 WHERE tenant_id = %(tenant_id)s AND alert_id = %(alert_id)s
 
 -- name: groups_of_alert
