@@ -22,7 +22,7 @@ MAX_DETAIL_CHARACTERS = 500
 RATE_LIMITED = "rate_limited"
 """The reason of an attempt whose receiver asks for patience: that is no failure of it."""
 INTERNAL = "internal"
-"""The reason of an attempt that failed by a mistake of ours or by what the delivery holds: no failure of its, either."""
+"""The reason of an attempt that failed by a mistake of ours, or by what the delivery holds: no failure of it, too."""
 
 
 class OpenedChannel(Protocol):
