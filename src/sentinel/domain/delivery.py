@@ -54,6 +54,8 @@ class AttemptResult:
         status: Of the receiver's answer; None: there was none, or the protocol has none.
         next_attempt_at: When it is retried; None: it is not.
         thread: As in `Receipt`.
+        is_failure: The receiver was not there, or could not take anything: it counts for the channel's circuit.
+        pause_until: The receiver asked that nothing is sent to it until then; None: it did not.
     """
 
     delivery: ClaimedDelivery
@@ -65,6 +67,8 @@ class AttemptResult:
     seconds: float
     next_attempt_at: datetime | None = None
     thread: str | None = None
+    is_failure: bool = False
+    pause_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,8 @@ class ChannelQueue:
 
     Attributes:
         failure_count: Attempts in a row that failed.
-        open_until: The circuit is open until then: nothing is tried. None: it is closed.
+        open_until: The circuit is open until then, or the receiver asked for patience: nothing is tried. In the past:
+            one delivery tries. None: the circuit is closed.
         rate_free_at: The theoretical arrival time of the next delivery at the channel's rate.
     """
 

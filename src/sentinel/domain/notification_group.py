@@ -115,7 +115,12 @@ class Target:
     @property
     def said(self) -> str:
         """How decisions call it."""
-        return f"{self.channel.name} ({self.override})" if self.override else self.channel.name
+        return said_target(self.channel.name, self.override)
+
+
+def said_target(channel: str, override: str) -> str:
+    """Return how decisions call a channel, with what a rule names instead of its own target."""
+    return f"{channel} ({override})" if override else channel
 
 
 class GroupState(StrEnum):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from sentinel.domain.channel import ChannelKind
@@ -14,11 +14,15 @@ from sentinel.domain.notification_content import notification_of
 from sentinel.domain.notification_decision import Outcome
 from sentinel.errors import SentinelError, TransientError
 from sentinel.notify.channels.base import AttemptFailedError, Channel, Fate
-from sentinel.notify.retry import next_attempt
+from sentinel.notify.retry import FIRST_OPEN_SECONDS, MAX_RETRY_AFTER_SECONDS, next_attempt
 
 _LOG = logging.getLogger(__name__)
 
 MAX_DETAIL_CHARACTERS = 500
+RATE_LIMITED = "rate_limited"
+"""The reason of an attempt whose receiver asks for patience: that is no failure of it."""
+INTERNAL = "internal"
+"""The reason of an attempt that failed by a mistake of ours, or by what the delivery holds: no failure of it, too."""
 
 
 class OpenedChannel(Protocol):
@@ -70,10 +74,10 @@ class Attempter:
         """Send once and return what became of it; raises nothing."""
         delivery = attempt.delivery
         started_at, began = self.now(), self.clock()
-        notification = notification_of(
-            delivery.content, delivery_id=delivery.id, tenant_id=attempt.tenant_id, thread=delivery.thread
-        )
         try:
+            notification = notification_of(
+                delivery.content, delivery_id=delivery.id, tenant_id=attempt.tenant_id, thread=delivery.thread
+            )
             receipt = attempt.channel.with_target(delivery.target or None).send(notification)
         except Exception as error:
             failed = _failure(error, delivery.id)
@@ -81,13 +85,36 @@ class Attempter:
             seconds = self.clock() - began
             reason, detail = failed.reason, _storable(failed.message)
             return AttemptResult(
-                delivery, outcome, reason, detail, failed.status, started_at, seconds, next_attempt_at=retry_at
+                delivery,
+                outcome,
+                reason,
+                detail,
+                failed.status,
+                started_at,
+                seconds,
+                next_attempt_at=retry_at,
+                is_failure=failed.fate is Fate.RETRY and reason not in (RATE_LIMITED, INTERNAL),
+                pause_until=self._pause_until(failed),
             )
         seconds = self.clock() - began
-        answer = _storable(receipt.answer)
+        answer, thread = _storable(receipt.answer), receipt.thread
         return AttemptResult(
-            delivery, Outcome.SENT, "", answer, receipt.status, started_at, seconds, thread=receipt.thread
+            delivery,
+            Outcome.SENT,
+            "",
+            answer,
+            receipt.status,
+            started_at,
+            seconds,
+            # One that was changed would lead nowhere.
+            thread=thread if thread and _storable(thread) == thread else None,
         )
+
+    def _pause_until(self, failed: AttemptFailedError) -> datetime | None:
+        if failed.reason != RATE_LIMITED or failed.fate is not Fate.RETRY:
+            return None
+        asked = FIRST_OPEN_SECONDS if failed.retry_after_seconds is None else failed.retry_after_seconds
+        return self.now() + timedelta(seconds=max(0.0, min(asked, MAX_RETRY_AFTER_SECONDS)))
 
     def _follows(self, attempt: Attempt, failed: AttemptFailedError) -> tuple[Outcome, datetime | None]:
         if failed.fate is Fate.GONE:
@@ -114,8 +141,9 @@ def _failure(error: Exception, delivery_id: str) -> AttemptFailedError:
     # A mistake in a channel: what it says may hold a secret, so the log has it and the delivery has not.
     _LOG.error("delivery %s failed", delivery_id, exc_info=error)
     said = f"{type(error).__name__}, see the worker's log"
-    return AttemptFailedError(said, fate=Fate.RETRY, reason="internal")
+    return AttemptFailedError(said, fate=Fate.RETRY, reason=INTERNAL)
 
 
 def _storable(text: str) -> str:
-    return text.replace("\x00", "\ufffd")[:MAX_DETAIL_CHARACTERS]
+    # PostgreSQL takes neither NUL nor halves of surrogate pairs.
+    return text.replace("\x00", "\ufffd").encode(errors="replace").decode()[:MAX_DETAIL_CHARACTERS]

@@ -7,10 +7,12 @@ import threading
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sentinel.domain.delivery import AttemptResult, ChannelQueue
 from sentinel.domain.notification_decision import Decision, Outcome
+from sentinel.domain.notification_group import said_target
 from sentinel.errors import ConflictError, NotFoundError, SentinelError, StoreUnavailableError
 from sentinel.notify.attempt import Attempt, Attempter, OpenedChannel
 from sentinel.notify.retry import after_failure, after_success, spend
@@ -28,6 +30,12 @@ QUICK_TIMES = 4
 LEASE = timedelta(seconds=120)
 # A channel that cannot be opened for a passing reason is looked at again.
 UNOPENED = timedelta(seconds=60)
+# So much of one channel is written in a transaction; nobody else's deliveries wait for longer ones.
+MAX_GIVEN_UP = 2_000
+MAX_SAID_LIMITED = 1_000
+# Nobody takes more than three times what is left free, so a tenant alone has three quarters of the workers, and there
+# is room for another however many there are: dynamic thresholds (Choudhury and Hahne, IEEE/ACM ToN 6(2), 1998).
+SHARE = 3
 
 
 ChannelOpener = Callable[[str, int], OpenedChannel]
@@ -39,8 +47,9 @@ class Dispatcher:
 
     1. Deliveries are taken, with a lease; 2. they are sent; 3. what became of it is written. A crash between 2 and 3
     has them sent again when the lease is over, under the same id. A channel has at most `per_channel` attempts under
-    way in this process, four times as many while it answers quickly, and all of them at most `workers`, so a slow
-    receiver holds up nobody else and nothing piles up in memory: what is not taken stays in the store.
+    way in this process, four times as many while it answers quickly, all of them at most `workers`, and one tenant's
+    three quarters of these, so a slow receiver holds up nobody else and nothing piles up in memory: what is not taken
+    stays in the store. A channel that cannot be dealt with is left alone for a minute.
 
     Args:
         jitter: Draws a number from 0 to 1.
@@ -67,6 +76,8 @@ class Dispatcher:
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="deliver")
         self._finished: deque[tuple[Attempt, AttemptResult]] = deque()
         self._busy: Counter[int] = Counter()
+        self._tenants: Counter[str] = Counter()
+        self._left_alone: dict[int, float] = {}
         self._quick: set[int] = set()
         self._channels: dict[int, tuple[float, OpenedChannel]] = {}
         self._woken = threading.Event()
@@ -97,13 +108,18 @@ class Dispatcher:
         if room <= 0:
             return 0
         full = [channel for channel, count in self._busy.items() if count >= self._limit_of(channel)]
+        self._left_alone = {channel: until for channel, until in self._left_alone.items() if until > self._clock()}
+        crowded = [tenant_id for tenant_id in self._tenants if self._share_of(tenant_id, room) <= 0]
         began = 0
-        for tenant_id, channel_id in self._store.due_channels(self._now(), MAX_CHANNELS, full):
-            if room - began <= 0:
-                break
-            wanted = min(self._limit_of(channel_id) - self._busy[channel_id], room - began)
-            for attempt in self._claimed(tenant_id, channel_id, wanted):
+        due = self._store.due_channels(self._now(), MAX_CHANNELS, [*full, *self._left_alone], crowded)
+        for tenant_id, channel_id in due:
+            free = room - began
+            wanted = min(self._limit_of(channel_id) - self._busy[channel_id], free, self._share_of(tenant_id, free))
+            if wanted <= 0:
+                continue
+            for attempt in self._taken(tenant_id, channel_id, wanted):
                 self._busy[channel_id] += 1
+                self._tenants[tenant_id] += 1
                 began += 1
                 self._pool.submit(self._try, attempt)
         return began
@@ -118,14 +134,48 @@ class Dispatcher:
         by_tenant: dict[str, list[tuple[Attempt, AttemptResult]]] = {}
         for attempt, result in finished:
             by_tenant.setdefault(attempt.tenant_id, []).append((attempt, result))
+        unavailable: StoreUnavailableError | None = None
         for tenant_id, over in by_tenant.items():
+            try:
+                self._settle_tenant(tenant_id, over)
+            except StoreUnavailableError as error:
+                # A row that somebody holds is not everybody's trouble: the others are written.
+                unavailable = error
+        if unavailable is not None:
+            raise unavailable
+
+    def _settle_tenant(self, tenant_id: str, over: Sequence[tuple[Attempt, AttemptResult]]) -> None:
+        try:
             self._write(tenant_id, over)
-            for done in over:
-                self._finished.remove(done)
-                channel_id = done[1].delivery.channel_id
-                self._busy[channel_id] -= 1
-                if not self._busy[channel_id]:
-                    del self._busy[channel_id]
+        except StoreUnavailableError:
+            raise
+        except Exception:
+            # What the store refuses of one must not keep the others', and would be sent again and again.
+            _LOG.exception("what became of %d deliveries of tenant %s cannot be written at once", len(over), tenant_id)
+            for attempt, result in over:
+                bare = replace(result, detail="what the receiver said cannot be written", thread=None)
+                try:
+                    self._write(tenant_id, [(attempt, bare)])
+                except StoreUnavailableError:
+                    raise
+                except Exception:
+                    _LOG.exception("what became of delivery %s is not known; it is sent again", result.delivery.id)
+                self._release(tenant_id, (attempt, result))
+            return
+        for done in over:
+            self._release(tenant_id, done)
+
+    def _release(self, tenant_id: str, done: tuple[Attempt, AttemptResult]) -> None:
+        self._finished.remove(done)
+        channel_id = done[1].delivery.channel_id
+        self._busy[channel_id] -= 1
+        self._tenants[tenant_id] -= 1
+        self._busy, self._tenants = +self._busy, +self._tenants
+
+    def _share_of(self, tenant_id: str, free: int) -> int:
+        """Return how many more attempts a tenant may have under way."""
+        busy = self._tenants[tenant_id]
+        return max((SHARE * free - busy) // (SHARE + 1), 0 if busy else 1)
 
     def _limit_of(self, channel_id: int) -> int:
         """Return how many attempts a channel may have under way: more, where its last ones were quick successes."""
@@ -144,6 +194,17 @@ class Dispatcher:
 
     # -- taking
 
+    def _taken(self, tenant_id: str, channel_id: int, wanted: int) -> list[Attempt]:
+        try:
+            return self._claimed(tenant_id, channel_id, wanted)
+        except StoreUnavailableError:
+            raise
+        except Exception:
+            # What is wrong with one channel does not keep what is sent to others.
+            _LOG.exception("channel %d of tenant %s is left alone for a minute", channel_id, tenant_id)
+            self._left_alone[channel_id] = self._clock() + UNOPENED.total_seconds()
+            return []
+
     def _claimed(self, tenant_id: str, channel_id: int, wanted: int) -> list[Attempt]:
         channel, problem = self._opened(tenant_id, channel_id)
         with self._store.opened(tenant_id) as tx:
@@ -154,14 +215,18 @@ class Dispatcher:
             if channel is None:
                 self._set_aside(tx, tenant_id, queue, problem)
                 return []
-            if queue.open_until is not None:
+            is_trying = queue.open_until is not None
+            if is_trying:
                 # The circuit is half open: one delivery tries.
-                wanted = min(wanted, 1 - self._busy[channel_id])
+                wanted = min(wanted, max(0, 1 - self._busy[channel_id]))
             allowed, _, next_at = spend(queue, channel.rate_per_minute, wanted, now)
             taken = tx.take(channel_id, now, allowed, until=now + LEASE)
             _, queue, _ = spend(queue, channel.rate_per_minute, len(taken), now)
+            if is_trying and taken:
+                # No other worker tries meanwhile.
+                queue = replace(queue, open_until=now + LEASE)
             if next_at is not None:
-                self._say_limited(tx, tx.limited(channel_id, now), channel, next_at)
+                self._say_limited(tx, tx.limited(channel_id, now, MAX_SAID_LIMITED), channel, next_at)
             tx.save_queue(queue, not_before=next_at)
         return [Attempt(tenant_id, channel, delivery) for delivery in taken]
 
@@ -187,7 +252,7 @@ class Dispatcher:
         """Deal with what waits for a channel that cannot be opened."""
         now, said = self._now(), problem.message if problem else ""
         if isinstance(problem, NotFoundError | ConflictError):
-            given_up = tx.give_up(queue.channel_id, said, now, disable=False)
+            given_up = tx.give_up(queue.channel_id, said, now, limit=MAX_GIVEN_UP, disable=False)
             tx.save_queue(queue)
             _LOG.warning("%d deliveries of tenant %s are dead: %s", given_up, tenant_id, said)
         else:
@@ -195,7 +260,7 @@ class Dispatcher:
             tx.save_queue(queue, not_before=now + UNOPENED)
 
     def _say_limited(
-        self, tx: DeliveryTransaction, delivery_ids: Sequence[str], channel: OpenedChannel, next_at: datetime
+        self, tx: DeliveryTransaction, waiting: Sequence[tuple[str, str]], channel: OpenedChannel, next_at: datetime
     ) -> None:
         rate = f"channel {channel.name!r} takes {channel.rate_per_minute} a minute"
         tx.decide(
@@ -205,10 +270,10 @@ class Dispatcher:
                     f"{rate}: sent from {next_at.isoformat()} on, in turn",
                     self._now(),
                     delivery_id=delivery_id,
-                    channel=channel.name,
+                    channel=said_target(channel.name, target),
                     details={"rate_per_minute": channel.rate_per_minute, "next_at": next_at.isoformat()},
                 )
-                for delivery_id in delivery_ids
+                for delivery_id, target in waiting
             ]
         )
 
@@ -244,20 +309,24 @@ class Dispatcher:
         for result in results:
             if result.outcome is Outcome.SENT:
                 queue = after_success(queue)
-            elif result.outcome is Outcome.RETRIED and result.reason != "rate_limited":
+            elif result.is_failure:
                 queue = after_failure(queue, now)
+            elif queue.open_until is not None:
+                # It says nothing of whether the receiver is back: the next one tries.
+                queue = replace(queue, open_until=min(queue.open_until, now))
+        pauses = [result.pause_until for result in results if result.pause_until is not None]
+        if pauses:
+            queue = replace(
+                queue, open_until=max(pauses) if queue.open_until is None else max(*pauses, queue.open_until)
+            )
         gone = next((result for result in results if result.outcome is Outcome.DISABLED), None)
         if gone is not None:
-            tx.give_up(queue.channel_id, gone.detail, now, disable=True)
+            self._channels.pop(queue.channel_id, None)
+            tx.give_up(queue.channel_id, gone.detail, now, limit=MAX_GIVEN_UP, disable=True)
         elif was_open and queue.open_until is None:
             # The receiver is back: what failed while it was away need not wait for its own next time.
             tx.hasten(queue.channel_id, now)
-        asked = [
-            result.next_attempt_at
-            for result in results
-            if result.reason == "rate_limited" and result.next_attempt_at is not None
-        ]
-        tx.save_queue(queue, not_before=min(asked, default=None))
+        tx.save_queue(queue)
 
     def _count(self, names: Mapping[int, OpenedChannel], results: Sequence[AttemptResult]) -> None:
         for result in results:

@@ -80,7 +80,8 @@ def spend(
         return wanted, queue, None
     each = timedelta(minutes=1) / rate_per_minute
     ahead = each * (max(1, rate_per_minute // 6) - 1)
-    free_at = max(queue.rate_free_at or now, now)
+    # It is never further ahead than by what the burst allows, unless the clock was set back.
+    free_at = min(max(queue.rate_free_at or now, now), now + ahead + each)
     allowed = 0
     while allowed < wanted and free_at - ahead <= now:
         free_at += each

@@ -163,8 +163,10 @@ class DeliveryTransaction(Protocol):
     def take(self, channel_id: int, at: datetime, limit: int, *, until: datetime) -> list[ClaimedDelivery]:
         """Take the deliveries of a channel that are due, longest first; they count as being sent until then."""
 
-    def limited(self, channel_id: int, at: datetime) -> list[str]:
-        """Note of what is due that it waits for the channel's rate; return those of which it was not noted before."""
+    def limited(self, channel_id: int, at: datetime, limit: int) -> list[tuple[str, str]]:
+        """Note of what is due next that it waits for the channel's rate; return those of which it was not noted before,
+        with their targets. At most `limit` are looked at.
+        """
 
     def save_queue(self, queue: ChannelQueue, *, not_before: datetime | None = None) -> None:
         """Write a queue. It is due when the first of its deliveries is, but not before its circuit closes.
@@ -177,10 +179,14 @@ class DeliveryTransaction(Protocol):
         """Write what became of attempts; return those that count: not those of which another worker wrote one since."""
 
     def hasten(self, channel_id: int, at: datetime) -> int:
-        """Have everything that waits on a channel be due at once; return how much that is."""
+        """Have what was tried and waits on a channel be due at once; return how much that is. What was not tried since
+        it was redriven keeps the rate that was asked for.
+        """
 
-    def give_up(self, channel_id: int, reason: str, at: datetime, *, disable: bool) -> int:
-        """Have what waits for a channel be dead, each with a decision; return how much that is.
+    def give_up(self, channel_id: int, reason: str, at: datetime, *, limit: int, disable: bool) -> int:
+        """Have what waits for a channel be dead, longest due first, each with a decision; return how much that is.
+
+        What a worker took that fell silent since is among it.
 
         Args:
             disable: Disable the channel as well.
@@ -196,11 +202,14 @@ class DeliveryTransaction(Protocol):
 class DeliveryStore(Protocol):
     """Where the dispatcher finds what to send."""
 
-    def due_channels(self, at: datetime, limit: int, besides: Sequence[int]) -> list[tuple[str, int]]:
+    def due_channels(
+        self, at: datetime, limit: int, besides: Sequence[int], tenants: Sequence[str]
+    ) -> list[tuple[str, int]]:
         """Return tenants and channels for which a delivery is due and whose circuit is not open, longest due first.
 
         Args:
             besides: Channels that are left out.
+            tenants: Tenants whose channels are left out.
 
         Raises:
             StoreUnavailableError: The store does not answer.

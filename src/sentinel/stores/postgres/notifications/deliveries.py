@@ -23,14 +23,17 @@ class PostgresDeliveries:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def due_channels(self, at: datetime, limit: int, besides: Sequence[int]) -> list[tuple[str, int]]:
+    def due_channels(
+        self, at: datetime, limit: int, besides: Sequence[int], tenants: Sequence[str]
+    ) -> list[tuple[str, int]]:
         """Return tenants and channels for which a delivery is due and whose circuit is not open, longest due first.
 
         Raises:
             StoreUnavailableError: PostgreSQL does not answer.
         """
         with self._database.transaction("", notifier="all") as connection:
-            rows = connection.execute(_SQL["due_channels"], {"at": at, "limit": limit, "besides": list(besides)})
+            parameters = {"at": at, "limit": limit, "besides": list(besides), "tenants": list(tenants)}
+            rows = connection.execute(_SQL["due_channels"], parameters)
             return [(row["tenant_id"], row["channel_id"]) for row in rows]
 
     @contextmanager
@@ -64,9 +67,11 @@ class PostgresDeliveryTransaction:
         rows = self._rows("take", channel_id=channel_id, at=at, limit=limit, until=until)
         return [ClaimedDelivery(**row) for row in rows]
 
-    def limited(self, channel_id: int, at: datetime) -> list[str]:
-        """Note of what is due that it waits for the channel's rate; return those of which it was not noted before."""
-        return [row["id"] for row in self._rows("limited", channel_id=channel_id, at=at)]
+    def limited(self, channel_id: int, at: datetime, limit: int) -> list[tuple[str, str]]:
+        """Note of what is due next that it waits for the channel's rate; return those of which it was not noted before,
+        with their targets.
+        """
+        return [(row["id"], row["target"]) for row in self._rows("limited", channel_id=channel_id, at=at, limit=limit)]
 
     def save_queue(self, queue: ChannelQueue, *, not_before: datetime | None = None) -> None:
         """Write a queue. It is due when the first of its deliveries is, but not before its circuit closes."""
@@ -100,12 +105,18 @@ class PostgresDeliveryTransaction:
         return [result for result in results if result.delivery.id in written]
 
     def hasten(self, channel_id: int, at: datetime) -> int:
-        """Have everything that waits on a channel be due at once; return how much that is."""
+        """Have what was tried and waits on a channel be due at once; return how much that is."""
         return self._connection.execute(_SQL["hasten"], {"channel_id": channel_id, "at": at}).rowcount
 
-    def give_up(self, channel_id: int, reason: str, at: datetime, *, disable: bool) -> int:
-        """Have what waits for a channel be dead, each with a decision; return how much that is."""
-        parameters = {"tenant_id": self._tenant_id, "channel_id": channel_id, "reason": reason, "at": at}
+    def give_up(self, channel_id: int, reason: str, at: datetime, *, limit: int, disable: bool) -> int:
+        """Have what waits for a channel be dead, longest due first, each with a decision; return how much that is."""
+        parameters = {
+            "tenant_id": self._tenant_id,
+            "channel_id": channel_id,
+            "reason": reason,
+            "at": at,
+            "limit": limit,
+        }
         if disable:
             self._connection.execute(_SQL["disable"], parameters)
         return int(required(self._connection.execute(_SQL["give_up"], parameters).fetchone())["dead"])

@@ -2,6 +2,7 @@
 -- Channels for which something is due, whatever tenant they are of.
 SELECT tenant_id, channel_id FROM sentinel.channel_queues
 WHERE due_at <= %(at)s AND (open_until IS NULL OR open_until <= %(at)s) AND channel_id <> ALL(%(besides)s)
+  AND tenant_id <> ALL(%(tenants)s)
 ORDER BY due_at LIMIT %(limit)s
 
 -- name: queue
@@ -31,10 +32,15 @@ WITH due AS (
 SELECT t.*, g.thread FROM taken t LEFT JOIN sentinel.notification_groups g ON g.id = t.group_id ORDER BY t.id
 
 -- name: limited
--- What is due waits for the channel's rate.
-UPDATE sentinel.deliveries SET is_limited = true
-WHERE channel_id = %(channel_id)s AND state = 'queued' AND next_attempt_at <= %(at)s AND NOT is_limited
-RETURNING id
+-- What is due next waits for the channel's rate: those that come first, however many there are.
+WITH next AS (
+    SELECT id, is_limited FROM sentinel.deliveries
+    WHERE channel_id = %(channel_id)s AND state IN ('queued', 'sending') AND next_attempt_at <= %(at)s
+    ORDER BY next_attempt_at, id LIMIT %(limit)s
+)
+UPDATE sentinel.deliveries d SET is_limited = true
+FROM next WHERE d.id = next.id AND NOT next.is_limited AND d.state = 'queued'
+RETURNING d.id, d.target
 
 -- name: save_queue
 -- A queue; due with the first of its deliveries.
@@ -68,19 +74,26 @@ FROM results r JOIN settled s ON s.id = r.delivery_id
 RETURNING delivery_id
 
 -- name: hasten
--- What waits on a channel is due at once.
+-- What was tried on a channel and waits is due at once.
 UPDATE sentinel.deliveries SET next_attempt_at = %(at)s
-WHERE channel_id = %(channel_id)s AND state = 'queued' AND next_attempt_at > %(at)s
+WHERE channel_id = %(channel_id)s AND state = 'queued' AND next_attempt_at > %(at)s AND round_attempts > 0
 
 -- name: give_up
 -- What waits for a channel is dead, each with a decision.
-WITH dead AS (
-    UPDATE sentinel.deliveries SET state = 'dead', finished_at = %(at)s
-    WHERE channel_id = %(channel_id)s AND state = 'queued' RETURNING id
+WITH waiting AS (
+    SELECT id FROM sentinel.deliveries
+    WHERE channel_id = %(channel_id)s AND state IN ('queued', 'sending')
+      AND (state = 'queued' OR next_attempt_at <= %(at)s)
+    ORDER BY next_attempt_at, id LIMIT %(limit)s
+), dead AS (
+    UPDATE sentinel.deliveries d SET state = 'dead', finished_at = %(at)s
+    FROM waiting WHERE d.id = waiting.id AND d.state IN ('queued', 'sending')
+    RETURNING d.id, d.target
 ), decided AS (
     INSERT INTO sentinel.notification_decisions (tenant_id, delivery_id, outcome, channel, reason, decided_at)
     SELECT %(tenant_id)s, dead.id, 'disabled',
-           COALESCE((SELECT name FROM sentinel.notification_channels WHERE id = %(channel_id)s), ''), %(reason)s, %(at)s
+           COALESCE((SELECT CASE WHEN dead.target = '' THEN name ELSE name || ' (' || dead.target || ')' END
+                     FROM sentinel.notification_channels WHERE id = %(channel_id)s), ''), %(reason)s, %(at)s
     FROM dead
 )
 SELECT count(*) AS dead FROM dead
