@@ -14,8 +14,8 @@ class Outcome(StrEnum):
 
     Of an alert and a channel: routed (told at once), grouped (told together with others), deferred (quiet hours),
     deduplicated, silenced, inhibited, disabled (the channel is), unrouted (nobody is to be told), unresolved (a target
-    that a rule names is no channel), refilled (made by a refill of the past). acknowledged, resolved: somebody did
-    that.
+    that a rule names is no channel), refilled (made by a refill of the past), failed (by what it holds it cannot be
+    decided). acknowledged, resolved: somebody did that.
 
     Of a delivery: sent, retried, dead_lettered, disabled (the receiver is gone for good), rate_limited, escalated,
     repeated, redriven.
@@ -31,6 +31,7 @@ class Outcome(StrEnum):
     UNROUTED = "unrouted"
     UNRESOLVED = "unresolved"
     REFILLED = "refilled"
+    FAILED = "failed"
     ACKNOWLEDGED = "acknowledged"
     RESOLVED = "resolved"
     SENT = "sent"
