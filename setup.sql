@@ -951,8 +951,9 @@ CREATE TABLE sentinel.notification_groups (
     UNIQUE (tenant_id, group_key)
 );
 CREATE INDEX notification_groups_channel_id ON sentinel.notification_groups (channel_id);
-CREATE INDEX notification_groups_flush ON sentinel.notification_groups (flush_at, tenant_id) WHERE flush_at IS NOT NULL;
-CREATE INDEX notification_groups_repeat ON sentinel.notification_groups (repeat_at, tenant_id) WHERE repeat_at IS NOT NULL;
+CREATE INDEX notification_groups_flush ON sentinel.notification_groups (tenant_id, flush_at, id) WHERE flush_at IS NOT NULL;
+CREATE INDEX notification_groups_repeat ON sentinel.notification_groups (tenant_id, repeat_at, id) WHERE repeat_at IS NOT NULL;
+CREATE INDEX notification_groups_created_at ON sentinel.notification_groups (tenant_id, created_at);
 
 -- Alerts that wait to be told.
 CREATE TABLE sentinel.group_members (
@@ -964,6 +965,7 @@ CREATE TABLE sentinel.group_members (
     is_deferred boolean NOT NULL DEFAULT false,
     PRIMARY KEY (group_id, alert_id)
 );
+CREATE INDEX group_members_alert_id ON sentinel.group_members (tenant_id, alert_id);
 
 -- What is sent, once per target. next_attempt_at: when it is due; while it is being sent, when whoever sends it counts as
 -- gone.
@@ -988,9 +990,10 @@ CREATE TABLE sentinel.deliveries (
     finished_at     timestamptz
 );
 CREATE INDEX deliveries_due ON sentinel.deliveries (channel_id, next_attempt_at, id) WHERE state IN ('queued', 'sending');
-CREATE INDEX deliveries_dead ON sentinel.deliveries (tenant_id, finished_at DESC, id DESC) WHERE state = 'dead';
+CREATE INDEX deliveries_dead ON sentinel.deliveries (tenant_id, created_at DESC, id DESC) WHERE state = 'dead';
 CREATE INDEX deliveries_newest ON sentinel.deliveries (tenant_id, created_at DESC, id DESC);
-CREATE INDEX deliveries_group_id ON sentinel.deliveries (group_id);
+CREATE INDEX deliveries_group_id ON sentinel.deliveries (group_id, created_at DESC, id DESC);
+CREATE INDEX deliveries_channel_id ON sentinel.deliveries (channel_id, created_at DESC, id DESC);
 
 CREATE TABLE sentinel.delivery_alerts (
     delivery_id     text COLLATE "C" NOT NULL REFERENCES sentinel.deliveries ON DELETE CASCADE,
@@ -998,9 +1001,14 @@ CREATE TABLE sentinel.delivery_alerts (
     tenant_id       text NOT NULL,
     acknowledged_at timestamptz,
     resolved_at     timestamptz,
+    -- As that of the delivery: whether a group has open alerts is asked whenever somebody takes one up.
+    group_id        bigint,
     PRIMARY KEY (delivery_id, alert_id)
 );
 CREATE INDEX delivery_alerts_alert_id ON sentinel.delivery_alerts (tenant_id, alert_id);
+CREATE INDEX delivery_alerts_open ON sentinel.delivery_alerts (group_id, alert_id)
+    WHERE acknowledged_at IS NULL AND resolved_at IS NULL;
+CREATE INDEX delivery_alerts_unresolved ON sentinel.delivery_alerts (group_id, alert_id) WHERE resolved_at IS NULL;
 
 -- One row per try. outcome says what was decided after it.
 CREATE TABLE sentinel.delivery_attempts (
@@ -1033,6 +1041,7 @@ CREATE TABLE sentinel.notification_decisions (
 );
 CREATE INDEX notification_decisions_alert_id ON sentinel.notification_decisions (tenant_id, alert_id, id);
 CREATE INDEX notification_decisions_delivery_id ON sentinel.notification_decisions (delivery_id);
+CREATE INDEX notification_decisions_decided_at ON sentinel.notification_decisions USING brin (decided_at);
 
 -- One row per channel that deliveries wait for: when the next is due, whether its circuit is open (not tried until
 -- open_until), and from when on its rate allows another.
@@ -1061,7 +1070,8 @@ CREATE TABLE sentinel.escalation_runs (
     ended_at       timestamptz
 );
 CREATE UNIQUE INDEX escalation_runs_active ON sentinel.escalation_runs (group_id) WHERE state = 'active';
-CREATE INDEX escalation_runs_next ON sentinel.escalation_runs (next_at, tenant_id) WHERE state = 'active';
+CREATE INDEX escalation_runs_next ON sentinel.escalation_runs (tenant_id, next_at, id) WHERE state = 'active';
+CREATE INDEX escalation_runs_group_id ON sentinel.escalation_runs (group_id);
 
 -- ---------------------------------------------------------------- what people do about alerts
 
@@ -1374,5 +1384,5 @@ CREATE TABLE public.alembic_version (
     version_num varchar(32) NOT NULL,
     CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO public.alembic_version VALUES ('0018');
+INSERT INTO public.alembic_version VALUES ('0019');
 GRANT SELECT ON public.alembic_version TO sentinel_app;

@@ -136,6 +136,7 @@ _SAID = {
     Outcome.UNROUTED: "not told: no route or rule names a channel for it",
     Outcome.UNRESOLVED: "not told: what its rule or route names is no channel",
     Outcome.REFILLED: "not told: a refill of the past made it",
+    Outcome.FAILED: "not told: it cannot be decided",
     Outcome.RATE_LIMITED: "waits for the channel's rate",
     Outcome.RETRIED: "failed so far, and is tried again",
     Outcome.DEAD_LETTERED: "failed for good",

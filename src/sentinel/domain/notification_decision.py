@@ -14,9 +14,9 @@ class Outcome(StrEnum):
 
     Of an alert and a channel: routed (told at once), grouped (told together with others), deferred (quiet hours),
     deduplicated, silenced, inhibited, disabled (the channel is), unrouted (nobody is to be told), unresolved (a target
-    that a rule names is no channel), refilled (made by a refill of the past), amended (a detector changed what it
-    says, and not for the worse). acknowledged, resolved, reopened: somebody did that, or a detector found that it is no
-    longer so.
+    that a rule names is no channel), refilled (made by a refill of the past), failed (by what it holds it cannot be
+    decided), amended (a detector changed what it says, and not for the worse). acknowledged, resolved, reopened:
+    somebody did that, or a detector found that it is no longer so.
 
     Of a delivery: sent, retried, dead_lettered, disabled (the receiver is gone for good), rate_limited, escalated,
     repeated, redriven, summarized.
@@ -32,6 +32,7 @@ class Outcome(StrEnum):
     UNROUTED = "unrouted"
     UNRESOLVED = "unresolved"
     REFILLED = "refilled"
+    FAILED = "failed"
     AMENDED = "amended"
     ACKNOWLEDGED = "acknowledged"
     RESOLVED = "resolved"

@@ -80,8 +80,8 @@ class RoutedAlert:
     @property
     def fingerprint(self) -> bytes:
         """Equal for alerts of one rule about the same entities; where there are none, about the same event."""
-        about = sorted(self.told.entities.items()) or self.subject or self.told.event_id
-        return hashlib.sha256(json.dumps([self.source, self.rule_id, about]).encode()).digest()
+        told = self.told
+        return fingerprint_of(self.source, self.rule_id, told.entities, self.subject, told.event_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +256,12 @@ class AlertTally:
     def total(self) -> int:
         """All of them."""
         return sum(self.by_severity.values())
+
+
+def fingerprint_of(source: str, rule_id: int, entities: Mapping[str, str], subject: str, event_id: str) -> bytes:
+    """Return what is equal for alerts of one rule, or detector, about the same entities, else subject, else event."""
+    about = sorted(entities.items()) or subject or event_id
+    return hashlib.sha256(json.dumps([source, rule_id, about]).encode()).digest()
 
 
 def group_key(route: str, target: Target, labels: Mapping[str, str]) -> bytes:

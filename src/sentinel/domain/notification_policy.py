@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from functools import cached_property
+from itertools import islice
 from typing import Annotated, Literal, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -25,6 +26,10 @@ from sentinel.errors import InvalidError
 
 MAX_ROUTES = 300
 MAX_DEPTH = 6
+RULE_ROUTE = "rule"
+"""Stands for what a rule asks for by notify()."""
+ESCALATION_ROUTE = "escalation"
+"""Stands for what an escalation asks for."""
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 WEEKDAYS: tuple[Weekday, ...] = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
@@ -125,6 +130,11 @@ class Route(Handling):
     )
     goes_on: bool = Field(default=False, alias="continue", description="Whether routes after this one are tried, too.")
     routes: tuple[Route, ...] = ()
+
+    @cached_property
+    def matchers(self) -> tuple[Matcher, ...]:
+        """What `match` says."""
+        return tuple(map(matcher_of, self.match))
 
 
 class Inhibition(_Part):
@@ -227,15 +237,17 @@ class NotificationPolicy(_Part):
 
     @model_validator(mode="after")
     def _is_whole(self) -> NotificationPolicy:
-        routes = list(walk(self.routes))
+        routes = list(islice(walk(self.routes), MAX_ROUTES + 1))
         if len(routes) > MAX_ROUTES:
-            raise ValueError(f"there are {len(routes)} routes; a policy has at most {MAX_ROUTES}")
+            raise ValueError(f"there are too many routes; a policy has at most {MAX_ROUTES}")
         names: set[str] = set()
         for depth, route in routes:
             if depth > MAX_DEPTH:
                 raise ValueError(f"route {route.name!r} is nested too deep; at most {MAX_DEPTH} levels")
             if route.name in names:
                 raise ValueError(f"there are two routes named {route.name!r}")
+            if depth == 1 and route.name in (RULE_ROUTE, ESCALATION_ROUTE):
+                raise ValueError(f"no route may be named {route.name!r}: decisions call something else by it")
             names.add(route.name)
         for handling in (self.defaults, *(route for _, route in routes)):
             where = f"route {handling.name!r}" if isinstance(handling, Route) else "the defaults"

@@ -12,7 +12,7 @@ from sentinel.domain.notification_group import FiringLabels, SilenceInForce
 from sentinel.domain.notification_policy import Inhibition, NotificationPolicy
 from sentinel.stores.notifications import RoutingTransaction
 
-MAX_SOURCES = 200
+MAX_SOURCES = 1_000
 """Alerts that are looked at as the source of one inhibition, newest first."""
 
 Cause = tuple[Outcome, str, dict[str, Any]]
@@ -24,6 +24,7 @@ class Mutes:
     def __init__(self, policy: NotificationPolicy, silences: Sequence[SilenceInForce]) -> None:
         self._silences = silences
         self._inhibitions = policy.inhibition_matchers
+        self._newest: dict[str, list[FiringLabels]] = {}
         self._sources: dict[tuple[str, tuple[str, ...]], list[FiringLabels]] = {}
 
     def __bool__(self) -> bool:
@@ -38,8 +39,17 @@ class Mutes:
         for inhibition, sources, targets in self._inhibitions:
             if all_match(targets, labels):
                 candidates = self._candidates(tx, inhibition, sources, labels, now)
-                # An alert does not inhibit itself.
-                found = next((each for each in candidates if each.alert_id != alert_id), None)
+                # As in Alertmanager, an alert that is on both sides is inhibited by none that is: two of them would
+                # inhibit each other, and nobody would be told of either.
+                is_source = all_match(sources, labels)
+                found = next(
+                    (
+                        each
+                        for each in candidates
+                        if each.alert_id != alert_id and not (is_source and all_match(targets, each.labels))
+                    ),
+                    None,
+                )
                 if found is not None:
                     said = f"inhibition {inhibition.name!r}: alert {found.alert_id} is open"
                     return Outcome.INHIBITED, said, {"inhibition": inhibition.name, "by_alert_id": found.alert_id}
@@ -55,15 +65,23 @@ class Mutes:
     ) -> list[FiringLabels]:
         equal = {name: value_of(labels, name) for name in inhibition.equal}
         key = (inhibition.name, tuple(equal.values()))
-        candidates = self._sources.get(key)
-        if candidates is None:
-            wanted = {matcher.name: matcher.value for matcher in sources if matcher.operator == "=" and matcher.value}
+        known = self._sources.get(key)
+        if known is not None:
+            return known
+        since = now - timedelta(seconds=inhibition.seconds)
+        wanted = {matcher.name: matcher.value for matcher in sources if matcher.operator == "=" and matcher.value}
+        newest = self._newest.get(inhibition.name)
+        if newest is None:
+            newest = self._newest[inhibition.name] = tx.firing(wanted, since, MAX_SOURCES)
+        if len(newest) == MAX_SOURCES:
+            # There are more than one look-up brings: one of its own for each combination of what must be alike.
             wanted |= {name: value for name, value in equal.items() if value and name != "tag"}
-            candidates = [
-                each
-                for each in tx.firing(wanted, now - timedelta(seconds=inhibition.seconds), MAX_SOURCES)
-                if all_match(sources, each.labels)
-                and all(value_of(each.labels, name) == value for name, value in equal.items())
-            ]
-            self._sources[key] = candidates
-        return candidates
+            newest = tx.firing(wanted, since, MAX_SOURCES)
+        found = [
+            each
+            for each in newest
+            if all_match(sources, each.labels)
+            and all(value_of(each.labels, name) == value for name, value in equal.items())
+        ]
+        self._sources[key] = found
+        return found

@@ -18,7 +18,7 @@ from sentinel.domain.notification_group import (
     common_labels,
     group_key,
 )
-from sentinel.domain.notification_policy import HUMAN_GROUP_BY, MACHINE_GROUP_BY, Plan
+from sentinel.domain.notification_policy import HUMAN_GROUP_BY, MACHINE_GROUP_BY, RULE_ROUTE, Plan
 from sentinel.notify.routing import plan_of_rule, plans_of
 from sentinel.notify.turn import Turn
 
@@ -130,9 +130,10 @@ def _join(turn: Turn, joins: dict[bytes, list[tuple[RoutedAlert, Plan, Target]]]
         alert, plan, target = joined[0]
         labels = common_labels(alert.labels, group_labels(plan, target))
         group = existing.get(key) or Group(0, key, target, plan, labels, GroupState.OPEN, None, False, None, None, None)
+        group = replace(group, plan=plan, target=target)
         passes = turn.quiet_until(group, [each.told.severity for each, _, _ in joined]) is None
         flush_at, is_deferred = _flush(group, plan, turn.now, passes=passes)
-        saved.append(replace(group, plan=plan, target=target, flush_at=flush_at, is_deferred=is_deferred))
+        saved.append(replace(group, flush_at=flush_at, is_deferred=is_deferred))
     ids = turn.tx.save_groups(saved)
     members: list[GroupMember] = []
     for group in saved:
@@ -159,7 +160,7 @@ def _say_joined(turn: Turn, alert: RoutedAlert, group: Group, *, is_first: bool)
     due = group.flush_at or turn.now
     at_once = is_first and due <= turn.now
     route = f"route {group.plan.route!r}" if group.plan.route else "the policy's defaults"
-    if group.plan.route == "rule":
+    if group.plan.route == RULE_ROUTE:
         route = "its rule's notify()"
     when = "" if due <= turn.now else f" at {due.isoformat()}"
     turn.decide(

@@ -12,6 +12,7 @@ from sentinel.domain.notification_decision import Outcome
 from sentinel.domain.notification_group import OutboxEntry, RoutedAlert
 from sentinel.errors import SentinelError
 from sentinel.notify.follow_up import escalate, repeat, take_up
+from sentinel.notify.isolation import for_all
 from sentinel.notify.mutes import Mutes
 from sentinel.notify.route_alerts import route_alerts
 from sentinel.notify.summaries import summarize
@@ -24,6 +25,8 @@ _LOG = logging.getLogger(__name__)
 BATCH = 500
 PRUNE_EVERY = timedelta(hours=1)
 PRUNE_BATCH = 5_000
+# Before a tenant is looked at again whose turn failed for an unknown reason; the log would have little else.
+LEFT_ALONE = timedelta(seconds=30)
 _FIRED = (AlertEvent.FIRED, AlertEvent.AMENDED)
 
 
@@ -33,6 +36,7 @@ class Router:
     A turn is one transaction of one tenant: 1. outbox entries are taken; 2. their alerts join groups; 3. groups that
     are due become deliveries; 4. what follows (somebody took alerts up, nobody did) is decided; 5. all of it is
     committed together. So each alert is decided once, whatever crashes. One router at a time decides for a tenant.
+    What cannot be decided by what it holds is set aside with a decision that says so, and keeps nothing behind it.
 
     Args:
         keep_days: How long deliveries and decisions are kept.
@@ -55,6 +59,7 @@ class Router:
         self._tells = tells
         self._keep_days = keep_days
         self._pruned_at: dict[str, datetime] = {}
+        self._left_alone: dict[str, datetime] = {}
 
     def run(self, stopping: threading.Event) -> int:
         """Decide whatever waits, of every tenant, and return how many outbox entries that were.
@@ -62,18 +67,33 @@ class Router:
         Raises:
             StoreUnavailableError: The store does not say who waits.
         """
-        decided = 0
-        for tenant_id in self._store.waiting_tenants(self._now()):
-            if stopping.is_set():
-                break
-            try:
-                decided += self.run_tenant(tenant_id, stopping)
-            except SentinelError as error:
-                _LOG.warning("notifications of tenant %s wait: %s", tenant_id, error.message)
-            except Exception:
-                # What is wrong with one tenant's alerts does not keep those of others.
-                _LOG.exception("notifications of tenant %s cannot be decided", tenant_id)
+        decided, goes_on = 0, True
+        wrong: set[str] = set()
+        while goes_on:
+            goes_on = False
+            # One turn each, in rounds: a tenant with a million alerts delays the others by a turn.
+            for tenant_id in self._store.waiting_tenants(self._now()):
+                if stopping.is_set():
+                    return decided
+                if tenant_id in wrong or self._is_left_alone(tenant_id):
+                    continue
+                try:
+                    entries, is_more = self._one_turn(tenant_id)
+                except SentinelError as error:
+                    wrong.add(tenant_id)
+                    _LOG.warning("notifications of tenant %s wait: %s", tenant_id, error.message)
+                except Exception:
+                    # What is wrong with one tenant's alerts does not keep those of others.
+                    self._left_alone[tenant_id] = self._now()
+                    _LOG.exception("notifications of tenant %s cannot be decided", tenant_id)
+                else:
+                    decided += entries
+                    goes_on = goes_on or is_more
         return decided
+
+    def _is_left_alone(self, tenant_id: str) -> bool:
+        failed_at = self._left_alone.get(tenant_id)
+        return failed_at is not None and timedelta() <= self._now() - failed_at < LEFT_ALONE
 
     def run_tenant(self, tenant_id: str, stopping: threading.Event) -> int:
         """Decide whatever waits of one tenant, turn by turn, and return how many outbox entries that were.
@@ -83,14 +103,20 @@ class Router:
         """
         decided, goes_on = 0, True
         while goes_on and not stopping.is_set():
-            with self._store.opened(tenant_id) as tx:
-                if tx is None:
-                    break
-                entries, goes_on = self._turn(tx, tenant_id)
+            entries, goes_on = self._one_turn(tenant_id)
             decided += entries
         return decided
 
-    def _turn(self, tx: RoutingTransaction, tenant_id: str) -> tuple[int, bool]:
+    def _one_turn(self, tenant_id: str) -> tuple[int, bool]:
+        """Return how many outbox entries were decided, and whether there is more to do at once."""
+        with self._store.opened(tenant_id) as tx:
+            if tx is None:
+                return 0, False
+            done = self._turn(tx)
+        self._prune(tenant_id, self._now())
+        return done
+
+    def _turn(self, tx: RoutingTransaction) -> tuple[int, bool]:
         now = self._now()
         version = tx.policy()
         turn = Turn(
@@ -104,39 +130,53 @@ class Router:
             new_id=self._new_id,
         )
         entries = tx.claim(BATCH)
-        over = self._fire(turn, [entry for entry in entries if entry.event in _FIRED])
+        over: dict[int, OutboxEntry] = {}
+        for_all(
+            turn,
+            [entry for entry in entries if entry.event in _FIRED],
+            lambda some: over.update(_fire(turn, some)),
+            lambda entry, why: turn.decide(Outcome.FAILED, why, alert_id=entry.alert_id),
+        )
         more_due = tell_due_groups(turn)
-        turn.close()
-        take_up(turn, [*(entry for entry in entries if entry.event not in _FIRED), *over])
+        take_up(turn, [*(entry for entry in entries if entry.event not in _FIRED), *over.values()])
         more_repeats = repeat(turn)
         more_escalations = escalate(turn)
         summarize(turn)
-        turn.close()
-        self._prune(tx, tenant_id, now)
         return len(entries), len(entries) == BATCH or more_due or more_repeats or more_escalations
 
-    def _prune(self, tx: RoutingTransaction, tenant_id: str, now: datetime) -> None:
-        if now - self._pruned_at.setdefault(tenant_id, now) >= PRUNE_EVERY:
-            pruned = tx.prune(now, keep_days=self._keep_days, limit=PRUNE_BATCH)
+    def _prune(self, tenant_id: str, now: datetime) -> None:
+        """Delete what is old, now and then. Nobody waits for it: where it fails it is left to another time."""
+        since = now - self._pruned_at.setdefault(tenant_id, now)
+        if timedelta() <= since < PRUNE_EVERY:
+            return
+        self._pruned_at[tenant_id] = now
+        try:
+            with self._store.opened(tenant_id) as tx:
+                pruned = tx.prune(now, keep_days=self._keep_days, limit=PRUNE_BATCH) if tx is not None else 0
+        except Exception as error:
+            _LOG.warning("what is old of tenant %s is not deleted: %s", tenant_id, error)
+            return
+        if pruned >= PRUNE_BATCH:
             # More may be left: it is looked at again soon.
-            self._pruned_at[tenant_id] = now - PRUNE_EVERY if pruned >= PRUNE_BATCH else now
+            self._pruned_at[tenant_id] = now - PRUNE_EVERY
 
-    def _fire(self, turn: Turn, entries: Sequence[OutboxEntry]) -> list[OutboxEntry]:
-        """Have alerts routed that fired or became worse; return those of which a detector says that they are over."""
-        fired: dict[int, RoutedAlert] = {}
-        over: list[OutboxEntry] = []
-        alerts = turn.alerts(dict.fromkeys(entry.alert_id for entry in entries))
-        # An alert that fired and was amended in one batch is one alert.
-        new = {entry.alert_id for entry in entries if entry.event is AlertEvent.FIRED}
-        for number, alert in sorted(alerts.items()):
-            if alert.is_over:
-                over.append(OutboxEntry(0, number, AlertEvent.RESOLVED))
-            elif number in new or alert.is_worse:
-                fired[number] = alert
-            else:
-                levels = f"level {alert.former_level}, now {alert.level}"
-                reason = f"its detector changed what it says ({levels}): not told again"
-                turn.decide(Outcome.AMENDED, reason, alert_id=number)
-        if fired:
-            route_alerts(turn, list(fired.values()))
-        return over
+
+def _fire(turn: Turn, entries: Sequence[OutboxEntry]) -> dict[int, OutboxEntry]:
+    """Have alerts routed that fired or became worse; return those of which a detector says that they are over."""
+    fired: dict[int, RoutedAlert] = {}
+    over: dict[int, OutboxEntry] = {}
+    alerts = turn.alerts(dict.fromkeys(entry.alert_id for entry in entries))
+    # An alert that fired and was amended in one batch is one alert.
+    new = {entry.alert_id for entry in entries if entry.event is AlertEvent.FIRED}
+    for number, alert in sorted(alerts.items()):
+        if alert.is_over:
+            over[number] = OutboxEntry(0, number, AlertEvent.RESOLVED)
+        elif number in new or alert.is_worse:
+            fired[number] = alert
+        else:
+            levels = f"level {alert.former_level}, now {alert.level}"
+            reason = f"its detector changed what it says ({levels}): not told again"
+            turn.decide(Outcome.AMENDED, reason, alert_id=number)
+    if fired:
+        route_alerts(turn, list(fired.values()))
+    return over

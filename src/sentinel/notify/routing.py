@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 
-from sentinel.domain.label_matcher import Labels, Matcher, all_match, matcher_of
-from sentinel.domain.notification_policy import NotificationPolicy, Plan, Route
-
-RULE_ROUTE = "rule"
-"""Stands for what a rule asks for by notify()."""
+from sentinel.domain.label_matcher import Labels, all_match
+from sentinel.domain.notification_policy import RULE_ROUTE, NotificationPolicy, Plan, Route
 
 
 def plans_of(policy: NotificationPolicy, labels: Labels) -> list[Plan]:
@@ -35,16 +31,24 @@ def plan_of_rule(policy: NotificationPolicy) -> Plan:
     )
 
 
+def plan_of_route(policy: NotificationPolicy, route: str) -> Plan | None:
+    """Return the plan of a route, named as in `Plan.route`; None: there is no such route."""
+    if route == RULE_ROUTE:
+        return plan_of_rule(policy)
+    plan, routes = Plan.root(policy.defaults), policy.routes
+    for name in route.split("/") if route else ():
+        found = next((each for each in routes if each.name == name), None)
+        if found is None:
+            return None
+        plan, routes = plan.child(found), found.routes
+    return plan
+
+
 def _descend(routes: Sequence[Route], parent: Plan, labels: Labels) -> Iterator[Plan]:
     for route in routes:
-        if not all_match(_matchers(route.match), labels):
+        if not all_match(route.matchers, labels):
             continue
         plan = parent.child(route)
         yield from list(_descend(route.routes, plan, labels)) or [plan]
         if not route.goes_on:
             return
-
-
-@lru_cache(maxsize=4096)
-def _matchers(texts: tuple[str, ...]) -> tuple[Matcher, ...]:
-    return tuple(map(matcher_of, texts))

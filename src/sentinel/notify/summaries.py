@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
+from datetime import timedelta
 
 from sentinel.domain.notification import NotificationKind
 from sentinel.domain.notification_decision import Outcome
-from sentinel.domain.notification_group import AlertTally, DueSummary, Group, GroupState, Target, group_key, severest
+from sentinel.domain.notification_group import AlertTally, DueSummary, Group, GroupState, Target, group_key
 from sentinel.domain.notification_policy import Plan
 from sentinel.domain.rule import Severity
+from sentinel.errors import TransientError
 from sentinel.notify.turn import Turn
 
+_LOG = logging.getLogger(__name__)
+
+LEFT_OUT = timedelta(minutes=5)
 ROUTE = "summary"
 TOLD_RULES = 5
 
@@ -18,17 +24,29 @@ TOLD_RULES = 5
 def summarize(turn: Turn) -> None:
     """Tell the summaries that are due, each once, also when nothing came: silence would say nothing."""
     for due in turn.tx.due_summaries(turn.now):
-        summary = turn.policy.summaries.get(due.name)
-        if summary is None:
-            turn.tx.save_summary(due.name, due.until, None)
-            continue
-        tally = turn.tx.tally(due.since, due.until)
-        for name in summary.channels:
-            channel = turn.channels.get(name)
-            if channel is not None and channel.is_active and turn.tells(channel.kind, NotificationKind.SUMMARY):
-                _tell(turn, due, tally, Target(channel))
-        # A worker that was away for days tells once of all of them.
-        turn.tx.save_summary(due.name, due.until, summary.next_after(turn.now))
+        try:
+            with turn.attempted():
+                _summarize(turn, due)
+        except TransientError:
+            raise
+        except Exception:
+            # It must not keep what comes after it; it is tried again the next time.
+            _LOG.exception("summary %s is left out this time", due.name)
+            turn.tx.save_summary(due.name, due.since, turn.now + LEFT_OUT)
+
+
+def _summarize(turn: Turn, due: DueSummary) -> None:
+    summary = turn.policy.summaries.get(due.name)
+    if summary is None:
+        turn.tx.save_summary(due.name, due.until, None)
+        return
+    tally = turn.tx.tally(due.since, due.until)
+    for name in summary.channels:
+        channel = turn.channels.get(name)
+        if channel is not None and channel.is_active and turn.tells(channel.kind, NotificationKind.SUMMARY):
+            _tell(turn, due, tally, Target(channel))
+    # A worker that was away for days tells once of all of them.
+    turn.tx.save_summary(due.name, due.until, summary.next_after(turn.now))
 
 
 def _tell(turn: Turn, due: DueSummary, tally: AlertTally, target: Target) -> None:
@@ -44,8 +62,8 @@ def _tell(turn: Turn, due: DueSummary, tally: AlertTally, target: Target) -> Non
         group,
         NotificationKind.SUMMARY,
         tally.newest,
-        count=tally.total,
-        severity=severest([severity for severity, count in tally.by_severity.items() if count]),
+        severities=[severity for severity, count in tally.by_severity.items() if count],
+        alert_count=tally.total,
     )
     turn.decide(
         Outcome.SUMMARIZED,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from sentinel.domain.notification import MAX_TOLD_ALERTS, NotificationKind
 from sentinel.domain.notification_decision import Outcome
 from sentinel.domain.notification_group import Group, GroupMember, GroupState
+from sentinel.notify.isolation import for_all
 from sentinel.notify.route_alerts import say_deferred
 from sentinel.notify.turn import Turn
 
@@ -23,19 +24,44 @@ def tell_due_groups(turn: Turn) -> bool:
     if not groups:
         return False
     members = turn.tx.members([group.id for group in groups], MAX_MEMBERS)
+    is_cut = len(members) == MAX_MEMBERS
     waiting: dict[int, list[GroupMember]] = {}
     for member in members:
         waiting.setdefault(member.group_id, []).append(member)
-    is_cut = len(members) == MAX_MEMBERS
-    turn.alerts(member.alert_id for each in waiting.values() for member in each[-MAX_TOLD_ALERTS:])
+    # Where the members are cut, those of the last group may be, and groups after it are not looked at yet.
+    cut_id = members[-1].group_id if is_cut else 0
+    due = [
+        _Due(turn.as_of_now(group) or group, waiting.get(group.id, []), group.id == cut_id)
+        for group in groups
+        if group.id in waiting or not is_cut
+    ]
+    for_all(turn, due, lambda some: _tell(turn, some), lambda each, why: _set_aside(turn, each, why))
+    return is_cut or len(groups) == MAX_GROUPS
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """A group that is due, and what waits in it; further alerts do where it is cut."""
+
+    group: Group
+    members: Sequence[GroupMember]
+    is_cut: bool
+
+    @property
+    def id(self) -> int:
+        """The group's."""
+        return self.group.id
+
+
+def _tell(turn: Turn, due: Sequence[_Due]) -> None:
+    turn.alerts(member.alert_id for each in due for member in each.members[-MAX_TOLD_ALERTS:])
     saved: list[Group] = []
     gone: list[GroupMember] = []
     held: list[int] = []
-    for group in groups:
-        found = waiting.get(group.id, [])
-        if not found and is_cut:
-            continue  # not looked at yet
-        until = turn.quiet_until(group, [member.severity for member in found]) if found else None
+    silent: list[int] = []
+    for each in due:
+        group, found = each.group, each.members
+        until = _held_until(turn, each)
         if until is not None:
             for member in found:
                 if not member.is_deferred:
@@ -43,16 +69,45 @@ def tell_due_groups(turn: Turn) -> bool:
             held.append(group.id)
             saved.append(replace(group, flush_at=until, is_deferred=True))
             continue
-        is_partial = is_cut and bool(members) and members[-1].group_id == group.id
-        saved.append(_told(turn, group, _survivors(turn, group, found), is_partial=is_partial))
+        told = _survivors(turn, group, found)
+        saved.append(_told(turn, group, told, is_partial=each.is_cut))
         gone += found
+        if group.plan.dedup_seconds:
+            heard = {member.alert_id for member in told}
+            silent += [member.alert_id for member in found if member.alert_id not in heard]
     turn.tx.remove_members(gone)
     turn.tx.defer_members(held)
     turn.tx.save_groups(saved)
-    return is_cut or len(groups) == MAX_GROUPS
+    turn.close()
+    _untell(turn, silent)
 
 
-def _survivors(turn: Turn, group: Group, members: Sequence[GroupMember]) -> list[int]:
+def _held_until(turn: Turn, due: _Due) -> datetime | None:
+    if not due.members:
+        return None
+    until = turn.quiet_until(due.group, [member.severity for member in due.members])
+    if until is None or not due.is_cut:
+        return until
+    # What was not looked at may hold an alert that passes.
+    passes = turn.policy.quiet_hours[due.group.plan.quiet_hours].passes
+    return None if turn.tx.has_member(due.group.id, passes) else until
+
+
+def _untell(turn: Turn, alert_ids: Sequence[int]) -> None:
+    """Forget that alerts were told which joined a group and were not told after all: the next like them is."""
+    silent = turn.tx.untold(alert_ids)
+    turn.tx.untell([alert.fingerprint for alert in turn.alerts(silent).values()])
+
+
+def _set_aside(turn: Turn, due: _Due, why: str) -> None:
+    group = due.group
+    for member in due.members:
+        turn.decide(Outcome.FAILED, why, alert_id=member.alert_id, route=group.plan.route, channel=group.target.said)
+    turn.tx.remove_members(due.members)
+    turn.tx.save_groups([replace(group, flush_at=turn.now if due.is_cut else None, is_deferred=False)])
+
+
+def _survivors(turn: Turn, group: Group, members: Sequence[GroupMember]) -> list[GroupMember]:
     """Return the alerts that are told; note of the others why not."""
     channel = turn.channels.get(group.target.channel.name)
     if channel is None or not channel.is_active:
@@ -66,11 +121,11 @@ def _survivors(turn: Turn, group: Group, members: Sequence[GroupMember]) -> list
                 channel=group.target.said,
             )
         return []
-    told: list[int] = []
+    told: list[GroupMember] = []
     for member in members:
         cause = turn.why_muted(member.labels, member.alert_id) if turn.mutes else None
         if cause is None:
-            told.append(member.alert_id)
+            told.append(member)
         else:
             outcome, reason, details = cause
             turn.decide(
@@ -84,12 +139,13 @@ def _survivors(turn: Turn, group: Group, members: Sequence[GroupMember]) -> list
     return told
 
 
-def _told(turn: Turn, group: Group, alert_ids: Sequence[int], *, is_partial: bool) -> Group:
+def _told(turn: Turn, group: Group, members: Sequence[GroupMember], *, is_partial: bool) -> Group:
     """Have alerts told, and return the group after it."""
     left = replace(group, flush_at=turn.now if is_partial else None, is_deferred=False)
-    if not alert_ids:
+    if not members:
         return left
-    turn.deliver(group, NotificationKind.FIRED, alert_ids)
+    alert_ids = [member.alert_id for member in members]
+    turn.deliver(group, NotificationKind.FIRED, alert_ids, severities={member.severity for member in members})
     plan = group.plan
     steps = turn.policy.escalations.get(plan.escalation)
     if steps:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -13,9 +14,10 @@ from sentinel.domain.notification import MAX_TOLD_ALERTS, NotificationKind
 from sentinel.domain.notification_content import content_of
 from sentinel.domain.notification_decision import Decision, Outcome
 from sentinel.domain.notification_group import ChannelRef, Group, NewDelivery, RoutedAlert, Target, severest
-from sentinel.domain.notification_policy import NotificationPolicy, PolicyVersion
+from sentinel.domain.notification_policy import ESCALATION_ROUTE, RULE_ROUTE, NotificationPolicy, Plan, PolicyVersion
 from sentinel.domain.rule import Severity
 from sentinel.notify.mutes import Mutes
+from sentinel.notify.routing import plan_of_route
 from sentinel.stores.notifications import RoutingTransaction
 
 Resolver = Callable[[str, Sequence[ChannelRef]], "Target | str"]
@@ -44,6 +46,7 @@ class Turn:
     decisions: list[Decision] = field(default_factory=list)
     deliveries: list[NewDelivery] = field(default_factory=list)
     _alerts: dict[int, RoutedAlert] = field(default_factory=dict)
+    _plans: dict[str, Plan | None] = field(default_factory=dict)
 
     @property
     def policy(self) -> NotificationPolicy:
@@ -78,17 +81,17 @@ class Turn:
         kind: NotificationKind,
         alert_ids: Sequence[int],
         *,
-        count: int | None = None,
-        severity: Severity | None = None,
+        severities: Iterable[Severity] = (),
+        alert_count: int | None = None,
     ) -> str:
         """Have alerts of a group told, and return the delivery's id.
 
         Args:
-            count: How many there are, where not all of them are named.
-            severity: The highest, where not all of them are named.
+            severities: Of all of them, where they are known; those that are told in full count anyway.
+            alert_count: How many there are; None: as many as `alert_ids`.
         """
         told = self.alerts(sorted(alert_ids)[-MAX_TOLD_ALERTS:])
-        severity = severity or severest([alert.told.severity for alert in told.values()])
+        severity = severest([*severities, *(alert.told.severity for alert in told.values())])
         delivery_id = self.new_id()
         content = content_of(
             kind=kind,
@@ -96,7 +99,7 @@ class Turn:
             group_key=group.public_key,
             labels=group.labels,
             alerts=[alert.told for alert in told.values()],
-            alert_count=len(alert_ids) if count is None else count,
+            alert_count=len(alert_ids) if alert_count is None else alert_count,
             created_at=self.now,
         )
         self.deliveries.append(
@@ -115,6 +118,32 @@ class Turn:
             return None
         until = quiet.hours.first_allowed(self.now)
         return until if until is not None and until > self.now else None
+
+    def as_of_now(self, group: Group) -> Group | None:
+        """Return a group handled as the policy in force says; None: by it, its alerts do not go there any more.
+
+        What began to wait under an earlier policy must not go by it for ever.
+        """
+        route = group.plan.route
+        if route == ESCALATION_ROUTE:
+            return group
+        if route not in self._plans:
+            self._plans[route] = plan_of_route(self.policy, route)
+        plan = self._plans[route]
+        if plan is None or (route != RULE_ROUTE and group.target.channel.name not in plan.channels):
+            return None
+        return replace(group, plan=plan)
+
+    @contextmanager
+    def attempted(self) -> Iterator[None]:
+        """Decide and write something, all of it or nothing."""
+        try:
+            with self.tx.savepoint():
+                yield
+                self.close()
+        except BaseException:
+            self.deliveries, self.decisions = [], []
+            raise
 
     def close(self) -> None:
         """Write what the turn came to: deliveries first, since decisions refer to them."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
@@ -24,10 +24,18 @@ from sentinel.domain.notification_group import (
     SilenceInForce,
 )
 from sentinel.domain.notification_policy import EscalationStep, PolicyVersion
+from sentinel.domain.rule import Severity
 
 
 class RoutingTransaction(Protocol):
     """Decides for one tenant; nobody else does meanwhile."""
+
+    def savepoint(self) -> AbstractContextManager[None]:
+        """Do something that is taken back when it raises; all else of the transaction stays.
+
+        Raises:
+            StoreUnavailableError: What failed is no matter of what was written: all of it may succeed later.
+        """
 
     def claim(self, limit: int) -> list[OutboxEntry]:
         """Return the oldest entries of the outbox, and take them out of it."""
@@ -68,6 +76,15 @@ class RoutingTransaction(Protocol):
     def members(self, group_ids: Sequence[int], limit: int) -> list[GroupMember]:
         """Return what waits in these groups, by group in their order and by alert, at most `limit`."""
 
+    def has_member(self, group_id: int, severities: Collection[Severity]) -> bool:
+        """Return whether an alert of one of these severities waits in a group."""
+
+    def untold(self, alert_ids: Sequence[int]) -> list[int]:
+        """Return those alerts that no delivery tells of and that wait in no group."""
+
+    def untell(self, fingerprints: Sequence[bytes]) -> None:
+        """Note that alerts of these fingerprints were not told after all: the next ones are no duplicates."""
+
     def defer_members(self, group_ids: Sequence[int]) -> None:
         """Note of what waits in these groups that it is known to be deferred."""
 
@@ -90,11 +107,14 @@ class RoutingTransaction(Protocol):
     def due_repeats(self, at: datetime, limit: int) -> list[Group]:
         """Return the groups whose alerts are to be told again by now."""
 
-    def open_alerts(self, group_id: int, limit: int, *, unresolved: bool) -> tuple[list[int], int]:
-        """Return the newest alerts of a group that were told and that nobody took up, and how many there are.
+    def open_alerts(self, group_id: int, limit: int) -> tuple[list[int], int]:
+        """Return the newest alerts of a group that were told and that nobody took up, and how many there are."""
+
+    def any_open(self, group_id: int, *, unresolved: bool) -> bool:
+        """Return whether a group has alerts that were told and that nobody took up.
 
         Args:
-            unresolved: Those that somebody acknowledged as well.
+            unresolved: Those that somebody acknowledged count as well.
         """
 
     def told_alerts(self, group_id: int, limit: int) -> list[int]:

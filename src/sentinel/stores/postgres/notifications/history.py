@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from sentinel.domain.delivery import DeliveryState
+from sentinel.domain.notification_group import fingerprint_of
 from sentinel.domain.notification_history import (
     DeliveryAttempt,
     DeliveryDetail,
@@ -18,7 +19,7 @@ from sentinel.domain.notification_history import (
     WhyStep,
 )
 from sentinel.stores.postgres.database import Connection, Row, required
-from sentinel.stores.postgres.notifications.rows import alert_of
+from sentinel.stores.postgres.notifications.rows import MAX_ENTITY_CHARACTERS
 from sentinel.stores.postgres.statements import load_statements
 
 _SQL = load_statements("notification_config")
@@ -45,11 +46,13 @@ class PostgresDeliveryReader:
 
     def fired(self, alert_id: int) -> FireCount | None:
         """Return what is known of alerts with the fingerprint of this one."""
-        parameters = {"ids": [alert_id], "event_characters": 0}
+        parameters = {"ids": [alert_id], "event_characters": 0, "evidence_characters": 0}
+        parameters |= {"entity_characters": MAX_ENTITY_CHARACTERS}
         row = self._connection.execute(_ROUTING["alerts"], parameters).fetchone()
         if row is None:
             return None
-        fingerprint = alert_of({**row, "event_text": "null"}).fingerprint
+        entities = {name: str(value) for name, value in row["entities"].items()}
+        fingerprint = fingerprint_of(row["source"], row["rule_id"], entities, row["subject"], row["event_id"])
         for found in self._rows("fired", fingerprint=fingerprint):
             return FireCount(**found)
         return None

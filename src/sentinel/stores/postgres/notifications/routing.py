@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
+
+import psycopg
 
 from sentinel.domain.escalation import DueEscalation
 from sentinel.domain.label_matcher import matcher_of
@@ -26,9 +28,12 @@ from sentinel.domain.notification_group import (
 )
 from sentinel.domain.notification_policy import EscalationStep, NotificationPolicy, PolicyVersion
 from sentinel.domain.rule import Severity
-from sentinel.stores.postgres.database import Connection, Database, Row, required
+from sentinel.errors import StoreUnavailableError
+from sentinel.stores.postgres.database import Connection, Database, Row, first_line, required
 from sentinel.stores.postgres.notifications.rows import (
+    MAX_ENTITY_CHARACTERS,
     MAX_EVENT_CHARACTERS,
+    MAX_EVIDENCE_CHARACTERS,
     alert_of,
     channel_of,
     group_of,
@@ -88,6 +93,22 @@ class PostgresRoutingTransaction:
         self._connection = connection
         self._tenant_id = tenant_id
 
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Do something that is taken back when it raises; all else of the transaction stays.
+
+        Raises:
+            StoreUnavailableError: What failed is no matter of what was written: all of it may succeed later.
+        """
+        try:
+            with self._connection.transaction():
+                yield
+        except (psycopg.errors.ProgramLimitExceeded, psycopg.errors.StatementTooComplex):
+            raise  # operational by name, but about the data
+        except (psycopg.OperationalError, psycopg.InterfaceError, psycopg.IntegrityError) as error:
+            # A channel that was deleted since the turn began violates a foreign key: the next turn knows of it.
+            raise StoreUnavailableError("PostgreSQL", first_line(error)) from error
+
     def claim(self, limit: int) -> list[OutboxEntry]:
         """Return the oldest entries of the outbox, and take them out of it."""
         rows = self._rows("claim", limit=limit)
@@ -98,7 +119,13 @@ class PostgresRoutingTransaction:
         """Return alerts by id; those that are gone are missing."""
         if not alert_ids:
             return {}
-        rows = self._rows("alerts", ids=list(alert_ids), event_characters=MAX_EVENT_CHARACTERS)
+        rows = self._rows(
+            "alerts",
+            ids=list(alert_ids),
+            event_characters=MAX_EVENT_CHARACTERS,
+            evidence_characters=MAX_EVIDENCE_CHARACTERS,
+            entity_characters=MAX_ENTITY_CHARACTERS,
+        )
         return {row["id"]: alert_of(row) for row in rows}
 
     def policy(self) -> PolicyVersion:
@@ -190,6 +217,19 @@ class PostgresRoutingTransaction:
         rows = self._rows("members", group_ids=list(group_ids), limit=limit)
         return [GroupMember(**{**row, "severity": Severity(row["severity"])}) for row in rows]
 
+    def has_member(self, group_id: int, severities: Collection[Severity]) -> bool:
+        """Return whether an alert of one of these severities waits in a group."""
+        return bool(self._rows("has_member", group_id=group_id, severities=[each.value for each in severities]))
+
+    def untold(self, alert_ids: Sequence[int]) -> list[int]:
+        """Return those alerts that no delivery tells of and that wait in no group."""
+        return [row["alert_id"] for row in self._rows("untold", ids=list(alert_ids))] if alert_ids else []
+
+    def untell(self, fingerprints: Sequence[bytes]) -> None:
+        """Note that alerts of these fingerprints were not told after all: the next ones are no duplicates."""
+        if fingerprints:
+            self._run("told", fingerprints=list(fingerprints), at=None)
+
     def defer_members(self, group_ids: Sequence[int]) -> None:
         """Note of what waits in these groups that it is known to be deferred."""
         if group_ids:
@@ -223,11 +263,14 @@ class PostgresRoutingTransaction:
             for delivery in deliveries
         ]
         self._run("deliver", deliveries=json_of(rows))
-        told = [(delivery.id, alert_id) for delivery in deliveries for alert_id in delivery.alert_ids]
+        told = [
+            (delivery.id, delivery.group_id, alert_id) for delivery in deliveries for alert_id in delivery.alert_ids
+        ]
         self._run(
             "delivery_alerts",
-            delivery_ids=[delivery_id for delivery_id, _ in told],
-            alert_ids=[alert_id for _, alert_id in told],
+            delivery_ids=[delivery_id for delivery_id, _, _ in told],
+            group_ids=[group_id for _, group_id, _ in told],
+            alert_ids=[alert_id for _, _, alert_id in told],
         )
         channels = sorted({delivery.target.channel.id for delivery in deliveries})
         self._run("queue", channel_ids=channels, at=min(delivery.created_at for delivery in deliveries))
@@ -252,10 +295,15 @@ class PostgresRoutingTransaction:
         """Return the groups whose alerts are to be told again by now."""
         return [group_of(row) for row in self._rows("due_repeats", at=at, limit=limit)]
 
-    def open_alerts(self, group_id: int, limit: int, *, unresolved: bool) -> tuple[list[int], int]:
+    def open_alerts(self, group_id: int, limit: int) -> tuple[list[int], int]:
         """Return the newest alerts of a group that were told and that nobody took up, and how many there are."""
-        rows = self._rows("open_alerts", group_id=group_id, limit=limit, unresolved=unresolved)
+        rows = self._rows("open_alerts", group_id=group_id, limit=limit)
         return [row["alert_id"] for row in rows], rows[0]["open_count"] if rows else 0
+
+    def any_open(self, group_id: int, *, unresolved: bool) -> bool:
+        """Return whether a group has alerts that were told and that nobody took up."""
+        statement = "any_unresolved" if unresolved else "any_open"
+        return bool(self._rows(statement, group_id=group_id))
 
     def told_alerts(self, group_id: int, limit: int) -> list[int]:
         """Return the newest alerts of a group that were told."""

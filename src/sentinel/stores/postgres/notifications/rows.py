@@ -12,7 +12,7 @@ from sentinel.domain.channel import ChannelKind, ChannelStatus
 from sentinel.domain.notification import NotifiedAlert
 from sentinel.domain.notification_decision import Decision
 from sentinel.domain.notification_group import ChannelRef, Group, GroupState, RoutedAlert, Target
-from sentinel.domain.notification_policy import Plan
+from sentinel.domain.notification_policy import Defaults, Plan
 from sentinel.domain.rule import Severity
 from sentinel.stores.postgres.database import Connection, Row
 from sentinel.stores.postgres.statements import load_statements
@@ -21,6 +21,11 @@ _SQL = load_statements("notification_routing")
 
 MAX_EVENT_CHARACTERS = 4_000
 """Of an event, in a notification."""
+MAX_EVIDENCE_CHARACTERS = 20_000
+"""Of an alert's evidence; longer ones are left out of notifications."""
+MAX_ENTITY_CHARACTERS = 500
+"""Of the value of an entity; of longer ones the beginning counts, and a hash of all of it."""
+_PLAN = asdict(Plan.root(Defaults()))
 
 
 def json_of(value: Any) -> str:
@@ -29,12 +34,13 @@ def json_of(value: Any) -> str:
 
 
 def plan_of(stored: dict[str, Any]) -> Plan:
-    """Read a plan."""
-    group_by = stored["group_by"]
+    """Read a plan; what another version of the service wrote may lack members, or have others."""
+    known = {**_PLAN, **{name: value for name, value in stored.items() if name in _PLAN}}
+    group_by = known["group_by"]
     return Plan(
         **{
-            **stored,
-            "channels": tuple(stored["channels"]),
+            **known,
+            "channels": tuple(known["channels"]),
             "group_by": None if group_by is None else tuple(group_by),
         }
     )
@@ -102,7 +108,7 @@ def alert_of(row: Row) -> RoutedAlert:
             score=row["score"],
             tags=tuple(str(action["value"]) for action in actions if action["kind"] == "tag"),
             entities={name: str(value) for name, value in row["entities"].items()},
-            evidence=tuple(row["evidence"]),
+            evidence=_evidence(row["evidence"]),
             event=_event(row["event_text"]),
         ),
         rule_id=row["rule_id"],
@@ -138,5 +144,20 @@ def write_decisions(connection: Connection, tenant_id: str, decisions: Sequence[
 
 def _event(text: str) -> Any:
     if len(text) <= MAX_EVENT_CHARACTERS:
-        return orjson.loads(text)
+        try:
+            event = orjson.loads(text)
+            orjson.dumps(event)
+        except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+            # A number beyond all measure, or nesting: PostgreSQL keeps what no receiver could read.
+            pass
+        else:
+            return event
     return {"cut": text[:MAX_EVENT_CHARACTERS]}
+
+
+def _evidence(stored: Any) -> tuple[dict[str, Any], ...]:
+    try:
+        orjson.dumps(stored)
+    except orjson.JSONEncodeError:
+        return ()
+    return tuple(each for each in stored if isinstance(each, dict)) if isinstance(stored, list) else ()

@@ -6,11 +6,35 @@ WITH RECURSIVE waiting AS (
     UNION ALL
     SELECT (SELECT o.tenant_id FROM sentinel.alert_outbox o WHERE o.tenant_id > w.tenant_id ORDER BY o.tenant_id LIMIT 1)
     FROM waiting w WHERE w.tenant_id IS NOT NULL
+), flushing AS (
+    (SELECT tenant_id FROM sentinel.notification_groups WHERE flush_at IS NOT NULL ORDER BY tenant_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT g.tenant_id FROM sentinel.notification_groups g
+            WHERE g.tenant_id > w.tenant_id AND g.flush_at IS NOT NULL ORDER BY g.tenant_id LIMIT 1)
+    FROM flushing w WHERE w.tenant_id IS NOT NULL
+), repeating AS (
+    (SELECT tenant_id FROM sentinel.notification_groups WHERE repeat_at IS NOT NULL ORDER BY tenant_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT g.tenant_id FROM sentinel.notification_groups g
+            WHERE g.tenant_id > w.tenant_id AND g.repeat_at IS NOT NULL ORDER BY g.tenant_id LIMIT 1)
+    FROM repeating w WHERE w.tenant_id IS NOT NULL
+), escalating AS (
+    (SELECT tenant_id FROM sentinel.escalation_runs WHERE state = 'active' ORDER BY tenant_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT e.tenant_id FROM sentinel.escalation_runs e
+            WHERE e.tenant_id > w.tenant_id AND e.state = 'active' ORDER BY e.tenant_id LIMIT 1)
+    FROM escalating w WHERE w.tenant_id IS NOT NULL
 )
 SELECT tenant_id FROM waiting WHERE tenant_id IS NOT NULL
-UNION SELECT tenant_id FROM sentinel.notification_groups WHERE flush_at <= %(at)s
-UNION SELECT tenant_id FROM sentinel.notification_groups WHERE repeat_at <= %(at)s
-UNION SELECT tenant_id FROM sentinel.escalation_runs WHERE state = 'active' AND next_at <= %(at)s
+UNION SELECT tenant_id FROM flushing w
+WHERE (SELECT g.flush_at FROM sentinel.notification_groups g
+       WHERE g.tenant_id = w.tenant_id AND g.flush_at IS NOT NULL ORDER BY g.flush_at LIMIT 1) <= %(at)s
+UNION SELECT tenant_id FROM repeating w
+WHERE (SELECT g.repeat_at FROM sentinel.notification_groups g
+       WHERE g.tenant_id = w.tenant_id AND g.repeat_at IS NOT NULL ORDER BY g.repeat_at LIMIT 1) <= %(at)s
+UNION SELECT tenant_id FROM escalating w
+WHERE (SELECT e.next_at FROM sentinel.escalation_runs e
+       WHERE e.tenant_id = w.tenant_id AND e.state = 'active' ORDER BY e.next_at LIMIT 1) <= %(at)s
 UNION SELECT tenant_id FROM sentinel.notification_summaries WHERE next_at <= %(at)s
 ORDER BY 1
 
@@ -26,8 +50,13 @@ RETURNING id, alert_id, event
 
 -- name: alerts
 -- Alerts with what routes look at and channels tell. Events beyond some length are told as text that is cut.
-SELECT a.id, COALESCE(a.rule_id, a.detector_id) AS rule_id, a.severity, a.alert_timestamp, a.event_id, a.score, a.entities,
-       a.evidence, a.refill_id, COALESCE(r.name, d.name, '') AS rule, COALESCE(p.name, '') AS pipeline,
+SELECT a.id, COALESCE(a.rule_id, a.detector_id) AS rule_id, a.severity, a.alert_timestamp, a.event_id, a.score, a.refill_id,
+       COALESCE((SELECT jsonb_object_agg(e.key, CASE WHEN length(e.value) <= %(entity_characters)s THEN e.value
+                     ELSE left(e.value, %(entity_characters)s - 70) || '... '
+                          || encode(sha256(convert_to(e.value, 'UTF8')), 'hex') END)
+                 FROM jsonb_each_text(a.entities) e), '{}') AS entities,
+       CASE WHEN length(a.evidence::text) <= %(evidence_characters)s THEN a.evidence ELSE '[]' END AS evidence,
+       COALESCE(r.name, d.name, '') AS rule, COALESCE(p.name, '') AS pipeline,
        COALESCE(v.description, d.description, '') AS description, COALESCE(v.actions, '[]') AS actions,
        CASE WHEN a.detector_id IS NULL THEN 'rule' ELSE 'detector' END AS source, COALESCE(a.subject, '') AS subject,
        CASE WHEN a.detector_id IS NOT NULL THEN COALESCE(a.transaction_data ->> 'level', '') ELSE '' END AS level,
@@ -135,9 +164,22 @@ ORDER BY g.flush_at, g.id LIMIT %(limit)s
 -- name: members
 -- What waits in groups, group by group in the order in which they are named.
 SELECT m.group_id, m.alert_id, m.severity, m.labels, m.is_deferred
-FROM unnest(%(group_ids)s::bigint[]) WITH ORDINALITY AS wanted (group_id, place)
-JOIN sentinel.group_members m ON m.group_id = wanted.group_id
+FROM unnest(%(group_ids)s::bigint[]) WITH ORDINALITY AS wanted (group_id, place),
+    LATERAL (SELECT * FROM sentinel.group_members g
+             WHERE g.group_id = wanted.group_id ORDER BY g.alert_id LIMIT %(limit)s) m
 ORDER BY wanted.place, m.alert_id LIMIT %(limit)s
+
+-- name: has_member
+-- An alert that waits in a group and has one of some severities.
+SELECT alert_id FROM sentinel.group_members WHERE group_id = %(group_id)s AND severity = ANY(%(severities)s) LIMIT 1
+
+-- name: untold
+-- Alerts that no delivery tells of and that wait in no group.
+SELECT alert_id FROM unnest(%(ids)s::bigint[]) AS wanted (alert_id)
+WHERE NOT EXISTS (SELECT 1 FROM sentinel.delivery_alerts a
+                  WHERE a.tenant_id = %(tenant_id)s AND a.alert_id = wanted.alert_id)
+  AND NOT EXISTS (SELECT 1 FROM sentinel.group_members m
+                  WHERE m.tenant_id = %(tenant_id)s AND m.alert_id = wanted.alert_id)
 
 -- name: defer_members
 -- What waits in these groups is known to be deferred.
@@ -161,10 +203,13 @@ FROM jsonb_to_recordset(%(deliveries)s::jsonb)
           alert_count integer, created_at timestamptz)
 
 -- name: delivery_alerts
--- What deliveries tell of.
-INSERT INTO sentinel.delivery_alerts (delivery_id, alert_id, tenant_id)
-SELECT delivery_id, alert_id, %(tenant_id)s
-FROM unnest(%(delivery_ids)s::text[], %(alert_ids)s::bigint[]) AS told (delivery_id, alert_id)
+-- What deliveries tell of. Alerts that somebody took up before stay taken up.
+INSERT INTO sentinel.delivery_alerts (delivery_id, alert_id, tenant_id, group_id, acknowledged_at, resolved_at)
+SELECT told.delivery_id, told.alert_id, %(tenant_id)s, told.group_id, known.acknowledged_at, known.resolved_at
+FROM unnest(%(delivery_ids)s::text[], %(alert_ids)s::bigint[], %(group_ids)s::bigint[])
+    AS told (delivery_id, alert_id, group_id)
+LEFT JOIN LATERAL (SELECT a.acknowledged_at, a.resolved_at FROM sentinel.delivery_alerts a
+                   WHERE a.tenant_id = %(tenant_id)s AND a.alert_id = told.alert_id LIMIT 1) known ON true
 
 -- name: queue
 -- Channels that deliveries wait for.
@@ -188,18 +233,25 @@ ORDER BY g.repeat_at, g.id LIMIT %(limit)s
 -- name: open_alerts
 -- The newest alerts of a group that nobody took up, and how many there are.
 SELECT alert_id, count(*) OVER () AS open_count
-FROM (SELECT a.alert_id
-      FROM sentinel.deliveries d JOIN sentinel.delivery_alerts a ON a.delivery_id = d.id
-      WHERE d.group_id = %(group_id)s
-      GROUP BY a.alert_id
-      HAVING bool_and(a.resolved_at IS NULL AND (%(unresolved)s OR a.acknowledged_at IS NULL))) told
+FROM (SELECT DISTINCT alert_id FROM sentinel.delivery_alerts
+      WHERE group_id = %(group_id)s AND acknowledged_at IS NULL AND resolved_at IS NULL) told
 ORDER BY alert_id DESC LIMIT %(limit)s
 
+-- name: any_open
+-- An alert of a group that nobody took up.
+SELECT alert_id FROM sentinel.delivery_alerts
+WHERE group_id = %(group_id)s AND acknowledged_at IS NULL AND resolved_at IS NULL LIMIT 1
+
+-- name: any_unresolved
+-- An alert of a group that nobody resolved.
+SELECT alert_id FROM sentinel.delivery_alerts WHERE group_id = %(group_id)s AND resolved_at IS NULL LIMIT 1
+
 -- name: told_alerts
--- The newest alerts of a group.
+-- The newest alerts of a group, of its newest deliveries.
 SELECT DISTINCT a.alert_id
-FROM sentinel.deliveries d JOIN sentinel.delivery_alerts a ON a.delivery_id = d.id
-WHERE d.group_id = %(group_id)s
+FROM (SELECT id FROM sentinel.deliveries WHERE group_id = %(group_id)s
+      ORDER BY created_at DESC, id DESC LIMIT %(limit)s) d
+JOIN sentinel.delivery_alerts a ON a.delivery_id = d.id
 ORDER BY a.alert_id DESC LIMIT %(limit)s
 
 -- name: mark
@@ -309,11 +361,11 @@ WHERE id IN (SELECT id FROM sentinel.deliveries
 -- Groups in which nothing waits, repeats or escalates, and of which no delivery is left.
 DELETE FROM sentinel.notification_groups
 WHERE id IN (SELECT g.id FROM sentinel.notification_groups g
-             WHERE g.tenant_id = %(tenant_id)s AND g.created_at < %(idle_before)s AND g.flush_at IS NULL
+             WHERE g.tenant_id = %(tenant_id)s AND g.created_at < %(ended_before)s AND g.flush_at IS NULL
                AND g.repeat_at IS NULL AND (g.last_told_at IS NULL OR g.last_told_at < %(idle_before)s)
                AND NOT EXISTS (SELECT 1 FROM sentinel.deliveries d WHERE d.group_id = g.id)
                AND NOT EXISTS (SELECT 1 FROM sentinel.escalation_runs e WHERE e.group_id = g.id AND e.state = 'active')
-             LIMIT %(limit)s)
+             ORDER BY g.created_at LIMIT %(limit)s)
 
 -- name: prune_decisions
 -- Decisions about alerts of long ago.
