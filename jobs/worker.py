@@ -12,12 +12,14 @@ from sentinel.notify.loops import DeliveryLoop, RoutingLoop
 from sentinel.settings import Settings
 from sentinel.wiring import Backend
 from sentinel.wiring_notify import delivery_loop, routing_loop
+from sentinel.wiring_telemetry import begin_logs
+from sentinel.wiring_worker import WorkerTelemetry, worker_telling
 from sentinel.worker_process import Loop, WorkerProcess
 
 log = logging.getLogger("sentinel.worker")
 
 # What the worker does: one line per loop, by its name.
-LOOPS: dict[str, Callable[[Settings, Backend], Loop]] = {
+LOOPS: dict[str, Callable[[Settings, Backend, WorkerTelemetry], Loop]] = {
     RoutingLoop.name: routing_loop,
     DeliveryLoop.name: delivery_loop,
 }
@@ -32,16 +34,19 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
 
 def main(arguments: list[str]) -> int:
     """Run until stopped; 0 after a graceful stop, 1 after an error that needs somebody or a loop that did not end."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     chosen = parse_arguments(arguments)
     settings = Settings.load()
-    # Each loop may hold two connections at a time without waiting for another's.
+    begin_logs(settings, "worker")
+    # Each loop may hold two connections at a time without waiting for another's; health and metrics ask by two more.
     names = [name for name in LOOPS if not chosen.only or name in chosen.only]
-    backend = Backend(settings, pool_size=2 + 2 * len(names))
+    backend = Backend(settings, pool_size=4 + 2 * len(names))
     backend.open()
     try:
-        loops = [LOOPS[name](settings, backend) for name in names]
-        ended_in_time = WorkerProcess(loops, check=backend.check_role).run()
+        telemetry = WorkerTelemetry(names)
+        loops = [LOOPS[name](settings, backend, telemetry) for name in names]
+        process = WorkerProcess(loops, check=backend.check_role)
+        with worker_telling(settings, backend, telemetry, process.states):
+            ended_in_time = process.run()
     except SentinelError as error:
         log.error("%s", error)
         return 1

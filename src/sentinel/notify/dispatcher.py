@@ -13,6 +13,7 @@ from sentinel.domain.delivery import AttemptResult, ChannelQueue
 from sentinel.domain.notification_decision import Decision, Outcome
 from sentinel.errors import ConflictError, NotFoundError, SentinelError, StoreUnavailableError
 from sentinel.notify.attempt import Attempt, Attempter, OpenedChannel
+from sentinel.notify.metrics import NotifyMetrics
 from sentinel.notify.retry import after_failure, after_success, spend
 from sentinel.stores.notifications import DeliveryStore, DeliveryTransaction
 
@@ -56,6 +57,7 @@ class Dispatcher:
         jitter: Callable[[], float],
         workers: int = 32,
         per_channel: int = 4,
+        metrics: NotifyMetrics | None = None,
     ) -> None:
         self._store = store
         self._open = open_channel
@@ -70,7 +72,7 @@ class Dispatcher:
         self._quick: set[int] = set()
         self._channels: dict[int, tuple[float, OpenedChannel]] = {}
         self._woken = threading.Event()
-        self.outcomes: Counter[tuple[str, str, str]] = Counter()
+        self._metrics = metrics or NotifyMetrics()
 
     def wake(self) -> None:
         """Look now whether something is due. Does not wait."""
@@ -94,6 +96,7 @@ class Dispatcher:
         """
         self.settle()
         room = self._workers - self.under_way
+        self._metrics.under_way(self.under_way)
         if room <= 0:
             return 0
         full = [channel for channel, count in self._busy.items() if count >= self._limit_of(channel)]
@@ -106,6 +109,7 @@ class Dispatcher:
                 self._busy[channel_id] += 1
                 began += 1
                 self._pool.submit(self._try, attempt)
+        self._metrics.under_way(self.under_way)
         return began
 
     def settle(self) -> None:
@@ -261,5 +265,4 @@ class Dispatcher:
 
     def _count(self, names: Mapping[int, OpenedChannel], results: Sequence[AttemptResult]) -> None:
         for result in results:
-            kind = names[result.delivery.channel_id].kind.value
-            self.outcomes[kind, result.outcome.value, result.reason] += 1
+            self._metrics.attempted(names[result.delivery.channel_id].kind.value, result)

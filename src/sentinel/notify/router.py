@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from sentinel.domain.notification import AlertEvent
+from sentinel.domain.notification_decision import Outcome
 from sentinel.domain.notification_group import OutboxEntry
 from sentinel.errors import SentinelError
 from sentinel.notify.follow_up import escalate, repeat, take_up
+from sentinel.notify.metrics import NotifyMetrics
 from sentinel.notify.mutes import Mutes
 from sentinel.notify.route_alerts import route_alerts
 from sentinel.notify.tell_groups import tell_due_groups
@@ -34,6 +37,7 @@ class Router:
 
     Args:
         keep_days: How long deliveries and decisions are kept.
+        beat: Called after each turn: the router goes on.
     """
 
     def __init__(
@@ -45,6 +49,8 @@ class Router:
         resolve: Resolver,
         tells: Teller,
         keep_days: int,
+        metrics: NotifyMetrics | None = None,
+        beat: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
         self._now = now
@@ -52,6 +58,8 @@ class Router:
         self._resolve = resolve
         self._tells = tells
         self._keep_days = keep_days
+        self._metrics = metrics or NotifyMetrics()
+        self._beat = beat
         self._pruned_at: dict[str, datetime] = {}
 
     def run(self, stopping: threading.Event) -> int:
@@ -67,9 +75,11 @@ class Router:
             try:
                 decided += self.run_tenant(tenant_id, stopping)
             except SentinelError as error:
+                self._metrics.failed()
                 _LOG.warning("notifications of tenant %s wait: %s", tenant_id, error.message)
             except Exception:
                 # What is wrong with one tenant's alerts does not keep those of others.
+                self._metrics.failed()
                 _LOG.exception("notifications of tenant %s cannot be decided", tenant_id)
         return decided
 
@@ -84,11 +94,13 @@ class Router:
             with self._store.opened(tenant_id) as tx:
                 if tx is None:
                     break
-                entries, goes_on = self._turn(tx, tenant_id)
+                entries, goes_on, outcomes = self._turn(tx, tenant_id)
+            self._metrics.decided(entries, outcomes)
+            self._beat()
             decided += entries
         return decided
 
-    def _turn(self, tx: RoutingTransaction, tenant_id: str) -> tuple[int, bool]:
+    def _turn(self, tx: RoutingTransaction, tenant_id: str) -> tuple[int, bool, Counter[Outcome]]:
         now = self._now()
         version = tx.policy()
         turn = Turn(
@@ -110,7 +122,8 @@ class Router:
         more_escalations = escalate(turn)
         turn.close()
         self._prune(tx, tenant_id, now)
-        return len(entries), len(entries) == BATCH or more_due or more_repeats or more_escalations
+        goes_on = len(entries) == BATCH or more_due or more_repeats or more_escalations
+        return len(entries), goes_on, turn.outcomes
 
     def _prune(self, tx: RoutingTransaction, tenant_id: str, now: datetime) -> None:
         if now - self._pruned_at.setdefault(tenant_id, now) >= PRUNE_EVERY:

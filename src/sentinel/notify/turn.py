@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -31,6 +32,7 @@ class Turn:
 
     Attributes:
         new_id: Makes ids of deliveries.
+        outcomes: How often each was decided.
     """
 
     tx: RoutingTransaction
@@ -43,6 +45,7 @@ class Turn:
     new_id: Callable[[], str]
     decisions: list[Decision] = field(default_factory=list)
     deliveries: list[NewDelivery] = field(default_factory=list)
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
     _alerts: dict[int, RoutedAlert] = field(default_factory=dict)
 
     @property
@@ -70,6 +73,7 @@ class Turn:
         details: Mapping[str, Any] | None = None,
     ) -> None:
         """Note a decision; it is written at the end of the turn."""
+        self.outcomes[outcome] += 1
         self.decisions.append(Decision(outcome, reason, self.now, alert_id, delivery_id, route, channel, details or {}))
 
     def deliver(self, group: Group, kind: NotificationKind, alert_ids: Sequence[int]) -> str:
