@@ -47,6 +47,7 @@ from sentinel.settings import Settings
 from sentinel.wiring import Backend
 from sentinel.wiring_channels import Channels
 from sentinel.wiring_intake import build_intake
+from sentinel.wiring_telemetry import begin_logs
 from sentinel.wiring_webhooks import Webhooks
 
 LABELS_PATH = re.compile(r"/api/pipelines/\d+/labels")
@@ -71,6 +72,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             not bound by row-level security.
     """
     chosen = settings or Settings.load()
+    if settings is None:
+        # As a process of its own: it logs as all others do, also what the server that runs it says.
+        begin_logs(chosen, "api")
     refuse_open_to_others(chosen.api)
     backend = Backend(chosen, pool_size=chosen.api.pool_size)
     intake = build_intake(chosen, backend)

@@ -23,6 +23,7 @@ from sentinel.domain.api_key import Scope, hash_secret
 from sentinel.domain.event_batch import read_batch
 from sentinel.errors import InvalidError, StoreUnavailableError
 from sentinel.stores.redis.seen_events import digest_of
+from sentinel.telemetry.context import REQUEST_ID_HEADER, TRACEPARENT, tenant_is
 from sentinel.wiring_intake import EventIntake
 
 router = APIRouter(tags=["events"])
@@ -67,6 +68,7 @@ class KnownSenders:
             if len(self._known) >= MOST_KEYS:
                 self._known.clear()
             self._known[hashed] = (monotonic_seconds(), caller)
+        tenant_is(caller.tenant_id)
         return caller
 
 
@@ -131,7 +133,7 @@ def _taken(request: Request, caller: Caller, raw: bytes, key: str | None, named:
 
     def work() -> Taken:
         events, is_single = read_batch(body, headers)
-        taken = door.intake.take(caller.tenant_id, events, named=named)
+        taken = door.intake.take(caller.tenant_id, events, named=named, headers=record_headers(request))
         for status in ItemStatus:
             if count := taken.count(status):
                 metrics.events.labels(caller.tenant_id, status.value).inc(count)
@@ -146,6 +148,15 @@ def _taken(request: Request, caller: Caller, raw: bytes, key: str | None, named:
     told = [request.url.path, named, headers.get("content-type"), attributes, digest_of(body.decode("latin-1"))]
     content = json.dumps(told)
     return _once(door, caller.tenant_id, str(key), digest_of(content), lambda: EventsAnswer.of(work()))
+
+
+def record_headers(request: Request) -> tuple[tuple[str, bytes], ...]:
+    """Return the headers that the records of a request's events carry: its id, and the trace that it is part of."""
+    found = [(REQUEST_ID_HEADER, str(request.scope["request_id"]).encode())]
+    trace = request.headers.get("traceparent", "")
+    if TRACEPARENT.fullmatch(trace):
+        found.append(("traceparent", trace.encode()))
+    return tuple(found)
 
 
 def _once(door: EventIntake, tenant_id: str, key: str, digest: str, work: Callable[[], EventsAnswer]) -> Response:

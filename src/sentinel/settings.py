@@ -248,6 +248,10 @@ class TelemetrySettings(Group):
     rule_worker_port: int = Field(default=0, ge=0, le=65535, description="Of the rule worker; 0: it does not listen.")
     job_port: int = Field(default=0, ge=0, le=65535, description="Of a detection job; 0: it does not listen.")
     log_format: Literal["text", "json"] = Field(default="text", description="Of every process's log.")
+    log_events: bool = Field(
+        default=False,
+        description="The API logs where the records of each request's events lie: topic, partition, offsets.",
+    )
     heartbeat_url: SecretStr = Field(
         default=SecretStr(""),
         description="What the worker asks (POST) as long as all is well with it, so that somebody outside notices its "

@@ -11,6 +11,7 @@ from sentinel.catalog.intake_targets import IntakeTargets
 from sentinel.clock import monotonic_seconds
 from sentinel.settings import Settings
 from sentinel.stores.kafka.event_log import EventLog
+from sentinel.stores.kafka.event_places import log_places
 from sentinel.stores.kafka.event_spool import EventSpool
 from sentinel.stores.redis.rate_limit import RateLimiter
 from sentinel.stores.redis.scores import connect
@@ -52,7 +53,8 @@ class EventIntake:
 def build_intake(settings: Settings, backend: Backend) -> EventIntake:
     """Build the intake of a process. Its stores need not answer yet."""
     chosen = settings.ingest
-    log = EventLog(settings.kafka, timeout_seconds=chosen.timeout_seconds)
+    note = log_places if settings.telemetry.log_events else None
+    log = EventLog(settings.kafka, timeout_seconds=chosen.timeout_seconds, note=note)
     seen = SeenEvents(connect(settings.redis), seconds=max(1, round(chosen.deduplicate_hours * 3600)))
 
     @contextmanager

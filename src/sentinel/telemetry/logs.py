@@ -15,6 +15,7 @@ from sentinel.telemetry.redaction import Redactor
 LogFormat = Literal["text", "json"]
 TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 MAX_MESSAGE_CHARACTERS = 32_768
+_OWN = frozenset({"time", "level", "logger", "message", "process", "thread", "exception", "stack"})
 # Servers that bring handlers of their own, which write lines of another kind.
 _OTHERS = ("uvicorn", "uvicorn.error", "uvicorn.access")
 
@@ -80,13 +81,13 @@ class JsonFormatter(logging.Formatter):
             value = getattr(record, name, "")
             if value:
                 line[name] = value
+        fields = getattr(record, "fields", None)
+        if isinstance(fields, dict):
+            line |= {name: value for name, value in fields.items() if name not in _OWN}
         if record.exc_text or record.exc_info:
             line["exception"] = record.exc_text or self.formatException(record.exc_info)  # type: ignore[arg-type]
         if record.stack_info:
             line["stack"] = record.stack_info
-        fields = getattr(record, "fields", None)
-        if isinstance(fields, dict):
-            line |= {name: value for name, value in fields.items() if name not in line}
         return json.dumps(line, ensure_ascii=False, default=str)
 
 
