@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from socketserver import TCPServer
 from typing import Any, ClassVar
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -110,11 +111,18 @@ class _Server(HTTPServer):
     request_queue_size = 16
 
     def __init__(self, address: tuple[str, int], told: Told) -> None:
-        super().__init__(address, _Handler)
         self.told = told
         self.one_at_a_time = threading.Lock()
         self.is_loopback = is_loopback(address[0])
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="telemetry")
+        # Last: where the port is taken it closes what is above.
+        super().__init__(address, _Handler)
+
+    def server_bind(self) -> None:
+        """Bind, without asking a name server for this machine's name, as the base class does."""
+        TCPServer.server_bind(self)
+        host, port = self.server_address[:2]
+        self.server_name, self.server_port = str(host), int(port)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Answer in a thread of the pool."""

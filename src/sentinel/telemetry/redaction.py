@@ -15,7 +15,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     for pattern, replacement in (
         # Headers, in any of the ways in which they are printed.
         (
-            r"(\b(?:proxy-)?authorization\b['\"]?[\s,:=]{1,4}b?['\"]?(?:(?:bearer|basic|token|digest|aws4-hmac-sha256)\s{1,4})?)"
+            r"(\b(?:proxy-)?authorization\b['\"]?[\s,:=]{1,4}(?:b(?=['\"]))?['\"]?(?:(?:bearer|basic|token|digest|aws4-hmac-sha256)\s{1,4})?)"
             r"[^\s'\",;)\]}]+",
             rf"\g<1>{HIDDEN}",
         ),
