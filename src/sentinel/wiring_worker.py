@@ -79,7 +79,7 @@ def worker_telling(
         return [postgres_check(backend.database), *telemetry.troubles(states())]
 
     heartbeat = build_heartbeat(settings, telemetry, needs)
-    telemetry.registry.register(_Figures(PostgresQueueFigures(backend.database).read, telemetry, states))
+    telemetry.registry.register(WorkerFigures(PostgresQueueFigures(backend.database).read, telemetry, states))
 
     def ready() -> list[Check]:
         silent = [Check("heartbeat", heartbeat.trouble, is_vital=False)] if heartbeat else []
@@ -114,7 +114,7 @@ def build_heartbeat(settings: Settings, telemetry: WorkerTelemetry, needs: Check
     )
 
 
-class _Figures(Collector):
+class WorkerFigures(Collector):
     """The queues, asked for when somebody scrapes, and the loops."""
 
     def __init__(
