@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -44,6 +45,7 @@ from sentinel.domain.labels import MAX_LABEL_BYTES
 from sentinel.domain.webhook import MAX_BODY_BYTES
 from sentinel.errors import StoreUnavailableError
 from sentinel.settings import Settings
+from sentinel.telemetry.traces import begin_traces
 from sentinel.wiring import Backend
 from sentinel.wiring_channels import Channels
 from sentinel.wiring_intake import build_intake
@@ -77,7 +79,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         begin_logs(chosen, "api")
     refuse_open_to_others(chosen.api)
     backend = Backend(chosen, pool_size=chosen.api.pool_size)
-    intake = build_intake(chosen, backend)
+    traces = begin_traces("api", os.environ)
+    intake = build_intake(chosen, backend, traces)
     outbound = Channels(chosen, backend.channel_reader())
     inbound = Webhooks(chosen, backend.webhook_inbox(), backend.backfill_inbox())
 
@@ -97,6 +100,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             inbound.close()
             outbound.close()
             backend.close()
+            traces.close()
 
     app = FastAPI(
         title="Sentinel", version=_version(), description=_DESCRIPTION, lifespan=lifespan, redirect_slashes=False
@@ -106,6 +110,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.channels = outbound
     app.state.settings = chosen
     app.state.intake = intake
+    app.state.traces = traces
     app.state.metrics = ProcessMetrics.new()
     problems.install(app)
     events.install(app)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 from collections.abc import Callable
 
 from sentinel.errors import SentinelError
 from sentinel.notify.loops import DeliveryLoop, RoutingLoop
 from sentinel.settings import Settings
+from sentinel.telemetry.traces import NO_TRACES, begin_traces
 from sentinel.wiring import Backend
 from sentinel.wiring_notify import delivery_loop, routing_loop
 from sentinel.wiring_telemetry import begin_logs
@@ -41,8 +43,10 @@ def main(arguments: list[str]) -> int:
     names = [name for name in LOOPS if not chosen.only or name in chosen.only]
     backend = Backend(settings, pool_size=4 + 2 * len(names))
     backend.open()
+    traces = NO_TRACES
     try:
-        telemetry = WorkerTelemetry(names)
+        traces = begin_traces("worker", os.environ)
+        telemetry = WorkerTelemetry(names, traces)
         loops = [LOOPS[name](settings, backend, telemetry) for name in names]
         process = WorkerProcess(loops, check=backend.check_role)
         with worker_telling(settings, backend, telemetry, process.states):
@@ -52,6 +56,7 @@ def main(arguments: list[str]) -> int:
         return 1
     finally:
         backend.close()
+        traces.close()
     return 0 if ended_in_time else 1
 
 

@@ -23,6 +23,7 @@ from sentinel.stores.postgres.database import Database
 from sentinel.stores.postgres.listener import PostgresListener
 from sentinel.stores.postgres.notifications.deliveries import PostgresDeliveries
 from sentinel.stores.postgres.notifications.routing import PostgresRouting
+from sentinel.telemetry.traces import NO_TRACES, Traces
 from sentinel.wiring import Backend
 from sentinel.wiring_channels import Channels
 from sentinel.wiring_worker import WorkerTelemetry
@@ -43,6 +44,7 @@ def build_router(
     *,
     metrics: NotifyMetrics | None = None,
     beat: Callable[[], None] = lambda: None,
+    traces: Traces = NO_TRACES,
 ) -> Router:
     """Build what decides about alerts."""
     return Router(
@@ -54,6 +56,7 @@ def build_router(
         keep_days=settings.notify.keep_days,
         metrics=metrics,
         beat=beat,
+        traces=traces,
     )
 
 
@@ -61,7 +64,7 @@ def routing_loop(settings: Settings, backend: Backend, telemetry: WorkerTelemetr
     """Build the loop that decides about alerts."""
     beat = telemetry.pulses[RoutingLoop.name].beat
     return RoutingLoop(
-        build_router(settings, backend.database, metrics=telemetry.notify, beat=beat),
+        build_router(settings, backend.database, metrics=telemetry.notify, beat=beat, traces=telemetry.traces),
         ear(settings.postgres, OUTBOX_CHANNEL, "outbox-listener"),
         beat=beat,
     )
@@ -85,6 +88,7 @@ def delivery_loop(settings: Settings, backend: Backend, telemetry: WorkerTelemet
             workers=settings.notify.workers,
             per_channel=settings.notify.workers_per_channel,
             metrics=telemetry.notify,
+            traces=telemetry.traces,
         )
 
     return DeliveryLoop(

@@ -20,6 +20,7 @@ from sentinel.settings import Settings
 from sentinel.stores.postgres.notifications.queues import PostgresQueueFigures
 from sentinel.telemetry.health import Check, Checks
 from sentinel.telemetry.pulse import Pulse
+from sentinel.telemetry.traces import NO_TRACES, Traces
 from sentinel.wiring import Backend
 from sentinel.wiring_telemetry import new_registry, postgres_check, telling
 from sentinel.worker_process import LoopState
@@ -35,7 +36,8 @@ class WorkerTelemetry:
         names: Of the loops.
     """
 
-    def __init__(self, names: Sequence[str]) -> None:
+    def __init__(self, names: Sequence[str], traces: Traces = NO_TRACES) -> None:
+        self.traces = traces
         self.registry: CollectorRegistry = new_registry()
         self.notify = NotifyMetrics(self.registry)
         self.pulses: Mapping[str, Pulse] = {name: Pulse(monotonic_seconds) for name in names}

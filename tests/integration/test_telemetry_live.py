@@ -17,7 +17,10 @@ from sentinel.domain.engine_task import TaskKind, TaskState
 from sentinel.domain.pipeline import DetectMode
 from sentinel.localstack.ports import free_port
 from sentinel.settings import TelemetrySettings
+from sentinel.stores.postgres.database import Database
 from sentinel.testing.http import serve
+from tests.integration.api.findings import Findings
+from tests.support.collector import collector
 from tests.support.detection import Job, Workbench, payment
 from tests.support.metrics import Scrape, health
 from tests.support.receivers import http_receiver
@@ -196,6 +199,50 @@ class TestRequestId:
         for (partition, offset), found in records:
             line = f"events of request {found['sentinel-request-id']}: topic {pipeline['kafka_topic']}, partition "
             assert f"{line}{partition}, offsets {offset}" in caplog.text
+
+
+class TestTraces:
+    def test_they_lead_from_the_request_to_the_delivery(
+        self, bench: Workbench, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with collector() as collected, http_receiver() as receiver:
+            monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collected.url)
+            notify = bench.settings.notify.model_copy(update={"allowed_networks": "127.0.0.0/8"})
+            settings = bench.settings.model_copy(update={"notify": notify})
+            with serve(create_app(settings)) as url, Client(base_url=url, timeout=30) as caller:
+                body = {"name": "crm", "kind": "webhook", "options": {"url": f"{receiver.url}/hooks"}}
+                assert caller.post("/api/channels", json=body).status_code == 201
+                item = caller.post("/events", json={"type": "order", "id": "o-1", "amount": 750}).json()["items"][0]
+                rule = {
+                    "rule_expression": 'when event.type == "order" and amount > 500 then notify("webhook:crm")',
+                    "severity": "critical",
+                    "description": "big order",
+                }
+                made = caller.post(f"/api/pipelines/{item['pipeline_id']}/rules", json=rule).json()
+                pipeline = caller.get(f"/api/pipelines/{item['pipeline_id']}").json()
+            findings = Findings(database, bench.tenant_id)
+            alert_id = findings.alert(made, "o-1")
+            findings.run(
+                "INSERT INTO sentinel.alert_outbox (tenant_id, alert_id, event) VALUES (%s, %s, 'fired')",
+                (bench.tenant_id, alert_id),
+            )
+            with notifier(bench, OTEL_EXPORTER_OTLP_ENDPOINT=collected.url) as (job, _):
+                bench.wait_until("it is sent", lambda: len(receiver.received) == 1, job, timeout=60)
+            (request,) = collected.of("POST events")
+            (produce,) = collected.of("produce")
+            assert request.service == produce.service == "sentinel-api"
+            assert (produce.trace_id, produce.parent_id) == (request.trace_id, request.span_id)
+            assert request.attributes["sentinel.event_ids"] == ["o-1"]
+            ((_, headers),) = read(bench, pipeline["kafka_topic"], 1)
+            assert headers["traceparent"] == f"00-{request.trace_id}-{request.span_id}-01"
+            assert headers["sentinel-request-id"] == request.attributes["sentinel.request_id"]
+            turns = [each for each in collected.of("notifications turn") if "sentinel.event_ids" in each.attributes]
+            assert [each.attributes["sentinel.alert_ids"] for each in turns] == [[str(alert_id)]]
+            assert turns[0].attributes["sentinel.event_ids"] == ["o-1"]
+            (attempt,) = collected.of("delivery attempt")
+            assert attempt.service == "sentinel-worker"
+            assert attempt.attributes["sentinel.alert_ids"] == [str(alert_id)]
+            assert (attempt.attributes["sentinel.outcome"], attempt.failed) == ("sent", "")
 
 
 def read(bench: Workbench, topic: str, count: int) -> list[tuple[tuple[int, int], dict[str, str]]]:

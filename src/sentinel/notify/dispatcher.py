@@ -16,6 +16,7 @@ from sentinel.notify.attempt import Attempt, Attempter, OpenedChannel
 from sentinel.notify.metrics import NotifyMetrics
 from sentinel.notify.retry import after_failure, after_success, spend
 from sentinel.stores.notifications import DeliveryStore, DeliveryTransaction
+from sentinel.telemetry.traces import NO_TRACES, Traces
 
 _LOG = logging.getLogger(__name__)
 
@@ -58,12 +59,13 @@ class Dispatcher:
         workers: int = 32,
         per_channel: int = 4,
         metrics: NotifyMetrics | None = None,
+        traces: Traces = NO_TRACES,
     ) -> None:
         self._store = store
         self._open = open_channel
         self._now = now
         self._clock = clock
-        self._attempter = Attempter(now, clock, jitter)
+        self._attempter = Attempter(now, clock, jitter, traces)
         self._per_channel = per_channel
         self._workers = workers
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="deliver")

@@ -19,6 +19,7 @@ from sentinel.notify.route_alerts import route_alerts
 from sentinel.notify.tell_groups import tell_due_groups
 from sentinel.notify.turn import Resolver, Teller, Turn
 from sentinel.stores.notifications import RoutingStore, RoutingTransaction
+from sentinel.telemetry.traces import NO_TRACES, Span, Traces
 
 _LOG = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ class Router:
         keep_days: int,
         metrics: NotifyMetrics | None = None,
         beat: Callable[[], None] = lambda: None,
+        traces: Traces = NO_TRACES,
     ) -> None:
         self._store = store
         self._now = now
@@ -60,6 +62,7 @@ class Router:
         self._keep_days = keep_days
         self._metrics = metrics or NotifyMetrics()
         self._beat = beat
+        self._traces = traces
         self._pruned_at: dict[str, datetime] = {}
 
     def run(self, stopping: threading.Event) -> int:
@@ -91,16 +94,17 @@ class Router:
         """
         decided, goes_on = 0, True
         while goes_on and not stopping.is_set():
-            with self._store.opened(tenant_id) as tx:
+            told = {"sentinel.tenant": tenant_id}
+            with self._traces.span("notifications turn", told) as span, self._store.opened(tenant_id) as tx:
                 if tx is None:
                     break
-                entries, goes_on, outcomes = self._turn(tx, tenant_id)
+                entries, goes_on, outcomes = self._turn(tx, tenant_id, span)
             self._metrics.decided(entries, outcomes)
             self._beat()
             decided += entries
         return decided
 
-    def _turn(self, tx: RoutingTransaction, tenant_id: str) -> tuple[int, bool, Counter[Outcome]]:
+    def _turn(self, tx: RoutingTransaction, tenant_id: str, span: Span) -> tuple[int, bool, Counter[Outcome]]:
         now = self._now()
         version = tx.policy()
         turn = Turn(
@@ -114,7 +118,7 @@ class Router:
             new_id=self._new_id,
         )
         entries = tx.claim(BATCH)
-        self._fire(turn, [entry for entry in entries if entry.event in _FIRED])
+        self._fire(turn, [entry for entry in entries if entry.event in _FIRED], span)
         more_due = tell_due_groups(turn)
         turn.close()
         take_up(turn, [entry for entry in entries if entry.event not in _FIRED])
@@ -131,8 +135,10 @@ class Router:
             # More may be left: it is looked at again soon.
             self._pruned_at[tenant_id] = now - PRUNE_EVERY if pruned >= PRUNE_BATCH else now
 
-    def _fire(self, turn: Turn, entries: Sequence[OutboxEntry]) -> None:
+    def _fire(self, turn: Turn, entries: Sequence[OutboxEntry], span: Span) -> None:
         # An alert that fired and was amended in one batch is one alert.
         alerts = turn.alerts(dict.fromkeys(entry.alert_id for entry in entries))
+        span.note("sentinel.alert_ids", [str(number) for number in alerts])
+        span.note("sentinel.event_ids", [alert.told.event_id for alert in alerts.values() if alert.told.event_id])
         if alerts:
             route_alerts(turn, [alerts[number] for number in sorted(alerts)])

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from sentinel.settings import PROJECT_ROOT, TelemetrySettings
+from config_api.app import create_app
+from sentinel.settings import PROJECT_ROOT, Settings, TelemetrySettings
 from tests.support.exposed import exposed, names_in, series
 from tests.support.promtool import BUILD_SECONDS, CannotBeHadError, promtool
 
@@ -131,6 +132,12 @@ class TestGuide:
         rows = re.findall(r"^\| (`[^|]+`) \|", figures, re.MULTILINE)
         told = {name for row in rows for name in re.findall(r"`([a-z_]+)`", row)}
         assert told == exposed().keys()
+
+    def test_its_paths_are_ones_that_there_are(self) -> None:
+        paths = {re.sub(r"\{\w+\}", "ID", path) for path in create_app(Settings()).openapi()["paths"]}
+        named = re.findall(r"`(?:GET|POST) (/[^ `]+)`", OPERATIONS)
+        assert len(named) > 5
+        assert set(named) <= paths
 
     def test_its_settings_are_ones_that_there_are(self) -> None:
         named = set(re.findall(r"SENTINEL_TELEMETRY__(\w+)", OPERATIONS))
