@@ -19,8 +19,9 @@ from sentinel.telemetry.health import Checks, document, status_of
 
 _LOG = logging.getLogger(__name__)
 
-# Requests that are answered at the same time. Others wait, and may be given up by whoever asks.
+# Requests that are answered at the same time. Some more wait; beyond that connections are closed.
 WORKERS = 4
+MOST_OPEN = 32
 # Of each read and write: who asks slowly holds one of the workers for so long.
 SOCKET_SECONDS = 5.0
 RETRY_SECONDS = 10.0
@@ -58,6 +59,7 @@ class TelemetryEndpoint:
         self._told = told
         self._setting = setting
         self._server: _Server | None = None
+        self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._listening = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="telemetry", daemon=True)
@@ -68,9 +70,12 @@ class TelemetryEndpoint:
 
     def stop(self) -> None:
         """End."""
-        self._stopping.set()
-        if self._server is not None:
-            self._server.shutdown()
+        with self._lock:
+            self._stopping.set()
+            server = self._server
+        if server is not None:
+            # It serves, or is about to: `shutdown` would wait for ever for one that never does.
+            server.shutdown()
         if self._thread.is_alive():
             self._thread.join(SOCKET_SECONDS)
 
@@ -84,7 +89,7 @@ class TelemetryEndpoint:
     def _serve(self) -> None:
         while not self._stopping.is_set():
             try:
-                self._server = _Server((self._host, self._port), self._told)
+                server = _Server((self._host, self._port), self._told)
             except OSError as error:
                 _LOG.error(
                     "metrics and health are not told: %s port %d (%s): %s; trying again",
@@ -95,12 +100,16 @@ class TelemetryEndpoint:
                 )
                 self._stopping.wait(RETRY_SECONDS)
                 continue
+            with self._lock:
+                if self._stopping.is_set():
+                    server.server_close()
+                    return
+                self._server = server
             self._listening.set()
             try:
-                if not self._stopping.is_set():
-                    self._server.serve_forever(poll_interval=0.25)
+                server.serve_forever(poll_interval=0.25)
             finally:
-                self._server.server_close()
+                server.server_close()
             return
 
 
@@ -115,6 +124,7 @@ class _Server(HTTPServer):
         self.one_at_a_time = threading.Lock()
         self.is_loopback = is_loopback(address[0])
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="telemetry")
+        self._places = threading.BoundedSemaphore(MOST_OPEN)
         # Last: where the port is taken it closes what is above.
         super().__init__(address, _Handler)
 
@@ -125,8 +135,11 @@ class _Server(HTTPServer):
         self.server_name, self.server_port = str(host), int(port)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Answer in a thread of the pool."""
-        self._pool.submit(self._answer, request, client_address)
+        """Answer in a thread of the pool; close at once where too many wait for that."""
+        if self._places.acquire(blocking=False):
+            self._pool.submit(self._answer, request, client_address)
+        else:
+            self.shutdown_request(request)
 
     def _answer(self, request: Any, client_address: Any) -> None:
         try:
@@ -136,6 +149,7 @@ class _Server(HTTPServer):
         except Exception:
             _LOG.exception("a request for metrics or health failed")
         finally:
+            self._places.release()
             self.shutdown_request(request)
 
     def server_close(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,7 +11,7 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
-from sentinel.telemetry.endpoint import TelemetryEndpoint, Told
+from sentinel.telemetry.endpoint import MOST_OPEN, SOCKET_SECONDS, TelemetryEndpoint, Told
 from sentinel.telemetry.health import Check
 
 
@@ -88,6 +89,24 @@ class TestTelemetryEndpoint:
             assert httpx.get(f"{url}/healthz", timeout=30).status_code == 200
             for each in silent:
                 each.close()
+
+    def test_connections_beyond_a_number_are_closed(self) -> None:
+        with listening(told()) as url:
+            host, port = url.removeprefix("http://").split(":")
+            opened = [socket.create_connection((host, int(port))) for _ in range(MOST_OPEN + 8)]
+            opened[-1].settimeout(SOCKET_SECONDS - 1)
+            assert opened[-1].recv(1) == b""
+            for each in opened:
+                each.close()
+            assert httpx.get(f"{url}/healthz", timeout=60).status_code == 200
+
+    @pytest.mark.parametrize("number", range(20))
+    def test_it_stops_at_any_moment(self, number: int) -> None:
+        endpoint = TelemetryEndpoint("127.0.0.1", 0, told(), setting="x")
+        endpoint.start()
+        threading.Event().wait(number / 5_000)
+        endpoint.stop()
+        assert not any(thread.name == "telemetry" and thread.is_alive() for thread in threading.enumerate())
 
     def test_a_port_that_is_taken_is_said_and_stops_nothing(self, caplog: pytest.LogCaptureFixture) -> None:
         with socket.socket() as taken:

@@ -16,6 +16,7 @@ from sentinel.errors import ConfigurationError, StoreUnavailableError
 from sentinel.settings import KafkaSettings
 
 POLL_SECONDS = 0.1
+ASK_SECONDS = 2.0
 # Confirmations arrive a moment after the producer has given a record up.
 GRACE_SECONDS = 1.0
 _MISSING = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC}
@@ -161,6 +162,14 @@ class EventLog:
             raise StoreUnavailableError("Kafka", str(error.args[0])) from error
         except TimeoutError as error:
             raise StoreUnavailableError("Kafka", f"it has not created the topic {topic!r} in time") from error
+
+    def trouble(self) -> str | None:
+        """Ask whether the broker answers, and return what is wrong, None where nothing is. Takes 2 s at most."""
+        try:
+            self._started().list_topics(timeout=ASK_SECONDS)
+        except KafkaException as error:
+            return StoreUnavailableError("Kafka", error.args[0].str()).message
+        return None
 
     def _sees(self, topic: str) -> bool:
         found = self._started().list_topics(topic, timeout=self._timeout_seconds).topics.get(topic)
