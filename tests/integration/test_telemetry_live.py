@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -178,6 +179,24 @@ class TestRuleWorker:
             assert Scrape.of(url).value("engine_task_seconds_count", kind="explain") == 1
 
 
+class TestApiProcess:
+    def test_its_lines_name_the_request_and_no_secret(self, bench: Workbench) -> None:
+        port = free_port()
+        url = f"http://127.0.0.1:{port}"
+        command = [sys.executable, "-m", "uvicorn", "--factory", "config_api.app:create_app", "--port", str(port)]
+        job = bench._start("api", command, {"SENTINEL_TELEMETRY__LOG_FORMAT": "json"})
+        bench.wait_until("it answers", lambda: answers(url), job, timeout=60)
+        secret = "snt_0123456789abcdefghij"
+        path = f"{url}/api/pipelines?key={secret}"
+        assert httpx.get(path, headers={"X-Request-Id": "shop-18"}).status_code == 200
+        job.stop()
+        lines = [json.loads(line) for line in job.log.read_text().splitlines()]
+        (served,) = [line for line in lines if line.get("request_id") == "shop-18"]
+        assert (served["logger"], served["tenant"], served["process"]) == ("uvicorn.access", "default", "api")
+        assert "/api/pipelines" in served["message"]
+        assert secret not in job.log.read_text()
+
+
 class TestRequestId:
     def test_it_follows_the_event_into_its_record_and_the_log(
         self, bench: Workbench, caplog: pytest.LogCaptureFixture
@@ -236,10 +255,13 @@ class TestTraces:
             ((_, headers),) = read(bench, pipeline["kafka_topic"], 1)
             assert headers["traceparent"].startswith(f"00-{request.trace_id}-{request.span_id}-")
             assert headers["sentinel-request-id"] == request.attributes["sentinel.request_id"]
-            turns = [each for each in collected.of("notifications turn") if "sentinel.event_ids" in each.attributes]
+            ours = [each for each in collected.spans if each.attributes.get("sentinel.tenant") == bench.tenant_id]
+            turns = [
+                each for each in ours if each.name == "notifications turn" and "sentinel.event_ids" in each.attributes
+            ]
             assert [each.attributes["sentinel.alert_ids"] for each in turns] == [[str(alert_id)]]
             assert turns[0].attributes["sentinel.event_ids"] == ["o-1"]
-            (attempt,) = collected.of("delivery attempt")
+            (attempt,) = [each for each in ours if each.name == "delivery attempt"]
             assert attempt.service == "sentinel-worker"
             assert attempt.attributes["sentinel.alert_ids"] == [str(alert_id)]
             assert (attempt.attributes["sentinel.outcome"], attempt.failed) == ("sent", "")
