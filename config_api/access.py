@@ -12,6 +12,7 @@ from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBea
 from sentinel.domain.api_key import ApiKey, Scope
 from sentinel.errors import ConfigurationError, ForbiddenError, UnauthenticatedError
 from sentinel.settings import ApiSettings
+from sentinel.telemetry.context import tenant_is
 from sentinel.wiring import Backend
 
 BEARER = HTTPBearer(auto_error=False, description="An API key, made by `sentinel keys create`.")
@@ -68,10 +69,12 @@ def identify(
     presented = bearer.credentials if bearer else header
     if presented:
         key = backend.authenticate(presented)
+        tenant_is(key.tenant_id)
         return Caller(key.tenant_id, f"{key.name} (key:{key.id})", key)
     if not request.app.state.settings.api.open:
         raise UnauthenticatedError("send an API key as `Authorization: Bearer snt_...` or `X-API-Key: snt_...`")
     _refuse_strangers(request)
+    tenant_is(request.app.state.settings.tenant)
     return Caller(request.app.state.settings.tenant, "open", None)
 
 

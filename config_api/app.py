@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -45,10 +46,12 @@ from sentinel.domain.labels import MAX_LABEL_BYTES
 from sentinel.domain.webhook import MAX_BODY_BYTES
 from sentinel.errors import StoreUnavailableError
 from sentinel.settings import Settings
+from sentinel.telemetry.traces import begin_traces
 from sentinel.wiring import Backend
 from sentinel.wiring_channels import Channels
 from sentinel.wiring_detectors import RequestedRuns
 from sentinel.wiring_intake import build_intake
+from sentinel.wiring_telemetry import begin_logs
 from sentinel.wiring_webhooks import Webhooks
 
 LABELS_PATH = re.compile(r"/api/pipelines/\d+/labels")
@@ -73,9 +76,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             not bound by row-level security.
     """
     chosen = settings or Settings.load()
+    if settings is None:
+        # As a process of its own: it logs as all others do, also what the server that runs it says.
+        begin_logs(chosen, "api")
     refuse_open_to_others(chosen.api)
     backend = Backend(chosen, pool_size=chosen.api.pool_size)
-    intake = build_intake(chosen, backend)
+    traces = begin_traces("api", os.environ)
+    intake = build_intake(chosen, backend, traces)
     outbound = Channels(chosen, backend.channel_reader())
     inbound = Webhooks(chosen, backend.webhook_inbox(), backend.backfill_inbox())
 
@@ -95,6 +102,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             inbound.close()
             outbound.close()
             backend.close()
+            traces.close()
 
     app = FastAPI(
         title="Sentinel", version=_version(), description=_DESCRIPTION, lifespan=lifespan, redirect_slashes=False
@@ -105,6 +113,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = chosen
     app.state.intake = intake
     app.state.detector_runs = RequestedRuns(chosen, backend)
+    app.state.traces = traces
     app.state.metrics = ProcessMetrics.new()
     problems.install(app)
     events.install(app)

@@ -17,7 +17,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sentinel.domain.figures import PipelineFigures
+from sentinel.domain.figures import PipelineFigures, TenantFigures
 
 # A second series for each, which Prometheus does not need.
 disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -55,7 +55,7 @@ class ProcessMetrics:
             ),
         )
 
-    def told(self, tenant_id: str, figures: Iterable[PipelineFigures]) -> bytes:
+    def told(self, tenant_id: str, figures: Iterable[PipelineFigures], tenant: TenantFigures) -> bytes:
         """Return everything that one tenant may see, in the Prometheus text format."""
         registry = CollectorRegistry()
         if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
@@ -65,6 +65,7 @@ class ProcessMetrics:
             source = self.registry
         registry.register(_Told(lambda: _of_tenant(source.collect(), tenant_id)))
         registry.register(_Told(lambda: _families(figures)))
+        registry.register(_Told(lambda: _waiting(tenant)))
         return generate_latest(registry)
 
 
@@ -109,6 +110,38 @@ def _families(figures: Iterable[PipelineFigures]) -> Iterator[Metric]:
         if each.heartbeat_age_seconds is not None:
             silent.add_metric([name], each.heartbeat_age_seconds)
     yield from (alerts, dead, decided, failures, lag, up, silent, status, quarantined)
+
+
+def _waiting(tenant: TenantFigures) -> Iterator[Metric]:
+    for name, documentation, value in (
+        ("outbox_entries", "What happened to alerts and is not decided about.", tenant.outbox_entries),
+        ("outbox_age_seconds", "Age of the oldest of them.", tenant.outbox_age_seconds),
+        ("webhook_events_waiting", "Verified webhooks that are not in Kafka yet.", tenant.webhook_events_waiting),
+        ("webhook_events_waiting_age_seconds", "Age of the oldest of them.", tenant.webhook_age_seconds),
+        ("webhook_backfills_open", "Backfills that are not complete.", tenant.backfills_open),
+    ):
+        yield GaugeMetricFamily(name, documentation, value=float(value))
+    label = ["channel_id", "kind"]
+    refused = GaugeMetricFamily(
+        "webhooks_refused_last_day", "Webhooks refused in the last 24 hours.", labels=["reason"]
+    )
+    queued = GaugeMetricFamily("deliveries_queued", "Deliveries that wait or are being sent.", labels=label)
+    dead = GaugeMetricFamily(
+        "deliveries_dead", "Deliveries that were given up, as long as they are kept.", labels=label
+    )
+    late = GaugeMetricFamily("deliveries_overdue_seconds", "How late the first of them is.", labels=label)
+    circuit = GaugeMetricFamily("channel_circuit_open", "1 while nothing is tried.", labels=label)
+    disabled = GaugeMetricFamily("channel_disabled", "1 where the channel is disabled.", labels=label)
+    for reason, count in sorted(tenant.webhooks_refused.items()):
+        refused.add_metric([reason], count)
+    for channel in tenant.channels:
+        names = [str(channel.channel_id), channel.kind]
+        queued.add_metric(names, channel.queued)
+        dead.add_metric(names, channel.dead)
+        late.add_metric(names, channel.overdue_seconds)
+        circuit.add_metric(names, int(channel.is_open))
+        disabled.add_metric(names, int(channel.is_disabled))
+    yield from (refused, queued, dead, late, circuit, disabled)
 
 
 class MetricsMiddleware:

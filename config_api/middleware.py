@@ -7,9 +7,11 @@ import uuid
 from collections.abc import Mapping
 
 from fastapi import Request
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from config_api.problems import problem
+from sentinel.telemetry.context import REQUEST, TRACEPARENT, RequestContext
 
 # In the scope of a request whose body was too large and is left to the application: how long it was, or at least is.
 REFUSED_BYTES = "sentinel.refused_bytes"
@@ -17,7 +19,10 @@ _ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
 
 class RequestIdMiddleware:
-    """Give each request an identifier: the caller's `X-Request-Id`, else a new one. The answer carries it."""
+    """Give each request an identifier, which its answer, its log lines and the records of its events carry.
+
+    It is the caller's `X-Request-Id`; else the trace id of its `traceparent` (W3C Trace Context); else a new one.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -27,8 +32,7 @@ class RequestIdMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        given = Request(scope).headers.get("x-request-id", "")
-        request_id = given if _ACCEPTABLE_ID.fullmatch(given) else uuid.uuid4().hex
+        request_id = _id_of(Request(scope).headers) or uuid.uuid4().hex
         scope["request_id"] = request_id
 
         async def send_with_id(message: Message) -> None:
@@ -37,7 +41,19 @@ class RequestIdMiddleware:
                 message["headers"] = [*headers, (b"x-request-id", request_id.encode())]
             await send(message)
 
-        await self._app(scope, receive, send_with_id)
+        token = REQUEST.set(RequestContext(request_id))
+        try:
+            await self._app(scope, receive, send_with_id)
+        finally:
+            REQUEST.reset(token)
+
+
+def _id_of(headers: Headers) -> str:
+    given = headers.get("x-request-id", "")
+    if _ACCEPTABLE_ID.fullmatch(given):
+        return given
+    trace = TRACEPARENT.fullmatch(headers.get("traceparent", ""))
+    return trace["trace_id"] if trace else ""
 
 
 class BodyLimitMiddleware:

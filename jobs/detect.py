@@ -11,6 +11,10 @@ from sentinel.settings import Settings
 from sentinel.stores.postgres.database import Database
 from sentinel.stores.postgres.snapshots import SnapshotStore
 from sentinel.streaming.job.driver import Driver
+from sentinel.streaming.job.telling import PipelineStates, alive_of, checks_of
+from sentinel.streaming.metrics import JobMetrics
+from sentinel.telemetry.health import Check
+from sentinel.wiring_telemetry import begin_logs, new_registry, telling
 
 log = logging.getLogger("sentinel.job")
 
@@ -28,15 +32,22 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
 
 def main(arguments: list[str]) -> int:
     """Run until stopped; 0 after a graceful stop, 1 after an error that needs somebody."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    logging.getLogger("py4j").setLevel(logging.WARNING)
     chosen = parse_arguments(arguments)
     settings = Settings.load()
+    begin_logs(settings, "job")
     if chosen.tenant:
         settings = settings.model_copy(update={"tenant": chosen.tenant})
     try:
         pipeline_ids = chosen.pipeline_id or all_pipelines(settings)
-        Driver(settings, pipeline_ids, master=chosen.master).run()
+        registry = new_registry()
+        driver = Driver(settings, pipeline_ids, master=chosen.master, metrics=JobMetrics(registry))
+        registry.register(PipelineStates(driver.runners))
+
+        def ready() -> list[Check]:
+            return checks_of(driver.runners) or [Check("spark", "it starts")]
+
+        with telling(settings, "job", registry, alive=lambda: alive_of(driver.runners), ready=ready):
+            driver.run()
     except SentinelError as error:
         log.error("%s", error)
         return 1

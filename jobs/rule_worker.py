@@ -15,7 +15,10 @@ from sentinel.streaming.engine_task import Handler
 from sentinel.streaming.explain.handler import explain
 from sentinel.streaming.explain.rule_tests import run_rule_tests
 from sentinel.streaming.history.tasks import backtest_task, refill_task
+from sentinel.streaming.worker.metrics import TaskMetrics
 from sentinel.streaming.worker.worker import RuleWorker
+from sentinel.telemetry.health import Check
+from sentinel.wiring_telemetry import begin_logs, new_registry, postgres_check, telling
 
 log = logging.getLogger("sentinel.worker")
 
@@ -37,14 +40,20 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
 
 def main(arguments: list[str]) -> int:
     """Run until stopped; 0 after a graceful stop, 1 after an error that needs somebody."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    logging.getLogger("py4j").setLevel(logging.WARNING)
     chosen = parse_arguments(arguments)
     settings = Settings.load()
+    begin_logs(settings, "rule-worker")
     try:
         # Spark looks for Java in the environment only, and there may be none but that of the wheel.
         os.environ["JAVA_HOME"] = str(find_java(settings.home).home)
-        RuleWorker(settings, HANDLERS, tenant_id=chosen.tenant).run()
+        registry = new_registry()
+        worker = RuleWorker(settings, HANDLERS, tenant_id=chosen.tenant, metrics=TaskMetrics(registry))
+
+        def ready() -> list[Check]:
+            return [postgres_check(worker.database), *worker.alive()]
+
+        with telling(settings, "rule-worker", registry, alive=worker.alive, ready=ready):
+            worker.run()
     except SentinelError as error:
         log.error("%s", error)
         return 1

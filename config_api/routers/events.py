@@ -23,6 +23,8 @@ from sentinel.domain.api_key import Scope, hash_secret
 from sentinel.domain.event_batch import read_batch
 from sentinel.errors import InvalidError, StoreUnavailableError
 from sentinel.stores.redis.seen_events import digest_of
+from sentinel.telemetry.context import REQUEST_ID_HEADER, TRACEPARENT, tenant_is
+from sentinel.telemetry.traces import MOST_VALUES, Span, Traces
 from sentinel.wiring_intake import EventIntake
 
 router = APIRouter(tags=["events"])
@@ -67,6 +69,7 @@ class KnownSenders:
             if len(self._known) >= MOST_KEYS:
                 self._known.clear()
             self._known[hashed] = (monotonic_seconds(), caller)
+        tenant_is(caller.tenant_id)
         return caller
 
 
@@ -123,6 +126,19 @@ async def send_events_to(
 
 
 def _taken(request: Request, caller: Caller, raw: bytes, key: str | None, named: str | None) -> Response:
+    traces: Traces = request.app.state.traces
+    told = {
+        "http.request.method": "POST",
+        "http.route": str(getattr(request.scope.get("route"), "path", "")),
+        "sentinel.request_id": str(request.scope["request_id"]),
+        "sentinel.tenant": caller.tenant_id,
+    }
+    parent = request.headers.get("traceparent", "")
+    with traces.span("POST events", told, parent=parent, kind="server") as span:
+        return _take(request, caller, raw, key, named, span)
+
+
+def _take(request: Request, caller: Caller, raw: bytes, key: str | None, named: str | None, span: Span) -> Response:
     door: EventIntake = request.app.state.intake
     metrics: ProcessMetrics = request.app.state.metrics
     max_bytes = request.app.state.settings.ingest.max_body_bytes
@@ -131,7 +147,8 @@ def _taken(request: Request, caller: Caller, raw: bytes, key: str | None, named:
 
     def work() -> Taken:
         events, is_single = read_batch(body, headers)
-        taken = door.intake.take(caller.tenant_id, events, named=named)
+        taken = door.intake.take(caller.tenant_id, events, named=named, headers=record_headers(request, span))
+        note_taken(span, taken)
         for status in ItemStatus:
             if count := taken.count(status):
                 metrics.events.labels(caller.tenant_id, status.value).inc(count)
@@ -146,6 +163,23 @@ def _taken(request: Request, caller: Caller, raw: bytes, key: str | None, named:
     told = [request.url.path, named, headers.get("content-type"), attributes, digest_of(body.decode("latin-1"))]
     content = json.dumps(told)
     return _once(door, caller.tenant_id, str(key), digest_of(content), lambda: EventsAnswer.of(work()))
+
+
+def note_taken(span: Span, taken: Taken) -> None:
+    """Say in a span what became of a request's events: by their ids, an alert finds the trace."""
+    if span.traceparent:
+        for status in ItemStatus:
+            span.note(f"sentinel.{status.value}", taken.count(status))
+        span.note("sentinel.event_ids", [item.event_id for item in taken.outcomes[:MOST_VALUES] if item.event_id])
+
+
+def record_headers(request: Request, span: Span) -> tuple[tuple[str, bytes], ...]:
+    """Return the headers that the records of a request's events carry: its id, and the trace that it is part of."""
+    found = [(REQUEST_ID_HEADER, str(request.scope["request_id"]).encode())]
+    trace = span.traceparent or request.headers.get("traceparent", "")
+    if TRACEPARENT.fullmatch(trace):
+        found.append(("traceparent", trace.encode()))
+    return tuple(found)
 
 
 def _once(door: EventIntake, tenant_id: str, key: str, digest: str, work: Callable[[], EventsAnswer]) -> Response:

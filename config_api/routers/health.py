@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
 from sentinel.wiring import Backend
+from sentinel.wiring_intake import EventIntake
 
 router = APIRouter(tags=["health"])
 
@@ -26,7 +27,7 @@ class Check(BaseModel):
 
 
 class Ready(BaseModel):
-    """Whether requests can be served. `degraded`: all but scores, which come from PostgreSQL then."""
+    """Whether requests can be served. `degraded`: all but events without Kafka; without Redis, by other means."""
 
     status: Literal["ok", "degraded", "unavailable"]
     checks: dict[str, Check]
@@ -40,9 +41,11 @@ def healthz() -> Alive:
 
 @router.get("/readyz", responses={503: {"model": Ready}})
 def readyz(request: Request, response: Response) -> Ready:
-    """PostgreSQL answers, is at the right schema and binds this role to row-level security; Redis answers."""
+    """PostgreSQL answers, is at the right schema and binds this role to row-level security; Redis and Kafka answer."""
     backend: Backend = request.app.state.backend
-    checks = {store: Check(ok=cause is None, cause=cause) for store, cause in backend.troubles().items()}
+    intake: EventIntake = request.app.state.intake
+    troubles = {**backend.troubles(), "kafka": intake.log.trouble()}
+    checks = {store: Check(ok=cause is None, cause=cause) for store, cause in troubles.items()}
     if not checks["postgresql"].ok:
         response.status_code = 503
         return Ready(status="unavailable", checks=checks)

@@ -19,6 +19,5 @@ router = APIRouter(tags=["health"])
 def get_metrics(request: Request, unit: Reading, caller: Annotated[Caller, Depends(identify)]) -> Response:
     """Requests of this process and pipelines of the caller's tenant, in the text format of Prometheus."""
     metrics: ProcessMetrics = request.app.state.metrics
-    return Response(
-        metrics.told(caller.tenant_id, unit.figures.pipelines()), headers={"Content-Type": CONTENT_TYPE_LATEST}
-    )
+    told = metrics.told(caller.tenant_id, unit.figures.pipelines(), unit.figures.tenant())
+    return Response(told, headers={"Content-Type": CONTENT_TYPE_LATEST})

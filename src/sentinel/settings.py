@@ -243,6 +243,30 @@ class DetectorSettings(Group):
     run_seconds: float = Field(default=60.0, gt=0, le=3600, description="A run that takes longer is ended.")
 
 
+class TelemetrySettings(Group):
+    """What processes tell of themselves. Metrics and health of the API are on its own port."""
+
+    host: str = Field(
+        default="127.0.0.1",
+        description="Where the processes listen for `/metrics`, `/healthz` and `/readyz`. They ask for no key: another "
+        "address than the loopback's is for networks that only the operator reaches.",
+    )
+    worker_port: int = Field(default=0, ge=0, le=65535, description="Of the worker; 0: it does not listen.")
+    rule_worker_port: int = Field(default=0, ge=0, le=65535, description="Of the rule worker; 0: it does not listen.")
+    job_port: int = Field(default=0, ge=0, le=65535, description="Of a detection job; 0: it does not listen.")
+    log_format: Literal["text", "json"] = Field(default="text", description="Of every process's log.")
+    log_events: bool = Field(
+        default=False,
+        description="The API logs where the records of each request's events lie: topic, partition, offsets.",
+    )
+    heartbeat_url: SecretStr = Field(
+        default=SecretStr(""),
+        description="What the worker asks (POST) as long as all is well with it, so that somebody outside notices its "
+        "silence; empty: nothing. The networks that channels may reach hold for it, too.",
+    )
+    heartbeat_seconds: float = Field(default=60.0, ge=1.0, description="How often.")
+
+
 class Settings(BaseSettings):
     """All settings."""
 
@@ -264,12 +288,30 @@ class Settings(BaseSettings):
     job: JobSettings = JobSettings()
     worker: WorkerSettings = WorkerSettings()
     detectors: DetectorSettings = DetectorSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
 
     @classmethod
     def load(cls, home: Path | None = None) -> Settings:
         """Build the settings from `<home>/stack.env` and the environment, which wins."""
         where = home or default_home()
         return cls(_env_file=where / "stack.env", home=where)
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """Every secret that the settings hold, for keeping them out of logs."""
+        found: set[str] = set()
+        for name in type(self).model_fields:
+            group = getattr(self, name)
+            if isinstance(group, Group):
+                values = (getattr(group, field) for field in type(group).model_fields)
+                # Some are several, separated by commas.
+                found |= {
+                    part
+                    for value in values
+                    if isinstance(value, SecretStr)
+                    for part in (value.get_secret_value(), *_parts(value.get_secret_value()))
+                }
+        return frozenset(found - {""})
 
     @property
     def checkpoint_dir(self) -> Path:

@@ -14,6 +14,7 @@ from sentinel.errors import RateLimitedError
 from sentinel.settings import Settings
 from sentinel.stores.postgres.detector_work import PostgresDetectorWork
 from sentinel.wiring import Backend
+from sentinel.wiring_worker import WorkerTelemetry
 
 REQUESTED_PLACES = 2
 
@@ -23,7 +24,7 @@ def build_runner(settings: Settings, backend: Backend) -> DetectorRunner:
     return _runner(settings, _work(settings, backend))
 
 
-def build_loop(settings: Settings, backend: Backend) -> DetectorLoop:
+def build_loop(settings: Settings, backend: Backend, telemetry: WorkerTelemetry) -> DetectorLoop:
     """Build the loop that runs those of all tenants when they are due."""
     work = _work(settings, backend)
     return DetectorLoop(
@@ -33,6 +34,7 @@ def build_loop(settings: Settings, backend: Backend) -> DetectorLoop:
         now=utc_now,
         monotonic=monotonic_seconds,
         poll_seconds=settings.detectors.poll_seconds,
+        beat=telemetry.pulses[DetectorLoop.name].beat,
     )
 
 

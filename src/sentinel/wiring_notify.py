@@ -13,6 +13,7 @@ from sentinel.domain.notification_policy import NotificationPolicy
 from sentinel.notify.channels.kinds import tells
 from sentinel.notify.dispatcher import Dispatcher
 from sentinel.notify.loops import DeliveryLoop, Ear, RoutingLoop
+from sentinel.notify.metrics import NotifyMetrics
 from sentinel.notify.ordered_ids import OrderedIds
 from sentinel.notify.preview import ImaginedAlert, Preview, preview
 from sentinel.notify.router import Router
@@ -22,8 +23,10 @@ from sentinel.stores.postgres.database import Database
 from sentinel.stores.postgres.listener import PostgresListener
 from sentinel.stores.postgres.notifications.deliveries import PostgresDeliveries
 from sentinel.stores.postgres.notifications.routing import PostgresRouting
+from sentinel.telemetry.traces import NO_TRACES, Traces
 from sentinel.wiring import Backend
 from sentinel.wiring_channels import Channels
+from sentinel.wiring_worker import WorkerTelemetry
 
 OUTBOX_CHANNEL = "sentinel_alert_outbox"
 DELIVERIES_CHANNEL = "sentinel_deliveries"
@@ -35,7 +38,14 @@ def resolved(text: str, channels: Sequence[ChannelRef]) -> Target | str:
     return Target(found.channel, found.override or "") if isinstance(found, Resolved) else found.reason
 
 
-def build_router(settings: Settings, database: Database) -> Router:
+def build_router(
+    settings: Settings,
+    database: Database,
+    *,
+    metrics: NotifyMetrics | None = None,
+    beat: Callable[[], None] = lambda: None,
+    traces: Traces = NO_TRACES,
+) -> Router:
     """Build what decides about alerts."""
     return Router(
         PostgresRouting(database),
@@ -44,17 +54,23 @@ def build_router(settings: Settings, database: Database) -> Router:
         resolve=resolved,
         tells=tells,
         keep_days=settings.notify.keep_days,
+        metrics=metrics,
+        beat=beat,
+        traces=traces,
     )
 
 
-def routing_loop(settings: Settings, backend: Backend) -> RoutingLoop:
+def routing_loop(settings: Settings, backend: Backend, telemetry: WorkerTelemetry) -> RoutingLoop:
     """Build the loop that decides about alerts."""
+    beat = telemetry.pulses[RoutingLoop.name].beat
     return RoutingLoop(
-        build_router(settings, backend.database), ear(settings.postgres, OUTBOX_CHANNEL, "outbox-listener")
+        build_router(settings, backend.database, metrics=telemetry.notify, beat=beat, traces=telemetry.traces),
+        ear(settings.postgres, OUTBOX_CHANNEL, "outbox-listener"),
+        beat=beat,
     )
 
 
-def delivery_loop(settings: Settings, backend: Backend) -> DeliveryLoop:
+def delivery_loop(settings: Settings, backend: Backend, telemetry: WorkerTelemetry) -> DeliveryLoop:
     """Build the loop that sends deliveries.
 
     Raises:
@@ -71,9 +87,15 @@ def delivery_loop(settings: Settings, backend: Backend) -> DeliveryLoop:
             jitter=random.random,
             workers=settings.notify.workers,
             per_channel=settings.notify.workers_per_channel,
+            metrics=telemetry.notify,
+            traces=telemetry.traces,
         )
 
-    return DeliveryLoop(make, ear(settings.postgres, DELIVERIES_CHANNEL, "deliveries-listener"))
+    return DeliveryLoop(
+        make,
+        ear(settings.postgres, DELIVERIES_CHANNEL, "deliveries-listener"),
+        beat=telemetry.pulses[DeliveryLoop.name].beat,
+    )
 
 
 def dry_route(

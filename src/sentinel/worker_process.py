@@ -19,6 +19,8 @@ FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 60.0
 # A loop that ran for so long before it failed is tried again after the first pause.
 SETTLED_SECONDS = 120.0
+# One that has run for so long is told as well again.
+STEADY_SECONDS = 10.0
 # Below the time after which the supervisor kills (stop_seconds of the worker's program).
 STOP_SECONDS = 25.0
 
@@ -46,11 +48,26 @@ class LoopState:
         is_running: False: it failed and waits to be run again, or ended.
         failure_count: How often in a row it failed.
         error: Of the last time, where it failed; without secrets, as in the log.
+        since: When it last began or failed, by the process's clock.
+        failures: How often it failed since the process began.
     """
 
     is_running: bool
     failure_count: int = 0
     error: str = ""
+    since: float = 0.0
+    failures: int = 0
+
+    def trouble(self, now: float) -> str | None:
+        """Return why it cannot be relied on; None where it can.
+
+        A loop that failed counts as well again when it has run for `STEADY_SECONDS`.
+        """
+        if not self.is_running:
+            return f"failed {self.failure_count} times: {self.error}" if self.error else "it does not run"
+        if self.failure_count and now - self.since < STEADY_SECONDS:
+            return f"began anew {now - self.since:.0f} s ago, after it failed: {self.error}"
+        return None
 
 
 class WorkerProcess:
@@ -138,7 +155,8 @@ class WorkerProcess:
             failures = 1 if self._clock() - began >= SETTLED_SECONDS else self.states()[loop.name].failure_count + 1
             pause = min(LONGEST_PAUSE_SECONDS, self._first_pause_seconds * 2 ** min(failures - 1, 10))
             with self._lock:
-                self._states[loop.name] = LoopState(is_running=False, failure_count=failures, error=error)
+                total = self._states[loop.name].failures + 1
+                self._states[loop.name] = LoopState(False, failures, error, self._clock(), total)
             _LOG.error("%s failed (%s); run again in %g s", loop.name, error, pause)
             self._stopping.wait(pause)
         self._note(loop.name, is_running=False)
@@ -156,7 +174,7 @@ class WorkerProcess:
 
     def _note(self, name: str, *, is_running: bool) -> None:
         with self._lock:
-            self._states[name] = replace(self._states[name], is_running=is_running)
+            self._states[name] = replace(self._states[name], is_running=is_running, since=self._clock())
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         _LOG.info("stopping: %s", signal.Signals(number).name)

@@ -28,6 +28,7 @@ class DetectorLoop:
 
     Args:
         builtins: What every tenant has without having set it up.
+        beat: Called as long as it goes round.
     """
 
     name = "detectors"
@@ -41,6 +42,7 @@ class DetectorLoop:
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
         poll_seconds: float,
+        beat: Callable[[], None] = lambda: None,
     ) -> None:
         self._work = work
         self._runner = runner
@@ -48,11 +50,13 @@ class DetectorLoop:
         self._now = now
         self._monotonic = monotonic
         self._poll_seconds = poll_seconds
+        self._beat = beat
         self._known: set[str] = set()
 
     def run(self, stopping: threading.Event) -> None:
         """Work until `stopping` is set; a run that is on its way then ends after the window that it is in."""
         while not stopping.is_set():
+            self._beat()
             self.pass_once(stopping)
             stopping.wait(self._poll_seconds)
 
@@ -81,6 +85,7 @@ class DetectorLoop:
             if stopping.is_set() or self._monotonic() - began >= TURN_SECONDS:
                 break
             ran += self._run(tenant_id, detector_id, stopping)
+            self._beat()
         return ran
 
     def _welcome(self, tenant_id: str) -> None:
@@ -96,6 +101,7 @@ class DetectorLoop:
         for tenant_id in self._work.unread_tenants():
             try:
                 for _ in range(BATCHES_PER_TURN):
+                    self._beat()
                     if stopping.is_set() or not self._work.read_events(tenant_id):
                         break
             except Exception as error:

@@ -142,11 +142,19 @@ class Intake:
         self._needs_redis = needs_redis
         self._create_topic = create_topic
 
-    def take(self, tenant_id: str, events: Sequence[Incoming], *, named: str | None = None) -> Taken:
+    def take(
+        self,
+        tenant_id: str,
+        events: Sequence[Incoming],
+        *,
+        named: str | None = None,
+        headers: tuple[tuple[str, bytes], ...] = (),
+    ) -> Taken:
         """Take the events of one request.
 
         Args:
             named: The pipeline, by id or name; None: each event's type says.
+            headers: What their records carry besides.
 
         Raises:
             NotFoundError: There is no pipeline of that name.
@@ -165,7 +173,7 @@ class Intake:
                 outcomes.append(ItemOutcome(ItemStatus.REJECTED, problems=(problem,)))
                 continue
             target = fixed or self._targets.of_type(tenant_id, text_of(event.document, "type"))
-            outcome, way = _judged(event.text, event.document, target)
+            outcome, way = _judged(event.text, event.document, target, headers)
             outcomes.append(outcome)
             if way is not None:
                 ways.append(way)
@@ -269,7 +277,9 @@ class Intake:
             log.warning("%d events were taken and are not remembered: %s", len(keys), error.message)
 
 
-def _judged(text: str, document: JsonObject, target: IntakeTarget) -> tuple[ItemOutcome, _Way | None]:
+def _judged(
+    text: str, document: JsonObject, target: IntakeTarget, headers: tuple[tuple[str, bytes], ...]
+) -> tuple[ItemOutcome, _Way | None]:
     id_field = target.schema.event_id
     if id_field and target.gives_ids and id_field.name not in document.values:
         text, document = with_member(text, document, id_field.name, uuid.uuid4().hex)
@@ -289,7 +299,7 @@ def _judged(text: str, document: JsonObject, target: IntakeTarget) -> tuple[Item
     outcome = ItemOutcome(ItemStatus.ACCEPTED, target.pipeline_id, event_id, problems)
     entity = next((found for field in target.schema.entities if (found := text_of(document, field.name))), None)
     together = entity or event_id
-    record = EventRecord(target.topic, value, together.encode(errors="replace") if together else None)
+    record = EventRecord(target.topic, value, together.encode(errors="replace") if together else None, headers)
     key = EventKey(target.pipeline_id, event_id, digest_of(text)) if event_id else None
     return outcome, _Way(outcome, record, key)
 

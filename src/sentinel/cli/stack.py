@@ -126,7 +126,7 @@ def _print_status(settings: Settings) -> None:
         [
             program.name,
             program.state + (f" ({program.detail})" if program.detail else ""),
-            program.address,
+            program.address or (program.telemetry and f"{program.telemetry} (health)"),
             str(program.pid or "-"),
             megabytes(program.rss_bytes) if program.pid else "-",
             megabytes(program.data_bytes),

@@ -14,6 +14,7 @@ from sentinel.localstack.job_runner import STOP_SECONDS
 from sentinel.localstack.paths import jars_root, package_dir
 from sentinel.localstack.program import Program
 from sentinel.localstack.services import python_path
+from sentinel.localstack.telemetry import listener_for
 from sentinel.settings import PROJECT_ROOT, Settings
 
 _SCRIPT = PROJECT_ROOT / "jobs" / "detect.py"
@@ -44,6 +45,7 @@ def job_program(
         raise NotFoundError(f"jars for Spark are missing in {jars}; run `sentinel up`, which fetches them")
     java = find_java(settings.home)
     master = master or settings.job.master
+    listener = listener_for(settings, "job")
     which = [part for number in pipeline_ids for part in ("--pipeline-id", str(number))] or ["--all"]
     arguments = [*which, "--tenant", settings.tenant, *(["--master", master] if master else [])]
     return Program(
@@ -54,7 +56,8 @@ def job_program(
             *(str(script), *arguments),
         ),
         directory=settings.home,
-        environment=spark_environment(settings, java),
+        environment={**spark_environment(settings, java), **listener.environment},
+        telemetry=listener.address,
         stop_seconds=STOP_SECONDS,
         start_seconds=_START_SECONDS,
     )

@@ -9,6 +9,7 @@ import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from sentinel.errors import InvalidError
 from sentinel.localstack.launch import MARK
@@ -48,6 +49,7 @@ class Program:
         start_seconds: A program that ends earlier is started again with growing delay, a later end at once.
         unprivileged: Refuses to run as root.
         address: Where clients find it, `host:port`; empty: it serves nobody.
+        telemetry: Where it tells of itself, `host:port`; empty: at its address, or nowhere.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Program:
     start_seconds: int = 1
     unprivileged: bool = False
     address: str = ""
+    telemetry: str = ""
 
     def write(self, paths: StackPaths) -> None:
         """Write its section and its launch specification, which may hold secrets.
@@ -74,6 +77,7 @@ class Program:
             "environment": {**_own_settings(), **self.environment, **identity(paths, self.name)},
             "unprivileged": self.unprivileged,
             "address": self.address,
+            "telemetry": self.telemetry,
             "parent_death_signal": int(self.stop_signal),
         }
         write_private(paths.programs / f"{self.name}.json", json.dumps(specification, indent=1))
@@ -92,13 +96,13 @@ def identity(paths: StackPaths, name: str) -> dict[str, str]:
     return {MARK: f"{paths.home}|{name}", "SENTINEL_HOME": str(paths.home)}
 
 
-def written_address(paths: StackPaths, name: str) -> str:
-    """Return the address in a program's specification; empty where it has none."""
+def written_address(paths: StackPaths, name: str, kind: Literal["address", "telemetry"] = "address") -> str:
+    """Return an address in a program's specification; empty where it has none."""
     try:
         specification: dict[str, str] = json.loads((paths.programs / f"{name}.json").read_text())
     except FileNotFoundError:
         return ""
-    return specification.get("address", "")
+    return specification.get(kind, "")
 
 
 def remove_program(paths: StackPaths, name: str) -> None:

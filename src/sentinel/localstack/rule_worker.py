@@ -9,6 +9,7 @@ from sentinel.localstack.jobs import spark_environment
 from sentinel.localstack.paths import StackPaths
 from sentinel.localstack.program import Program
 from sentinel.localstack.supervision import Supervisor
+from sentinel.localstack.telemetry import listener_for
 from sentinel.settings import PROJECT_ROOT, Settings
 
 NAME = "rule-worker"
@@ -21,11 +22,13 @@ def rule_worker_program(settings: Settings) -> Program:
     Its Python starts Spark's JVM when a task first needs it, and takes it along when it ends: the JVM ends when its
     standard input is closed.
     """
+    listener = listener_for(settings, "rule_worker")
     return Program(
         name=NAME,
         argv=(sys.executable, str(_SCRIPT)),
         directory=settings.home,
-        environment=spark_environment(settings, find_java(settings.home)),
+        environment={**spark_environment(settings, find_java(settings.home)), **listener.environment},
+        telemetry=listener.address,
         stop_seconds=40,
         start_seconds=5,
     )

@@ -27,6 +27,7 @@ class ProgramStatus:
         address: Where clients find it; empty: it serves nobody.
         rss_bytes: Memory of it and its descendants; memory they share is counted once.
         data_bytes: Its data on disk; None: it has none.
+        telemetry: Where it tells of itself (`/metrics`, `/healthz`, `/readyz`); empty: at its address, or nowhere.
     """
 
     name: str
@@ -36,6 +37,7 @@ class ProgramStatus:
     rss_bytes: int
     data_bytes: int | None
     detail: str = ""
+    telemetry: str = ""
 
 
 def stack_status(settings: Settings) -> list[ProgramStatus]:
@@ -63,6 +65,7 @@ def stack_status(settings: Settings) -> list[ProgramStatus]:
                 rss_bytes=tree_rss(pid) if pid else 0,
                 data_bytes=directory_size(data) if data.is_dir() else None,
                 detail=program.detail if program and word in {"backoff", "fatal"} else "",
+                telemetry=written_address(paths, name, "telemetry") if pid else "",
             )
         )
     pid = supervisor.pid or 0

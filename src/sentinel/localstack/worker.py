@@ -8,6 +8,7 @@ from sentinel.localstack.paths import StackPaths
 from sentinel.localstack.program import Program
 from sentinel.localstack.services import python_path
 from sentinel.localstack.supervision import Supervisor
+from sentinel.localstack.telemetry import listener_for
 from sentinel.settings import PROJECT_ROOT, Settings
 
 NAME = "worker"
@@ -16,11 +17,13 @@ _SCRIPT = PROJECT_ROOT / "jobs" / "worker.py"
 
 def worker_program(settings: Settings) -> Program:
     """Return the worker, for all tenants, as a program."""
+    listener = listener_for(settings, "worker")
     return Program(
         name=NAME,
         argv=(sys.executable, str(_SCRIPT)),
         directory=settings.home,
-        environment={"PYTHONPATH": python_path(), "PYTHONUNBUFFERED": "1"},
+        environment={"PYTHONPATH": python_path(), "PYTHONUNBUFFERED": "1", **listener.environment},
+        telemetry=listener.address,
         stop_seconds=30,
         start_seconds=5,
     )

@@ -15,6 +15,7 @@ from sentinel.domain.notification_decision import Outcome
 from sentinel.errors import SentinelError, TransientError
 from sentinel.notify.channels.base import AttemptFailedError, Channel, Fate
 from sentinel.notify.retry import FIRST_OPEN_SECONDS, MAX_RETRY_AFTER_SECONDS, next_attempt
+from sentinel.telemetry.traces import NO_TRACES, Traces
 
 _LOG = logging.getLogger(__name__)
 
@@ -69,9 +70,28 @@ class Attempter:
     now: Callable[[], datetime]
     clock: Callable[[], float]
     jitter: Callable[[], float]
+    traces: Traces = NO_TRACES
 
     def attempt(self, attempt: Attempt) -> AttemptResult:
         """Send once and return what became of it; raises nothing."""
+        delivery = attempt.delivery
+        told = {
+            "sentinel.tenant": attempt.tenant_id,
+            "sentinel.delivery_id": delivery.id,
+            "sentinel.channel_kind": attempt.channel.kind.value,
+            "sentinel.attempt": delivery.attempt,
+        }
+        with self.traces.span("delivery attempt", told, kind="client") as span:
+            result = self._attempt(attempt)
+            span.note(
+                "sentinel.alert_ids", [str(alert.get("alert_id", "")) for alert in delivery.content.get("alerts", ())]
+            )
+            span.note("sentinel.outcome", result.outcome.value)
+            if result.outcome is not Outcome.SENT:
+                span.failed(result.reason)
+        return result
+
+    def _attempt(self, attempt: Attempt) -> AttemptResult:
         delivery = attempt.delivery
         started_at, began = self.now(), self.clock()
         try:

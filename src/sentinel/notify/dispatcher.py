@@ -15,8 +15,10 @@ from sentinel.domain.notification_decision import Decision, Outcome
 from sentinel.domain.notification_group import said_target
 from sentinel.errors import ConflictError, NotFoundError, SentinelError, StoreUnavailableError
 from sentinel.notify.attempt import Attempt, Attempter, OpenedChannel
+from sentinel.notify.metrics import NotifyMetrics
 from sentinel.notify.retry import after_failure, after_success, spend
 from sentinel.stores.notifications import DeliveryStore, DeliveryTransaction
+from sentinel.telemetry.traces import NO_TRACES, Traces
 
 _LOG = logging.getLogger(__name__)
 
@@ -65,12 +67,14 @@ class Dispatcher:
         jitter: Callable[[], float],
         workers: int = 32,
         per_channel: int = 4,
+        metrics: NotifyMetrics | None = None,
+        traces: Traces = NO_TRACES,
     ) -> None:
         self._store = store
         self._open = open_channel
         self._now = now
         self._clock = clock
-        self._attempter = Attempter(now, clock, jitter)
+        self._attempter = Attempter(now, clock, jitter, traces)
         self._per_channel = per_channel
         self._workers = workers
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="deliver")
@@ -81,7 +85,7 @@ class Dispatcher:
         self._quick: set[int] = set()
         self._channels: dict[int, tuple[float, OpenedChannel]] = {}
         self._woken = threading.Event()
-        self.outcomes: Counter[tuple[str, str, str]] = Counter()
+        self._metrics = metrics or NotifyMetrics()
 
     def wake(self) -> None:
         """Look now whether something is due. Does not wait."""
@@ -105,6 +109,7 @@ class Dispatcher:
         """
         self.settle()
         room = self._workers - self.under_way
+        self._metrics.under_way(self.under_way)
         if room <= 0:
             return 0
         full = [channel for channel, count in self._busy.items() if count >= self._limit_of(channel)]
@@ -122,6 +127,7 @@ class Dispatcher:
                 self._tenants[tenant_id] += 1
                 began += 1
                 self._pool.submit(self._try, attempt)
+        self._metrics.under_way(self.under_way)
         return began
 
     def settle(self) -> None:
@@ -330,5 +336,4 @@ class Dispatcher:
 
     def _count(self, names: Mapping[int, OpenedChannel], results: Sequence[AttemptResult]) -> None:
         for result in results:
-            kind = names[result.delivery.channel_id].kind.value
-            self.outcomes[kind, result.outcome.value, result.reason] += 1
+            self._metrics.attempted(names[result.delivery.channel_id].kind.value, result)

@@ -21,13 +21,18 @@ Ear = Callable[[Callable[[], None]], AbstractContextManager[object]]
 
 
 class RoutingLoop:
-    """Decides about alerts as they come."""
+    """Decides about alerts as they come.
+
+    Args:
+        beat: Called after each turn: the loop goes on. It waits for `IDLE_SECONDS` at most.
+    """
 
     name = "notification-router"
 
-    def __init__(self, router: Router, ear: Ear) -> None:
+    def __init__(self, router: Router, ear: Ear, *, beat: Callable[[], None] = lambda: None) -> None:
         self._router = router
         self._ear = ear
+        self._beat = beat
 
     def run(self, stopping: threading.Event) -> None:
         """Decide until asked to stop.
@@ -40,17 +45,23 @@ class RoutingLoop:
             while not stopping.is_set():
                 woken.clear()
                 self._router.run(stopping)
+                self._beat()
                 woken.wait(IDLE_SECONDS)
 
 
 class DeliveryLoop:
-    """Sends deliveries as they become due."""
+    """Sends deliveries as they become due.
+
+    Args:
+        beat: As of `RoutingLoop`.
+    """
 
     name = "deliveries"
 
-    def __init__(self, make: Callable[[], Dispatcher], ear: Ear) -> None:
+    def __init__(self, make: Callable[[], Dispatcher], ear: Ear, *, beat: Callable[[], None] = lambda: None) -> None:
         self._make = make
         self._ear = ear
+        self._beat = beat
 
     def run(self, stopping: threading.Event) -> None:
         """Send until asked to stop; then wait for what is under way.
@@ -70,6 +81,7 @@ class DeliveryLoop:
                         if not is_away:
                             _LOG.warning("deliveries wait: %s", error.message)
                         began, is_away = 0, True
+                    self._beat()
                     if not began:
                         dispatcher.wait(IDLE_SECONDS)
         finally:

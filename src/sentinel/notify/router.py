@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
@@ -13,12 +14,14 @@ from sentinel.domain.notification_group import OutboxEntry, RoutedAlert
 from sentinel.errors import SentinelError
 from sentinel.notify.follow_up import escalate, repeat, take_up
 from sentinel.notify.isolation import for_all
+from sentinel.notify.metrics import NotifyMetrics
 from sentinel.notify.mutes import Mutes
 from sentinel.notify.route_alerts import route_alerts
 from sentinel.notify.summaries import summarize
 from sentinel.notify.tell_groups import tell_due_groups
 from sentinel.notify.turn import Resolver, Teller, Turn
 from sentinel.stores.notifications import RoutingStore, RoutingTransaction
+from sentinel.telemetry.traces import NO_TRACES, Span, Traces
 
 _LOG = logging.getLogger(__name__)
 
@@ -40,6 +43,7 @@ class Router:
 
     Args:
         keep_days: How long deliveries and decisions are kept.
+        beat: Called after each turn: the router goes on.
     """
 
     def __init__(
@@ -51,6 +55,9 @@ class Router:
         resolve: Resolver,
         tells: Teller,
         keep_days: int,
+        metrics: NotifyMetrics | None = None,
+        beat: Callable[[], None] = lambda: None,
+        traces: Traces = NO_TRACES,
     ) -> None:
         self._store = store
         self._now = now
@@ -58,6 +65,9 @@ class Router:
         self._resolve = resolve
         self._tells = tells
         self._keep_days = keep_days
+        self._metrics = metrics or NotifyMetrics()
+        self._beat = beat
+        self._traces = traces
         self._pruned_at: dict[str, datetime] = {}
         self._left_alone: dict[str, datetime] = {}
 
@@ -80,10 +90,12 @@ class Router:
                 try:
                     entries, is_more = self._one_turn(tenant_id)
                 except SentinelError as error:
+                    self._metrics.failed()
                     wrong.add(tenant_id)
                     _LOG.warning("notifications of tenant %s wait: %s", tenant_id, error.message)
                 except Exception:
                     # What is wrong with one tenant's alerts does not keep those of others.
+                    self._metrics.failed()
                     self._left_alone[tenant_id] = self._now()
                     _LOG.exception("notifications of tenant %s cannot be decided", tenant_id)
                 else:
@@ -109,14 +121,17 @@ class Router:
 
     def _one_turn(self, tenant_id: str) -> tuple[int, bool]:
         """Return how many outbox entries were decided, and whether there is more to do at once."""
-        with self._store.opened(tenant_id) as tx:
+        told = {"sentinel.tenant": tenant_id}
+        with self._traces.span("notifications turn", told) as span, self._store.opened(tenant_id) as tx:
             if tx is None:
                 return 0, False
-            done = self._turn(tx)
+            entries, goes_on, outcomes = self._turn(tx, span)
+        self._metrics.decided(entries, outcomes)
+        self._beat()
         self._prune(tenant_id, self._now())
-        return done
+        return entries, goes_on
 
-    def _turn(self, tx: RoutingTransaction) -> tuple[int, bool]:
+    def _turn(self, tx: RoutingTransaction, span: Span) -> tuple[int, bool, Counter[Outcome]]:
         now = self._now()
         version = tx.policy()
         turn = Turn(
@@ -134,7 +149,7 @@ class Router:
         for_all(
             turn,
             [entry for entry in entries if entry.event in _FIRED],
-            lambda some: over.update(_fire(turn, some)),
+            lambda some: over.update(_fire(turn, some, span)),
             lambda entry, why: turn.decide(Outcome.FAILED, why, alert_id=entry.alert_id),
         )
         more_due = tell_due_groups(turn)
@@ -142,7 +157,8 @@ class Router:
         more_repeats = repeat(turn)
         more_escalations = escalate(turn)
         summarize(turn)
-        return len(entries), len(entries) == BATCH or more_due or more_repeats or more_escalations
+        goes_on = len(entries) == BATCH or more_due or more_repeats or more_escalations
+        return len(entries), goes_on, turn.outcomes
 
     def _prune(self, tenant_id: str, now: datetime) -> None:
         """Delete what is old, now and then. Nobody waits for it: where it fails it is left to another time."""
@@ -161,11 +177,13 @@ class Router:
             self._pruned_at[tenant_id] = now - PRUNE_EVERY
 
 
-def _fire(turn: Turn, entries: Sequence[OutboxEntry]) -> dict[int, OutboxEntry]:
+def _fire(turn: Turn, entries: Sequence[OutboxEntry], span: Span) -> dict[int, OutboxEntry]:
     """Have alerts routed that fired or became worse; return those of which a detector says that they are over."""
     fired: dict[int, RoutedAlert] = {}
     over: dict[int, OutboxEntry] = {}
     alerts = turn.alerts(dict.fromkeys(entry.alert_id for entry in entries))
+    span.note("sentinel.alert_ids", [str(number) for number in alerts])
+    span.note("sentinel.event_ids", [alert.told.event_id for alert in alerts.values() if alert.told.event_id])
     # An alert that fired and was amended in one batch is one alert.
     new = {entry.alert_id for entry in entries if entry.event is AlertEvent.FIRED}
     for number, alert in sorted(alerts.items()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -33,6 +34,7 @@ class Turn:
 
     Attributes:
         new_id: Makes ids of deliveries.
+        outcomes: How often each was decided.
     """
 
     tx: RoutingTransaction
@@ -45,6 +47,7 @@ class Turn:
     new_id: Callable[[], str]
     decisions: list[Decision] = field(default_factory=list)
     deliveries: list[NewDelivery] = field(default_factory=list)
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
     _alerts: dict[int, RoutedAlert] = field(default_factory=dict)
     _plans: dict[str, Plan | None] = field(default_factory=dict)
 
@@ -73,6 +76,7 @@ class Turn:
         details: Mapping[str, Any] | None = None,
     ) -> None:
         """Note a decision; it is written at the end of the turn."""
+        self.outcomes[outcome] += 1
         self.decisions.append(Decision(outcome, reason, self.now, alert_id, delivery_id, route, channel, details or {}))
 
     def deliver(

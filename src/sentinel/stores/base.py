@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from sentinel.domain.alert import Alert, AlertFilter, AlertPage
 from sentinel.domain.api_key import ApiKey, Scope
 from sentinel.domain.event_schema import EventSchema
-from sentinel.domain.figures import PipelineFigures
+from sentinel.domain.figures import PipelineFigures, TenantFigures
 from sentinel.domain.ledger import (
     DeadLetterEntry,
     EventMatches,
@@ -81,10 +81,13 @@ class PipelineStore(PipelineReader, Protocol):
 
 
 class FigureReader(Protocol):
-    """Reads figures of pipelines."""
+    """Reads figures."""
 
     def pipelines(self) -> list[PipelineFigures]:
         """Return every pipeline's figures."""
+
+    def tenant(self) -> TenantFigures:
+        """Return what waits in the tenant."""
 
 
 class SchemaStore(Protocol):

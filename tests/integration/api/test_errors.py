@@ -146,10 +146,16 @@ class TestHealth:
     def test_readyz_names_each_store(self, anonymous: Client) -> None:
         answer = anonymous.get("/readyz")
         assert answer.status_code == 200
-        assert answer.json() == {
-            "status": "ok",
-            "checks": {"postgresql": {"ok": True, "cause": None}, "redis": {"ok": True, "cause": None}},
-        }
+        well = {"ok": True, "cause": None}
+        assert answer.json() == {"status": "ok", "checks": {"postgresql": well, "redis": well, "kafka": well}}
+
+    def test_without_kafka_it_is_degraded(self, settings: Settings, free_port: int) -> None:
+        kafka = settings.kafka.model_copy(update={"bootstrap_servers": f"127.0.0.1:{free_port}"})
+        app = create_app(settings.model_copy(update={"kafka": kafka}))
+        with serve(app) as url, Client(base_url=url, timeout=30) as caller:
+            answer = caller.get("/readyz")
+        assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
+        assert "Kafka does not answer" in answer.json()["checks"]["kafka"]["cause"]
 
     def test_without_redis_it_is_degraded(self, settings: Settings, free_port: int) -> None:
         away = settings.model_copy(update={"redis": settings.redis.model_copy(update={"port": free_port})})

@@ -12,6 +12,7 @@ from sentinel.domain.api_key import Scope
 from sentinel.settings import Settings
 from sentinel.stores.postgres.database import Database
 from sentinel.stores.postgres.migrate import ensure_tenant
+from sentinel.stores.postgres.notifications.queues import PostgresQueueFigures
 from tests.integration.api.findings import Findings
 from tests.integration.api.test_events import counts, make_pipeline, payment
 
@@ -80,3 +81,73 @@ def test_alerts_and_records_are_counted(client: Client, database: Database, tena
 
 def test_without_a_key_nothing_is_told(anonymous: Client) -> None:
     assert anonymous.get("/metrics").status_code == 401
+
+
+class TestWhatWaits:
+    """Outbox, deliveries and webhooks of the caller's tenant."""
+
+    def test_deliveries_and_circuits_are_told_by_channel(
+        self, client: Client, client_of: Callable[..., Client], settings: Settings, database: Database, tenant: str
+    ) -> None:
+        options = {"url": "https://example.org/hook"}
+        made = client.post("/api/channels", json={"name": "crm", "kind": "webhook", "options": options})
+        assert made.status_code == 201, made.text
+        findings, channel_id = Findings(database, tenant), made.json()["id"]
+        for number, state in enumerate(("queued", "sending", "dead", "dead", "dead", "sent")):
+            findings.run(
+                "INSERT INTO sentinel.deliveries (id, tenant_id, channel_id, kind, severity, state, content, "
+                "alert_count, round_began_at, next_attempt_at, created_at) "
+                "VALUES (%s, %s, %s, 'alerts', 'info', %s, '{}', 1, now(), now(), now())",
+                (f"dlv_{tenant}_{number}", tenant, channel_id, state),
+            )
+        findings.run(
+            "INSERT INTO sentinel.channel_queues (channel_id, tenant_id, due_at) "
+            "VALUES (%s, %s, now() - interval '90 s') ON CONFLICT (channel_id) DO UPDATE SET due_at = excluded.due_at",
+            (channel_id, tenant),
+        )
+        labels = (str(channel_id), "webhook")
+        found = figures(client)
+        assert found["deliveries_queued"] == {labels: 2}
+        assert found["deliveries_dead"] == {labels: 3}
+        assert 90 <= found["deliveries_overdue_seconds"][labels] < 900
+        assert found["channel_circuit_open"] == {labels: 0}
+        findings.run(
+            "UPDATE sentinel.channel_queues SET open_until = now() + interval '1 h' WHERE channel_id = %s",
+            (channel_id,),
+        )
+        found = figures(client)
+        assert found["channel_circuit_open"] == {labels: 1}
+        assert found["deliveries_overdue_seconds"] == {labels: 0}
+        other = f"t{uuid.uuid4().hex[:12]}"
+        ensure_tenant(settings.postgres, other, "test")
+        assert "deliveries_queued" not in figures(client_of(other, Scope.READ))
+
+    def test_the_outbox_is_told_of_the_tenant_alone(
+        self, client: Client, client_of: Callable[..., Client], settings: Settings, database: Database, tenant: str
+    ) -> None:
+        assert figures(client)["outbox_entries"] == {(): 0}
+        for _ in range(2):
+            Findings(database, tenant).run(
+                "INSERT INTO sentinel.alert_outbox (tenant_id, alert_id, event, created_at) "
+                "VALUES (%s, 1, 'fired', now() - interval '70 s')",
+                (tenant,),
+            )
+        found = figures(client)
+        assert found["outbox_entries"] == {(): 2}
+        assert 70 <= found["outbox_age_seconds"][()] < 700
+        told = PostgresQueueFigures(database).read()
+        assert told.outbox_entries >= 2
+        assert told.outbox_age_seconds >= 70
+        other = f"t{uuid.uuid4().hex[:12]}"
+        ensure_tenant(settings.postgres, other, "test")
+        assert figures(client_of(other, Scope.READ))["outbox_entries"] == {(): 0}
+        Findings(database, tenant).run("DELETE FROM sentinel.alert_outbox WHERE tenant_id = %s", (tenant,))
+
+    def test_webhooks_that_were_refused_are_told_by_reason(self, client: Client) -> None:
+        made = client.post(
+            "/api/webhook-sources", json={"name": "shop", "kind": "stripe", "secrets": ["whsec_" + "x" * 32]}
+        )
+        assert made.status_code == 201, made.text
+        assert client.post(made.json()["path"], content=b"{}").status_code == 401
+        assert sum(figures(client)["webhooks_refused_last_day"].values()) == 1
+        assert figures(client)["webhook_events_waiting"] == {(): 0}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -161,8 +162,8 @@ class TestTenants:
         left: list[int] = []
         turn = Router._turn
 
-        def counted(self: Router, tx: object) -> tuple[int, bool]:
-            done = turn(self, tx)  # type: ignore[arg-type]
+        def counted(self: Router, tx: Any, span: Any) -> Any:
+            done = turn(self, tx, span)
             left.append(done[0])
             return done
 
@@ -181,11 +182,11 @@ class TestTenants:
         tries: Counter[str] = Counter()
         turn = Router._turn
 
-        def broken(self: Router, tx: object) -> tuple[int, bool]:
+        def broken(self: Router, tx: Any, span: Any) -> Any:
             tries["all"] += 1
             if tries["all"] < 2:
                 raise ZeroDivisionError
-            return turn(self, tx)  # type: ignore[arg-type]
+            return turn(self, tx, span)
 
         mine = desk.tenant
         monkeypatch.setattr(Router, "_turn", broken)

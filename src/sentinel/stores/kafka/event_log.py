@@ -16,6 +16,7 @@ from sentinel.errors import ConfigurationError, StoreUnavailableError
 from sentinel.settings import KafkaSettings
 
 POLL_SECONDS = 0.1
+ASK_SECONDS = 2.0
 # Confirmations arrive a moment after the producer has given a record up.
 GRACE_SECONDS = 1.0
 _MISSING = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC}
@@ -65,11 +66,23 @@ class AppendFailure:
     is_missing_topic: bool = False
 
 
+Place = tuple[int, int]
+"""Partition and offset."""
+
+Note = Callable[[Sequence[EventRecord], Sequence[Place | None]], None]
+"""Is told records and, for each, where it lies; None: the broker does not hold it, or nobody knows."""
+
+
 @dataclass(slots=True)
 class _Batch:
-    """Records on their way."""
+    """Records on their way.
+
+    Attributes:
+        places: Where each lies; None: nobody asks.
+    """
 
     count: int
+    places: list[Place | None] | None = None
     settled: dict[int, AppendFailure | None] = field(default_factory=dict)
     done: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -88,9 +101,16 @@ class _Batch:
 
 
 class EventLog:
-    """Topics that events are appended to. Safe for many threads; connects when first used."""
+    """Topics that events are appended to. Safe for many threads; connects when first used.
 
-    def __init__(self, settings: KafkaSettings, *, timeout_seconds: float, linger_ms: int = 2) -> None:
+    Args:
+        note: Is told, after each `append`, where the records lie; None: where that is, nobody asks.
+    """
+
+    def __init__(
+        self, settings: KafkaSettings, *, timeout_seconds: float, linger_ms: int = 2, note: Note | None = None
+    ) -> None:
+        self._note = note
         self._settings = settings
         self._timeout_seconds = timeout_seconds
         self._linger_ms = linger_ms
@@ -108,11 +128,13 @@ class EventLog:
         if not records:
             return []
         producer = self._started()
-        batch = _Batch(len(records))
+        batch = _Batch(len(records), None if self._note is None else [None] * len(records))
         deadline = monotonic_seconds() + self._timeout_seconds
         for index, record in enumerate(records):
-            self._produce(producer, record, partial(batch.settle, index), deadline)
+            self._produce(producer, record, index, batch, deadline)
         batch.done.wait(max(0.0, deadline - monotonic_seconds()) + GRACE_SECONDS)
+        if self._note is not None and batch.places is not None:
+            self._note(records, batch.places)
         return batch.results(AppendFailure(f"not confirmed within {self._timeout_seconds:g} s"))
 
     def ensure_topic(self, topic: str, *, partitions: int, replication: int = 1) -> None:
@@ -140,6 +162,14 @@ class EventLog:
             raise StoreUnavailableError("Kafka", str(error.args[0])) from error
         except TimeoutError as error:
             raise StoreUnavailableError("Kafka", f"it has not created the topic {topic!r} in time") from error
+
+    def trouble(self) -> str | None:
+        """Ask whether the broker answers, and return what is wrong, None where nothing is. Takes 2 s at most."""
+        try:
+            self._started().list_topics(timeout=ASK_SECONDS)
+        except KafkaException as error:
+            return StoreUnavailableError("Kafka", error.args[0].str()).message
+        return None
 
     def _sees(self, topic: str) -> bool:
         found = self._started().list_topics(topic, timeout=self._timeout_seconds).topics.get(topic)
@@ -183,10 +213,15 @@ class EventLog:
         self,
         producer: Producer,
         record: EventRecord,
-        settle: Callable[[AppendFailure | None], None],
+        index: int,
+        batch: _Batch,
         deadline: float,
     ) -> None:
-        def confirmed(error: KafkaError | None, _: Message) -> None:
+        settle = partial(batch.settle, index)
+
+        def confirmed(error: KafkaError | None, message: Message) -> None:
+            if batch.places is not None and error is None:
+                batch.places[index] = (message.partition(), message.offset())
             settle(None if error is None else _failure(error))
 
         while True:

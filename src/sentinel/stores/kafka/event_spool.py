@@ -64,7 +64,10 @@ class EventSpool:
                 record.key,
                 record.value,
                 json.dumps([(name, value.decode("latin-1")) for name, value in record.headers]),
-                _OVERHEAD + len(record.value) + len(record.key or b""),
+                _OVERHEAD
+                + len(record.value)
+                + len(record.key or b"")
+                + sum(len(name) + len(value) for name, value in record.headers),
             )
             for record in records
         ]

@@ -14,6 +14,7 @@ from sentinel.settings import JobSettings, KafkaSettings
 from sentinel.stores.postgres.ledger import LedgerStore
 from sentinel.stores.postgres.quarantines import QuarantineStore
 from sentinel.stores.postgres.snapshots import SnapshotStore
+from sentinel.streaming.metrics import PipelineMetrics
 from sentinel.streaming.query.lookups import LookupTables
 from sentinel.streaming.topics import Topics
 
@@ -42,6 +43,7 @@ class PipelineContext:
     checkpoint_dir: Path
     topic_id: str = ""
     changing: threading.Event = field(default_factory=threading.Event)
+    metrics: PipelineMetrics = field(default_factory=PipelineMetrics.silent)
 
 
 def refuse_gap(

@@ -35,6 +35,7 @@ from sentinel.streaming.job.microbatch import MicroBatchDetector
 from sentinel.streaming.job.realtime import RealtimeDetector
 from sentinel.streaming.job.runner import Companion, Detector, PipelineRunner
 from sentinel.streaming.job.slots import SLOTS_PER_PARTITION, check_slots, slots_for
+from sentinel.streaming.metrics import JobMetrics
 from sentinel.streaming.query.evaluate import CompiledRuleSet, compile_rule_set
 from sentinel.streaming.query.gate import refused_conditions
 from sentinel.streaming.query.lookups import LookupTables
@@ -56,7 +57,11 @@ STOP_SECONDS = 25.0
 class Driver:
     """Serves pipelines of one tenant in one process."""
 
-    def __init__(self, settings: Settings, pipeline_ids: Sequence[int], *, master: str = "") -> None:
+    def __init__(
+        self, settings: Settings, pipeline_ids: Sequence[int], *, master: str = "", metrics: JobMetrics | None = None
+    ) -> None:
+        self._metrics = metrics or JobMetrics()
+        self.runners: list[PipelineRunner] = []
         self._settings = settings
         self._tenant_id = settings.tenant
         self._pipeline_ids = list(pipeline_ids)
@@ -101,7 +106,8 @@ class Driver:
 
     def _serve(self, spark: SparkSession) -> None:
         watcher = ConfigWatcher(self._settings.postgres, poll_seconds=self._settings.job.config_poll_seconds)
-        runners = [self._make_runner(spark, pipeline_id, watcher) for pipeline_id in self._pipeline_ids]
+        self.runners += [self._make_runner(spark, pipeline_id, watcher) for pipeline_id in self._pipeline_ids]
+        runners = self.runners
         expiry = ListExpiry(
             ListSnapshotStore(self._database, self._tenant_id),
             interval_seconds=self._settings.job.list_expiry_seconds,
@@ -131,6 +137,7 @@ class Driver:
         tables = LookupTables(ListSnapshotStore(self._database, tenant_id))
         ttl = settings.redis.score_ttl_seconds
         archives_alone, observers_alone = threading.Lock(), threading.Lock()
+        metrics = self._metrics.of(pipeline_id)
 
         def acquire() -> Lease | None:
             return ledger.acquire_lease(pipeline_id, self._holder, settings.job.lease_ttl_seconds)
@@ -151,6 +158,7 @@ class Driver:
                     tenant_id=tenant_id, pipeline_id=pipeline_id
                 ),
                 checkpoint_dir=settings.checkpoint_dir,
+                metrics=metrics,
             )
 
         def make_parts(context: PipelineContext, mode: DetectMode) -> tuple[Detector, list[Companion]]:
@@ -159,16 +167,25 @@ class Driver:
                 ScoreStore(redis, settings.redis, tenant_id, pipeline_id),
                 name=f"scores-{pipeline_id}",
             )
-            archive = Archive(spark, self._database, settings, tenant_id, pipeline_id, lease=context.lease)
+            archive = Archive(
+                spark, self._database, settings, tenant_id, pipeline_id, lease=context.lease, metrics=metrics
+            )
 
             def make_committer(stopped: threading.Event) -> Committer:
                 store = FindingStore(self._database, tenant_id, score_ttl_seconds=ttl, plan_evidence=evidence_plan)
-                return Committer(store, context.lease, scores, stopped)
+                return Committer(store, context.lease, scores, stopped, metrics)
 
             kind = RealtimeDetector if mode is DetectMode.REALTIME else MicroBatchDetector
             detector = kind(context, session, lambda snapshot: compile_gated(session, snapshot, tables), make_committer)
             observer = Observer(
-                spark, self._database, settings, tenant_id, context.lease, tables=tables, changing=context.changing
+                spark,
+                self._database,
+                settings,
+                tenant_id,
+                context.lease,
+                tables=tables,
+                changing=context.changing,
+                metrics=metrics,
             )
             return detector, [
                 scores,

@@ -198,15 +198,20 @@ class MicroBatchDetector:
         (and the borders, where the configuration changed) in one transaction. A crash before 3 repeats the records.
         """
         try:
-            active, findings = self._look_up(batch)
+            metrics, began = self._context.metrics, monotonic_seconds()
+            with metrics.timed("plan"):
+                active, findings = self._look_up(batch)
             self._tried = active.generation
             changed = active is not self._active
-            found = collect_findings(findings, active.compiled.masks)
-            found.name_dead_letters(active.generation.snapshot)
+            with metrics.timed("evaluate"):
+                found = collect_findings(findings, active.compiled.masks)
+                found.name_dead_letters(active.generation.snapshot)
             found.next_offsets = {p: o for p, o in end_offsets.items() if o > self._decided.get(p, -1)}
             borders = dict(self._decided) if changed else None
             if self._committer.commit([GenerationFindings(active.generation, found, borders)]):
                 self._active = active
+                if changed:
+                    metrics.served(monotonic_seconds() - began)
                 self._decided |= found.next_offsets
                 self._good_batches += 1
         except SentinelError as error:
@@ -248,6 +253,7 @@ class MicroBatchDetector:
             active = Active(generation, self._compile(snapshot))
             findings = plan_findings(batch, active)
         except (SentinelError, PySparkException, InjectedFaultError) as error:
+            self._context.metrics.not_served()
             ledger.fail_generation(generation_id, short(error))
             raise
         log.info("pipeline %s: generation %s serves: %s", self._context.pipeline_id, generation_id, reason)

@@ -50,8 +50,10 @@ class RunningQuery:
     """A generation and its Spark query.
 
     Attributes:
+        started_at: When its query was started.
         decided: What was decided when it started.
         idle: The partitions that held nothing undecided then.
+        began_at: When it was begun: before it was compiled.
     """
 
     generation: Generation
@@ -60,6 +62,7 @@ class RunningQuery:
     checkpoint_dir: Path
     decided: dict[int, int]
     idle: set[int]
+    began_at: float
 
 
 class RealtimeDetector:
@@ -168,6 +171,7 @@ class RealtimeDetector:
                 raise event.error
             if isinstance(event, Activated) and self._candidate and event.generation == self._candidate.generation:
                 old, self._current, self._candidate = self._current, self._candidate, None
+                self._context.metrics.served(monotonic_seconds() - self._current.began_at)
                 self._context.changing.clear()
                 log.info(
                     "pipeline %s: generation %s serves (schema %s, rule set %s)",
@@ -256,7 +260,7 @@ class RealtimeDetector:
     # -- generations
 
     def _begin(self, snapshot: PipelineSnapshot, reason: str) -> None:
-        context = self._context
+        context, began = self._context, monotonic_seconds()
         assert self._writer is not None  # noqa: S101 - started
         # In this order: a topic never ends before what was decided in it earlier.
         decided = self._writer.decided
@@ -300,7 +304,9 @@ class RealtimeDetector:
             self._failed(generation, short(error))
             return
         idle = {p for p, place in ranges.items() if place.high <= decided[p]}
-        self._candidate = RunningQuery(generation, query, monotonic_seconds(), checkpoint_dir, decided, idle)
+        self._candidate = RunningQuery(
+            generation, query, monotonic_seconds(), checkpoint_dir, decided, idle, began_at=began
+        )
         self._writer.started(generation_id)
 
     def _give_up(self, running: RunningQuery, why: str) -> None:
@@ -313,6 +319,7 @@ class RealtimeDetector:
 
     def _failed(self, generation: Generation, why: str) -> None:
         self._context.changing.clear()
+        self._context.metrics.not_served()
         serving = self._current.generation.generation_id if self._current else None
         log.error(
             "pipeline %s: generation %s cannot start, %s: %s",

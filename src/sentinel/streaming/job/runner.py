@@ -14,6 +14,7 @@ from sentinel.domain.pipeline import DetectMode, PipelineSnapshot, PipelineStatu
 from sentinel.domain.source_gap import OffsetRange
 from sentinel.errors import LeaseLostError, NotFoundError, SentinelError, SourceGapError, TransientError
 from sentinel.streaming.job.context import PipelineContext, refuse_gap
+from sentinel.streaming.job.telling import RUNNING, SOURCE_GAP, WAITING_FOR_LEASE, PipelineState
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +89,24 @@ class PipelineRunner(threading.Thread):
         self._stopping = threading.Event()
         self._details = dict(details)
         self._told: dict[str, Any] = {}
+        self._trouble: str | None = None
+        self._holder = ""
+        self._has_lease = False
         self.phase = "starting"
+
+    def state(self) -> PipelineState:
+        """Return what is known of the pipeline; asks nobody. From any thread."""
+        told = self._told if self._has_lease else {}
+        return PipelineState(
+            self._pipeline_id,
+            self.phase,
+            holder=self._holder,
+            trouble=self._trouble,
+            waiting_for=told.get("waiting_for"),
+            error=told.get("error") if self.phase == RUNNING else None,
+            lag_records=told.get("lag_records"),
+            has_lease=self._has_lease,
+        )
 
     def stop(self) -> None:
         """Ask to stop gracefully; `join` waits for it."""
@@ -103,17 +121,23 @@ class PipelineRunner(threading.Thread):
             try:
                 self._hold_and_serve()
             except LeaseLostError as error:
+                self._trouble = str(error)
                 log.error("%s", error)
             except SourceGapError as error:
+                self._trouble = str(error)
                 log.error("pipeline %s: ALARM: %s", self._pipeline_id, error)
                 self._wait_for_change()
             except NotFoundError as error:
+                self._trouble = str(error)
                 log.error("pipeline %s: %s", self._pipeline_id, error)
             except TransientError as error:
+                self._trouble = str(error)
                 log.warning("pipeline %s waits: %s", self._pipeline_id, error)
             except SentinelError as error:
+                self._trouble = str(error)
                 log.error("pipeline %s failed: %s", self._pipeline_id, error)
-            except Exception:
+            except Exception as error:
+                self._trouble = f"{type(error).__name__}, see the log"
                 log.exception("pipeline %s failed", self._pipeline_id)
             pause = RETRY_FIRST_SECONDS if monotonic_seconds() - began > 60 else min(pause * 2, RETRY_MOST_SECONDS)
             self._stopping.wait(pause)
@@ -125,11 +149,13 @@ class PipelineRunner(threading.Thread):
     def _hold_and_serve(self) -> None:
         lease = self._acquire()
         if lease is None:
-            if self.phase != "waiting for the lease":
-                log.warning("pipeline %s: waiting for the lease of %s", self._pipeline_id, self._who_holds())
-            self.phase = "waiting for the lease"
+            if self.phase != WAITING_FOR_LEASE:
+                self._holder = self._who_holds()
+                log.warning("pipeline %s: waiting for the lease of %s", self._pipeline_id, self._holder)
+            self.phase, self._trouble = WAITING_FOR_LEASE, None
             self._stopping.wait(1.0)
             return
+        self._has_lease, self._holder = True, ""
         context = self._make_context(lease)
         self._told = {}
         done = threading.Event()
@@ -140,9 +166,10 @@ class PipelineRunner(threading.Thread):
         try:
             self._serve(context)
         except SourceGapError as error:
-            self._renew(context, "source gap", {"error": str(error)})
+            self._renew(context, SOURCE_GAP, {"error": str(error)})
             raise
         finally:
+            self._has_lease = False
             done.set()
             keeper.join()
             try:
@@ -174,6 +201,7 @@ class PipelineRunner(threading.Thread):
                 log.info("pipeline %s is %s", self._pipeline_id, snapshot.status)
             self.phase = snapshot.status
             self._renew(context, self.phase, {})
+            self._trouble = None
             if snapshot.status is PipelineStatus.STOPPED:
                 self._changed.wait(context.job.lease_ttl_seconds)
                 return
@@ -217,13 +245,14 @@ class PipelineRunner(threading.Thread):
                 # The lease first: it must not wait for a broker that does not answer.
                 if now >= renew_at:
                     renew_at = now + context.job.lease_ttl_seconds / 3
-                    self._renew(context, "running", {**detector.details(), "lag_records": lag_of(ranges, detector)})
+                    self._renew(context, RUNNING, {**detector.details(), "lag_records": lag_of(ranges, detector)})
                 if now >= ranges_at:
                     ranges_at = now + RANGES_SECONDS
                     # A topic made anew may hold enough records to look like the old one.
                     refuse_gap(context, snapshot.kafka_topic, {}, {})
                     ranges = context.topics.ranges(snapshot.kafka_topic)
                     context.topics.publish_progress(snapshot.kafka_topic, detector.decided)
+                    self._trouble = None
                 if self._changed.is_set():
                     self._changed.clear()
                     new = context.snapshots.current(self._pipeline_id)
@@ -235,6 +264,7 @@ class PipelineRunner(threading.Thread):
                         snapshot = new
             except TransientError as error:
                 # Detection goes on while PostgreSQL or the broker's metadata is away.
+                self._trouble = str(error)
                 log.warning("pipeline %s: %s", self._pipeline_id, error)
                 self._changed.set()
                 renew_at = 0.0

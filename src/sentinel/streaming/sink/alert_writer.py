@@ -18,6 +18,7 @@ from sentinel.settings import KafkaSettings
 from sentinel.stores.postgres.findings import FindingStore, GenerationFindings
 from sentinel.stores.postgres.verdicts import judge
 from sentinel.streaming.faults import fault_point
+from sentinel.streaming.metrics import PipelineMetrics
 from sentinel.streaming.query.evaluate import masks_of
 from sentinel.streaming.query.findings import FindingDecoder
 from sentinel.streaming.query.layout import Mask
@@ -39,11 +40,19 @@ RETRY_MOST_SECONDS = 2.0
 class Committer:
     """Commits findings and repeats it until PostgreSQL takes them."""
 
-    def __init__(self, store: FindingStore, lease: Lease, scores: ScoreWriter, stopped: threading.Event) -> None:
+    def __init__(
+        self,
+        store: FindingStore,
+        lease: Lease,
+        scores: ScoreWriter,
+        stopped: threading.Event,
+        metrics: PipelineMetrics | None = None,
+    ) -> None:
         self._store = store
         self._lease = lease
         self._scores = scores
         self._stopped = stopped
+        self.metrics = metrics or PipelineMetrics.silent()
         self.alert_count = 0
         self.waiting_for: str | None = None
 
@@ -60,15 +69,20 @@ class Committer:
         fault_point("before_commit")
         while True:
             try:
-                self.alert_count += self._store.commit(self._lease, parts)
+                began = monotonic_seconds()
+                alerts = self._store.commit(self._lease, parts)
+                self.metrics.phase("commit", monotonic_seconds() - began)
                 break
             except StoreUnavailableError as error:
+                self.metrics.retried()
                 if self.waiting_for is None:
                     log.warning("alerts wait: %s", error)
                 self.waiting_for = str(error)
                 if self._stopped.wait(pause):
                     return False
                 pause = min(pause * 2, RETRY_MOST_SECONDS)
+        self.alert_count += alerts
+        self.metrics.committed(parts, alerts, utc_now())
         if self.waiting_for is not None:
             log.info("alerts are written again")
             self.waiting_for = None
@@ -256,10 +270,13 @@ class AlertWriter(threading.Thread):
             with self._lock:
                 generations = self._handover.generations
                 self._masks = {number: self._masks_of(generation) for number, generation in generations.items()}
+                began = monotonic_seconds()
                 decoded = FindingDecoder(self._masks).decode(records)
                 for generation_id, batch in decoded.batches.items():
                     batch.name_dead_letters(generations[generation_id].snapshot)
                 parts = self._handover.absorb(decoded.batches, monotonic_seconds())
+            if records:
+                self.committer.metrics.phase("decode", monotonic_seconds() - began)
             collect(parts, pending)
             now = monotonic_seconds()
             if pending and now - last_commit >= pause_before_commit(pending, utc_now(), took):

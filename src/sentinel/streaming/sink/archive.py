@@ -13,6 +13,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
+from sentinel.clock import monotonic_seconds
 from sentinel.domain.archive_commit import ArchiveCommit
 from sentinel.domain.generation import Lease
 from sentinel.domain.source_gap import gap_between
@@ -29,6 +30,7 @@ from sentinel.stores.lake.location import events_uri, spark_uri, storage_options
 from sentinel.stores.postgres.archive_ledger import ArchiveLedger, ArchiveSource, GenerationForm
 from sentinel.stores.postgres.database import Database, first_line
 from sentinel.streaming.faults import fault_point
+from sentinel.streaming.metrics import PipelineMetrics
 from sentinel.streaming.query.parse import parse
 from sentinel.streaming.query.session import evaluation_session
 from sentinel.streaming.sink.lake_table import TableTransaction, append, column_names, lake_rows, last_transaction
@@ -76,7 +78,9 @@ class Archive:
         pipeline_id: int,
         *,
         lease: Lease | None = None,
+        metrics: PipelineMetrics | None = None,
     ) -> None:
+        self._metrics = metrics or PipelineMetrics.silent()
         self._spark = evaluation_session(spark)
         self._spark.conf.set("spark.sql.parquet.outputTimestampType", "TIMESTAMP_MICROS")
         self._settings = settings
@@ -105,10 +109,12 @@ class Archive:
                 log.warning("the archive ends: %s", error)
                 return
             except SentinelError as error:
+                self._metrics.not_archived()
                 self._complain(error)
                 pause, retry = retry, min(retry * 2, RETRY_MOST_SECONDS)
                 continue
             except Exception as error:
+                self._metrics.not_archived()
                 if first_line(error) != self.alarm:
                     log.exception("the archive of pipeline %d failed; trying again", self._pipeline_id)
                 self.alarm = first_line(error)
@@ -148,9 +154,11 @@ class Archive:
             if commit is None:
                 return None
             fault_point("archive_planned")
+        began = monotonic_seconds()
         counts = self._write(commit, source, TableTransaction(application_id, commit.seq), known=written >= commit.seq)
         fault_point("archive_written")
         self._ledger.mark_committed(commit.seq, event_count=counts.events, dead_count=counts.dead)
+        self._metrics.archived(monotonic_seconds() - began, events=counts.events, dead=counts.dead)
         log.info(
             "archived commit %d of pipeline %d: %d events, %d dead letters",
             commit.seq,

@@ -28,6 +28,7 @@ from sentinel.stores.postgres.database import Database, first_line
 from sentinel.stores.postgres.outcomes import Observed, OutcomeStore
 from sentinel.stores.postgres.quarantines import QuarantineStore
 from sentinel.stores.postgres.snapshots import SnapshotStore
+from sentinel.streaming.metrics import PipelineMetrics
 from sentinel.streaming.query.cost import CostMeter
 from sentinel.streaming.query.evaluate import compile_rule, compile_rule_set
 from sentinel.streaming.query.lookups import Lookups, LookupTables
@@ -59,6 +60,7 @@ class Observer:
         *,
         tables: LookupTables,
         changing: threading.Event,
+        metrics: PipelineMetrics | None = None,
     ) -> None:
         """Build it.
 
@@ -67,6 +69,7 @@ class Observer:
             changing: While it is set, nothing is begun: a change of what detects has the processor to itself.
         """
         self._changing = changing
+        self._metrics = metrics or PipelineMetrics.silent()
         self._spark = evaluation_session(spark)
         self._spark.conf.set("spark.sql.shuffle.partitions", "1")
         self._settings = settings
@@ -122,6 +125,8 @@ class Observer:
             snapshot = self._snapshots.at(self._pipeline_id, form.schema_version, form.rule_set_version)
             found = self._observe(commits, form, snapshot.in_epoch(form.source_epoch))
         self._outcomes.record(self._lease, commits, found)
+        in_force = [each for (version, _), each in found.counts.items() if version not in found.on_trial]
+        self._metrics.observed(sum(each.evaluated for each in in_force), sum(each.unknown for each in in_force))
         return True
 
     def _observe(self, commits: Sequence[ArchiveCommit], form: GenerationForm, snapshot: PipelineSnapshot) -> Observed:

@@ -16,6 +16,7 @@ from sentinel.settings import Settings
 from sentinel.stores.postgres.database import Database, first_line
 from sentinel.stores.postgres.engine_tasks import EngineTaskQueue
 from sentinel.streaming.engine_task import Handler, TaskContext
+from sentinel.streaming.worker.metrics import TaskMetrics
 from sentinel.streaming.worker.spark import WarmSpark
 
 log = logging.getLogger(__name__)
@@ -42,9 +43,11 @@ class LaneThread(threading.Thread):
         spark: WarmSpark,
         wake: threading.Event,
         stopping: threading.Event,
+        metrics: TaskMetrics,
     ) -> None:
         super().__init__(name=f"lane-{lane}", daemon=True)
-        self._lane = lane
+        self._metrics = metrics
+        self.lane = lane
         self._handlers = {kind: handler for kind, handler in handlers.items() if LANES[kind] is lane}
         self._settings = settings
         self._database = database
@@ -64,12 +67,12 @@ class LaneThread(threading.Thread):
                     self._do(task)
                     continue
             except StoreUnavailableError as error:
-                log.warning("%s tasks wait: %s", self._lane, error)
+                log.warning("%s tasks wait: %s", self.lane, error)
                 self._stopping.wait(RETRY_SECONDS)
             self._wake.wait(self._settings.worker.poll_seconds)
 
     def _take(self) -> ClaimedTask | None:
-        waiting = self._queue.waiting(self._lane, list(self._handlers))
+        waiting = self._queue.waiting(self.lane, list(self._handlers))
         for tenant_id, task_id in sorted(waiting, key=lambda each: (self._served.get(each[0], 0.0), each[1])):
             task = self._queue.claim(tenant_id, task_id)
             if task is not None:
@@ -83,7 +86,7 @@ class LaneThread(threading.Thread):
 
         def session() -> Any:
             spark = self._spark.session()
-            self._spark.begin(group, self._lane)
+            self._spark.begin(group, self.lane)
             return spark
 
         context = TaskContext(
@@ -106,9 +109,9 @@ class LaneThread(threading.Thread):
         finally:
             keeper.stop()
         outcome = self._write_end(task, context, keeper, result, error)
-        log.info(
-            "task %d (%s of %s): %s, %.2f s", task.id, task.kind, task.tenant_id, outcome, monotonic_seconds() - began
-        )
+        took = monotonic_seconds() - began
+        self._metrics.ended(task.kind, outcome, took)
+        log.info("task %d (%s of %s): %s, %.2f s", task.id, task.kind, task.tenant_id, outcome, took)
 
     def _write_end(
         self,
@@ -137,7 +140,7 @@ class LaneThread(threading.Thread):
 
     def _is_worth_another(self, task: ClaimedTask, error: Exception | None) -> bool:
         """Tell whether to try again later. Whoever waits for a short task asks again himself."""
-        passing = isinstance(error, TransientError) and self._lane is Lane.LONG
+        passing = isinstance(error, TransientError) and self.lane is Lane.LONG
         return task.attempt < self._settings.worker.max_attempts and (passing or self._spark.is_gone())
 
     def _finish(self, task: ClaimedTask, state: TaskState, progress: dict[str, Any] | None, **more: Any) -> str:

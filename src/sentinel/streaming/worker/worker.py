@@ -20,7 +20,9 @@ from sentinel.stores.postgres.database import Database, first_line
 from sentinel.stores.postgres.engine_tasks import CHANNEL, EngineTaskQueue
 from sentinel.streaming.engine_task import Handler
 from sentinel.streaming.worker.lane import RETRY_SECONDS, LaneThread
+from sentinel.streaming.worker.metrics import TaskMetrics
 from sentinel.streaming.worker.spark import WarmSpark
+from sentinel.telemetry.health import Check
 
 log = logging.getLogger(__name__)
 
@@ -35,10 +37,18 @@ class RuleWorker:
         tenant_id: Serve this tenant only; empty: all.
     """
 
-    def __init__(self, settings: Settings, handlers: Mapping[TaskKind, Handler], *, tenant_id: str = "") -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        handlers: Mapping[TaskKind, Handler],
+        *,
+        tenant_id: str = "",
+        metrics: TaskMetrics | None = None,
+    ) -> None:
         self._settings = settings
         self._stopping = threading.Event()
-        self._database = Database(settings.postgres, pool_size=6)
+        # One of them is for questions about health.
+        self._database = Database(settings.postgres, pool_size=7)
         self._spark = WarmSpark(settings)
         name = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         queue = EngineTaskQueue(
@@ -49,6 +59,7 @@ class RuleWorker:
             max_attempts=settings.worker.max_attempts,
         )
         self._wakes = {lane: threading.Event() for lane in Lane}
+        counted = metrics or TaskMetrics()
         self._lanes = [
             LaneThread(
                 lane,
@@ -59,8 +70,25 @@ class RuleWorker:
                 spark=self._spark,
                 wake=self._wakes[lane],
                 stopping=self._stopping,
+                metrics=counted,
             )
             for lane in Lane
+        ]
+
+    @property
+    def database(self) -> Database:
+        """The connections, for questions about health."""
+        return self._database
+
+    def alive(self) -> list[Check]:
+        """Return what only a new process mends: a lane that ended, a Spark that is gone."""
+        return [
+            *(
+                Check(f"lane {lane.lane}", None if lane.is_alive() else "it has ended")
+                for lane in self._lanes
+                if lane.ident is not None
+            ),
+            Check("spark", "it ended under the worker" if self._spark.is_gone() else None),
         ]
 
     def run(self) -> None:
