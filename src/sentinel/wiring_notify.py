@@ -62,7 +62,7 @@ def build_router(
 
 def routing_loop(settings: Settings, backend: Backend, telemetry: WorkerTelemetry) -> RoutingLoop:
     """Build the loop that decides about alerts."""
-    beat = telemetry.pulses[RoutingLoop.name].beat
+    beat = telemetry.pulse(RoutingLoop.name).beat
     return RoutingLoop(
         build_router(settings, backend.database, metrics=telemetry.notify, beat=beat, traces=telemetry.traces),
         ear(settings.postgres, OUTBOX_CHANNEL, "outbox-listener"),
@@ -94,7 +94,7 @@ def delivery_loop(settings: Settings, backend: Backend, telemetry: WorkerTelemet
     return DeliveryLoop(
         make,
         ear(settings.postgres, DELIVERIES_CHANNEL, "deliveries-listener"),
-        beat=telemetry.pulses[DeliveryLoop.name].beat,
+        beat=telemetry.pulse(DeliveryLoop.name).beat,
     )
 
 

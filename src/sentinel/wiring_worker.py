@@ -36,24 +36,40 @@ class WorkerTelemetry:
         names: Of the loops.
     """
 
-    def __init__(self, names: Sequence[str], traces: Traces = NO_TRACES) -> None:
+    def __init__(
+        self, names: Sequence[str], traces: Traces = NO_TRACES, *, clock: Callable[[], float] = monotonic_seconds
+    ) -> None:
         self.traces = traces
+        self._clock = clock
         self.registry: CollectorRegistry = new_registry()
         self.notify = NotifyMetrics(self.registry)
-        self.pulses: Mapping[str, Pulse] = {name: Pulse(monotonic_seconds) for name in names}
+        self.names = tuple(names)
+        self._pulses: dict[str, Pulse] = {}
+
+    def pulse(self, name: str) -> Pulse:
+        """Return the pulse of a loop, which it beats at each turn. A loop without one counts as well while it runs."""
+        return self._pulses.setdefault(name, Pulse(self._clock))
+
+    def pulses(self) -> dict[str, Pulse]:
+        """Return the pulses that were asked for, by loop."""
+        return dict(self._pulses)
 
     def troubles(self, states: Mapping[str, LoopState]) -> list[Check]:
         """Return how each loop fares: whether it runs, and whether it goes round."""
-        now = monotonic_seconds()
+        now = self._clock()
         return [
-            Check(f"loop {name}", states[name].trouble(now) or stuck(pulse, states[name], now))
-            for name, pulse in self.pulses.items()
+            Check(f"loop {name}", states[name].trouble(now) or self._stuck(name, states[name], now))
+            for name in self.names
         ]
 
     def stuck(self, states: Mapping[str, LoopState]) -> list[Check]:
         """Return which loops hang: only a new process helps. One that failed is run again by this one."""
-        now = monotonic_seconds()
-        return [Check(f"loop {name}", stuck(pulse, states[name], now)) for name, pulse in self.pulses.items()]
+        now = self._clock()
+        return [Check(f"loop {name}", self._stuck(name, states[name], now)) for name in self.names]
+
+    def _stuck(self, name: str, state: LoopState, now: float) -> str | None:
+        pulse = self._pulses.get(name)
+        return None if pulse is None else stuck(pulse, state, now)
 
 
 def stuck(pulse: Pulse, state: LoopState, now: float) -> str | None:
@@ -139,11 +155,11 @@ class WorkerFigures(Collector):
         failures = CounterMetricFamily("worker_loop_failures", "How often it failed.", labels=["loop"])
         turns = CounterMetricFamily("worker_loop_turns", "Turns that it made.", labels=["loop"])
         age = GaugeMetricFamily("worker_loop_turn_age_seconds", "Since its last turn.", labels=["loop"])
-        states, now = self._states(), monotonic_seconds()
-        for name, pulse in self._telemetry.pulses.items():
-            is_well = states[name].trouble(now) is None and stuck(pulse, states[name], now) is None
-            running.add_metric([name], 1 if is_well else 0)
+        states = self._states()
+        for check, name in zip(self._telemetry.troubles(states), self._telemetry.names, strict=True):
+            running.add_metric([name], int(check.ok))
             failures.add_metric([name], states[name].failures)
+        for name, pulse in self._telemetry.pulses().items():
             turns.add_metric([name], pulse.count)
             age.add_metric([name], pulse.age_seconds)
         yield from (running, failures, turns, age)

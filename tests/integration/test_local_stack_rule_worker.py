@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
 import signal
 import time
 from collections.abc import Callable, Iterator
 
+import httpx
 import psutil
 import pytest
 
@@ -41,10 +43,23 @@ def wait_for(condition: Callable[[], bool], seconds: float = 120) -> None:
         time.sleep(0.1)
 
 
+def is_alive(address: str) -> bool:
+    """Wait until it tells of itself."""
+
+    def answers() -> bool:
+        with contextlib.suppress(httpx.HTTPError):
+            return httpx.get(f"http://{address}/healthz").status_code == 200
+        return False
+
+    wait_for(answers)
+    return True
+
+
 def test_it_is_supervised(home: ServerSet, bench: Workbench) -> None:
     wait_for(lambda: status_of(home).state == "running")
     start_rule_worker(home.settings, home.stack.supervisor, home.stack.paths)
     pid = status_of(home).pid
+    assert is_alive(status_of(home).telemetry)
     wait_for(lambda: status_of(home).rss_bytes > 30 * 2**20)
     idle = status_of(home).rss_bytes
     assert psutil.Process(pid).children(recursive=True) == [], "Spark starts with the first task"

@@ -113,6 +113,28 @@ class TestDetectionJob:
             assert any("serves" in json.loads(line)["message"] for line in lines)
             assert {json.loads(line)["process"] for line in lines} == {"job"}
 
+    def test_its_readiness_names_the_store_that_is_away(self, bench: Workbench) -> None:
+        port = free_port()
+        url = f"http://127.0.0.1:{port}"
+        pipeline_id = bench.create_pipeline(bench.create_topic(1), {"large": "amount > 100"})
+        with bench.job(pipeline_id, SENTINEL_TELEMETRY__JOB_PORT=str(port)) as job:
+            bench.wait_generation(pipeline_id, job)
+            for store, name in (("postgres", "PostgreSQL"), ("kafka", "Kafka")):
+                bench.wait_until("it is ready", lambda: health(url) == (200, {}), job, timeout=90)
+                bench.servers.stop(store)
+                try:
+                    bench.wait_until(f"it misses {name}", lambda name=name: misses(url, name), job, timeout=90)
+                    assert health(url, "/healthz")[0] == 200
+                finally:
+                    bench.servers.start(store)
+            bench.wait_until("it is ready", lambda: health(url) == (200, {}), job, timeout=90)
+
+
+def misses(url: str, store: str) -> bool:
+    """Whether a process is not ready, for the sake of a store."""
+    status, causes = health(url)
+    return status == 503 and any(store in str(cause) for cause in causes.values())
+
 
 class TestWorker:
     def test_it_is_ready_while_all_loops_go_round_and_says_so_outside(self, bench: Workbench) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import logging
+import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -125,6 +126,7 @@ class _Server(HTTPServer):
         self.is_loopback = is_loopback(address[0])
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="telemetry")
         self._places = threading.BoundedSemaphore(MOST_OPEN)
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         # Last: where the port is taken it closes what is above.
         super().__init__(address, _Handler)
 

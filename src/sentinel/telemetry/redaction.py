@@ -9,7 +9,7 @@ HIDDEN = "***"
 # Shorter ones would be found in ordinary words.
 LEAST_CHARACTERS = 8
 
-# Each quantifier is bounded or over one class of characters that what follows it is not of: linear time for any text.
+# Each quantifier is bounded, or what it takes is not looked at again where the rest does not follow: linear time.
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), replacement)
     for pattern, replacement in (
@@ -28,7 +28,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\b((?:sk|rk)_(?:live|test)_)[a-z0-9]{4,}", rf"\g<1>{HIDDEN}"),
         (r"\b(AKIA|ASIA)[A-Z0-9]{16}\b", rf"\g<1>{HIDDEN}"),
         (r"\b(gh[pousr]_|github_pat_)[a-z0-9_]{16,}", rf"\g<1>{HIDDEN}"),
-        (r"\beyJ[a-z0-9_-]{8,}\.[a-z0-9_-]{8,}\.[a-z0-9_-]{8,}", HIDDEN),
+        (r"(?<![\w-])eyJ[a-z0-9_-]{8,}\.[a-z0-9_-]{8,}\.[a-z0-9_-]{8,}", HIDDEN),
         # URLs: a password before the host, and those whose path is the secret.
         (r"\b([a-z][a-z0-9+.-]{1,20}://[^\s/:@'\"]{0,200}:)[^\s/@'\"]{1,500}(?=@)", rf"\g<1>{HIDDEN}"),
         (r"(hooks\.slack(?:-gov)?\.com/(?:services|workflows|triggers)/)[^\s'\"<>]+", rf"\g<1>{HIDDEN}"),

@@ -1,64 +1,20 @@
-"""Rules for Prometheus and the dashboard for Grafana: they ask for what there is, and promtool takes them."""
+"""Rules for Prometheus and the dashboard for Grafana: they ask for what there is."""
 
 from __future__ import annotations
 
 import json
 import re
-import subprocess
 from pathlib import Path
-from typing import Any
 
-import pytest
 import yaml
 
 from config_api.app import create_app
 from sentinel.settings import PROJECT_ROOT, Settings, TelemetrySettings
 from tests.support.exposed import exposed, names_in, series
-from tests.support.promtool import BUILD_SECONDS, CannotBeHadError, promtool
+from tests.support.prometheus import DASHBOARD, OPERATIONS, PROMETHEUS, alerts, dashboard_queries, recorded, rules
 
-PROMETHEUS = PROJECT_ROOT / "deploy" / "prometheus"
-RULES = sorted((PROMETHEUS / "rules").glob("*.yml"))
-DASHBOARD = PROJECT_ROOT / "deploy" / "grafana" / "dashboards" / "sentinel.json"
-OPERATIONS = (PROJECT_ROOT / "docs" / "operations.md").read_text()
 # Of Prometheus itself, and of any Python process.
 ALSO = {"up", "process_resident_memory_bytes"}
-
-
-def rules() -> list[dict[str, Any]]:
-    return [rule for path in RULES for group in yaml.safe_load(path.read_text())["groups"] for rule in group["rules"]]
-
-
-def alerts() -> dict[str, dict[str, Any]]:
-    return {rule["alert"]: rule for rule in rules() if "alert" in rule}
-
-
-def recorded() -> set[str]:
-    return {rule["record"] for rule in rules() if "record" in rule}
-
-
-def dashboard_queries() -> list[str]:
-    found: list[str] = []
-
-    def walk(node: Any) -> None:
-        if isinstance(node, dict):
-            found.extend(value for name, value in node.items() if name == "expr")
-            for value in node.values():
-                walk(value)
-        elif isinstance(node, list):
-            for value in node:
-                walk(value)
-
-    walk(json.loads(DASHBOARD.read_text()))
-    return found
-
-
-@pytest.fixture(scope="module")
-def tool(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Prometheus' own tool."""
-    try:
-        return promtool(tmp_path_factory.mktemp("promtool"))
-    except CannotBeHadError as error:
-        pytest.skip(str(error))
 
 
 class TestNamesIn:
@@ -143,34 +99,3 @@ class TestGuide:
         named = set(re.findall(r"SENTINEL_TELEMETRY__(\w+)", OPERATIONS))
         assert len(named) == 8
         assert {name.lower() for name in named} <= TelemetrySettings.model_fields.keys()
-
-
-@pytest.mark.timeout(BUILD_SECONDS + 60)
-class TestPromtool:
-    def test_it_takes_the_rules_and_the_configuration(self, tool: str) -> None:
-        subprocess.run([tool, "check", "rules", *map(str, RULES)], check=True, capture_output=True)
-        config = PROMETHEUS / "prometheus.yml"
-        subprocess.run([tool, "check", "config", "--syntax-only", str(config)], check=True, capture_output=True)
-
-    def test_alerts_fire_when_they_should_and_only_then(self, tool: str) -> None:
-        done = subprocess.run(
-            [tool, "test", "rules", str(PROMETHEUS / "tests" / "alerts.yml")],
-            check=False,
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-
-    def test_it_takes_every_query_of_the_dashboard(self, tool: str, tmp_path: Path) -> None:
-        queries = [query.replace("$pipeline", ".*") for query in dashboard_queries()]
-        records = [{"record": f"query_{number}", "expr": query} for number, query in enumerate(queries)]
-        path = tmp_path / "queries.yml"
-        path.write_text(yaml.safe_dump({"groups": [{"name": "queries", "rules": records}]}))
-        done = subprocess.run([tool, "check", "rules", str(path)], check=False, capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout + done.stderr
-
-    def test_it_takes_the_example_of_what_is_scraped(self, tool: str, tmp_path: Path) -> None:
-        (example,) = re.findall(r"^```yaml\n(.*?)^```$", OPERATIONS, re.MULTILINE | re.DOTALL)
-        path = tmp_path / "prometheus.yml"
-        path.write_text(example)
-        subprocess.run([tool, "check", "config", "--syntax-only", str(path)], check=True, capture_output=True)

@@ -83,7 +83,7 @@ class TestReadiness:
         assert status_of(checks_of([Runner(PipelineState(7, phase))])) == "ok"
 
     def test_a_change_that_cannot_be_served_degrades(self) -> None:
-        checks = checks_of([Runner(PipelineState(7, "running", error="rule 3 does not compile"))])
+        checks = checks_of([Runner(PipelineState(7, "running", is_refused=True))])
         assert status_of(checks) == "degraded"
 
     def test_a_thread_that_ended_is_not_alive(self) -> None:

@@ -71,6 +71,7 @@ class TestRedactor:
             "authorization: " * 3_000,
             "a://b:" * 6_000,
             "eyJ" * 10_000,
+            "-eyJ" * 8_000,
             "password=" * 4_000,
             "-----BEGIN " * 3_000,
         )

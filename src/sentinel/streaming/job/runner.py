@@ -103,7 +103,7 @@ class PipelineRunner(threading.Thread):
             holder=self._holder,
             trouble=self._trouble,
             waiting_for=told.get("waiting_for"),
-            error=told.get("error") if self.phase == RUNNING else None,
+            is_refused=bool(told.get("error")) and self.phase == RUNNING,
             lag_records=told.get("lag_records"),
             has_lease=self._has_lease,
         )
@@ -134,7 +134,8 @@ class PipelineRunner(threading.Thread):
                 self._trouble = str(error)
                 log.warning("pipeline %s waits: %s", self._pipeline_id, error)
             except SentinelError as error:
-                self._trouble = str(error)
+                # What it says may hold a rule's text: the log has it, and the ledger, which is the tenant's.
+                self._trouble = f"{error.title.lower()}, see the log"
                 log.error("pipeline %s failed: %s", self._pipeline_id, error)
             except Exception as error:
                 self._trouble = f"{type(error).__name__}, see the log"

@@ -17,6 +17,8 @@ WAITING_FOR_LEASE = "waiting for the lease"
 SOURCE_GAP = "source gap"
 # Where a pipeline may stay for long without anything being wrong.
 AT_REST = frozenset({RUNNING, "paused", "stopped"})
+# Why it is refused may be the text of a rule, which is nobody's but the tenant's.
+REFUSED = "its newest version cannot be served; sentinel.generations.error says why"
 PHASES = frozenset({"starting", WAITING_FOR_LEASE, SOURCE_GAP, *AT_REST})
 
 
@@ -29,7 +31,7 @@ class PipelineState:
         holder: Who holds the lease, as it was found last; empty while this driver does, or nobody knows.
         trouble: What its last try met: a store that is away, a failure. None: it succeeded.
         waiting_for: The store that alerts wait for; None: they do not.
-        error: Why the newest configuration does not serve; None: it does.
+        is_refused: The newest configuration does not serve.
         lag_records: None: it is not known.
         has_lease: Whether this driver held the lease when it last looked.
     """
@@ -39,7 +41,7 @@ class PipelineState:
     holder: str = ""
     trouble: str | None = None
     waiting_for: str | None = None
-    error: str | None = None
+    is_refused: bool = False
     lag_records: int | None = None
     has_lease: bool = False
 
@@ -65,8 +67,8 @@ def checks_of(runners: Sequence[Runner]) -> list[Check]:
         state = runner.state()
         name = f"pipeline {state.pipeline_id}"
         found.append(Check(name, _cause(state)))
-        if state.error:
-            found.append(Check(f"{name} configuration", state.error, is_vital=False))
+        if state.is_refused:
+            found.append(Check(f"{name} configuration", REFUSED, is_vital=False))
     return found
 
 
@@ -115,7 +117,7 @@ class PipelineStates(Collector):
             lease.add_metric([name], int(state.has_lease))
             ready.add_metric([name], int(_cause(state) is None))
             waits.add_metric([name], int(bool(state.waiting_for)))
-            older.add_metric([name], int(bool(state.error)))
+            older.add_metric([name], int(state.is_refused))
             if state.lag_records is not None:
                 lag.add_metric([name], state.lag_records)
         yield from (phase, lease, ready, waits, older, lag)
