@@ -22,6 +22,7 @@ from sentinel.stores.notifications import RoutingStore, RoutingTransaction
 _LOG = logging.getLogger(__name__)
 
 BATCH = 500
+MAX_MATCHES = 500_000
 PRUNE_EVERY = timedelta(hours=1)
 PRUNE_BATCH = 5_000
 # Before a tenant is looked at again whose turn failed for an unknown reason; the log would have little else.
@@ -128,7 +129,9 @@ class Router:
             tells=self._tells,
             new_id=self._new_id,
         )
-        entries = tx.claim(BATCH)
+        # The longest policy takes 28 ms per alert: PostgreSQL must not wait for a turn for more than seconds.
+        batch = max(1, min(BATCH, MAX_MATCHES // (1 + version.policy.matcher_count)))
+        entries = tx.claim(batch)
         for_all(
             turn,
             [entry for entry in entries if entry.event in _FIRED],
@@ -139,7 +142,7 @@ class Router:
         take_up(turn, [entry for entry in entries if entry.event not in _FIRED])
         more_repeats = repeat(turn)
         more_escalations = escalate(turn)
-        return len(entries), len(entries) == BATCH or more_due or more_repeats or more_escalations
+        return len(entries), len(entries) == batch or more_due or more_repeats or more_escalations
 
     def _prune(self, tenant_id: str, now: datetime) -> None:
         """Delete what is old, now and then. Nobody waits for it: where it fails it is left to another time."""

@@ -7,6 +7,7 @@ from collections import Counter
 
 import pytest
 
+from sentinel.errors import ConfigurationError
 from sentinel.notify import tell_groups
 from sentinel.notify.router import BATCH, Router
 from sentinel.notify.turn import Turn
@@ -208,3 +209,32 @@ class TestTenants:
         alert_id = desk.alert(desk.rule())
         desk.route()
         assert desk.outcomes(alert_id) == ["unrouted"]
+
+
+class TestStored:
+    """What another version of the service has stored."""
+
+    def test_of_policies_the_newest_that_can_be_read_counts(self, slack: Desk) -> None:
+        slack.policy(defaults={"channels": ["slack"]}, surprise=1)
+        alert_id = slack.alert(slack.rule())
+        slack.run()
+        assert slack.receivers["slack"].told == [[alert_id]]
+
+    def test_where_none_can_be_read_alerts_wait_for_one_that_can(self, desk: Desk) -> None:
+        slack = desk.channel("slack", "slack")
+        desk.policy(surprise=1)
+        alert_id = desk.alert(desk.rule())
+        with pytest.raises(ConfigurationError, match="put another in force: version 1 cannot be read: surprise"):
+            desk.run()
+        assert desk.why(alert_id).is_waiting
+        desk.policy(defaults={"channels": ["slack"]})
+        desk.run()
+        assert slack.told == [[alert_id]]
+
+    def test_a_silence_that_cannot_be_read_silences_nothing_and_keeps_nobody(self, slack: Desk) -> None:
+        slack.silence("colour=~(")
+        silent = slack.silence('rule="quiet"')
+        told, quiet = slack.alert(slack.rule()), slack.alert(slack.rule("quiet"))
+        slack.run()
+        assert slack.receivers["slack"].told == [[told]]
+        assert slack.why(quiet).steps[-1].details == {"silence_id": silent}

@@ -64,10 +64,14 @@ LEFT JOIN sentinel.rules r ON r.id = a.rule_id
 LEFT JOIN sentinel.pipelines p ON p.id = a.pipeline_id
 WHERE a.id = ANY(%(ids)s)
 
--- name: policy
--- The policy in force.
+-- name: policy_version
+-- The version of the policy in force.
+SELECT version FROM sentinel.notification_policies WHERE tenant_id = %(tenant_id)s ORDER BY version DESC LIMIT 1
+
+-- name: policies
+-- The newest versions of the policy, newest first.
 SELECT version, document, comment, created_by, created_at FROM sentinel.notification_policies
-WHERE tenant_id = %(tenant_id)s ORDER BY version DESC LIMIT 1
+WHERE tenant_id = %(tenant_id)s ORDER BY version DESC LIMIT 20
 
 -- name: channels
 -- Every channel.
