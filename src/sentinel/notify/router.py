@@ -6,11 +6,12 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from itertools import groupby
 
 from sentinel.domain.notification import AlertEvent
 from sentinel.domain.notification_decision import Outcome
 from sentinel.domain.notification_group import OutboxEntry
-from sentinel.errors import SentinelError
+from sentinel.errors import SentinelError, TransientError
 from sentinel.notify.follow_up import escalate, repeat, take_up
 from sentinel.notify.isolation import for_all
 from sentinel.notify.mutes import Mutes
@@ -27,6 +28,8 @@ PRUNE_EVERY = timedelta(hours=1)
 PRUNE_BATCH = 5_000
 # Before a tenant is looked at again whose turn failed for an unknown reason; the log would have little else.
 LEFT_ALONE = timedelta(seconds=30)
+# Before what fails is set aside although nothing else succeeds: who rolls a bad version back by then has lost nothing.
+PATIENCE = timedelta(minutes=10)
 _FIRED = (AlertEvent.FIRED, AlertEvent.AMENDED)
 
 
@@ -60,6 +63,7 @@ class Router:
         self._keep_days = keep_days
         self._pruned_at: dict[str, datetime] = {}
         self._left_alone: dict[str, datetime] = {}
+        self._failing_since: dict[str, datetime] = {}
 
     def run(self, stopping: threading.Event) -> int:
         """Decide whatever waits, of every tenant, and return how many outbox entries that were.
@@ -81,6 +85,8 @@ class Router:
                     entries, is_more = self._one_turn(tenant_id)
                 except SentinelError as error:
                     wrong.add(tenant_id)
+                    if not isinstance(error, TransientError):
+                        self._left_alone[tenant_id] = self._now()
                     _LOG.warning("notifications of tenant %s wait: %s", tenant_id, error.message)
                 except Exception:
                     # What is wrong with one tenant's alerts does not keep those of others.
@@ -109,14 +115,23 @@ class Router:
 
     def _one_turn(self, tenant_id: str) -> tuple[int, bool]:
         """Return how many outbox entries were decided, and whether there is more to do at once."""
-        with self._store.opened(tenant_id) as tx:
-            if tx is None:
-                return 0, False
-            done = self._turn(tx)
+        failing_since = self._failing_since.get(tenant_id)
+        sets_aside = failing_since is not None and self._now() - failing_since >= PATIENCE
+        try:
+            with self._store.opened(tenant_id) as tx:
+                if tx is None:
+                    return 0, False
+                done = self._turn(tx, sets_aside=sets_aside)
+        except SentinelError:
+            raise
+        except Exception:
+            self._failing_since.setdefault(tenant_id, self._now())
+            raise
+        self._failing_since.pop(tenant_id, None)
         self._prune(tenant_id, self._now())
         return done
 
-    def _turn(self, tx: RoutingTransaction) -> tuple[int, bool]:
+    def _turn(self, tx: RoutingTransaction, *, sets_aside: bool) -> tuple[int, bool]:
         now = self._now()
         version = tx.policy()
         turn = Turn(
@@ -128,18 +143,24 @@ class Router:
             resolve=self._resolve,
             tells=self._tells,
             new_id=self._new_id,
+            sets_aside=sets_aside,
         )
         # The longest policy takes 28 ms per alert: PostgreSQL must not wait for a turn for more than seconds.
         batch = max(1, min(BATCH, MAX_MATCHES // (1 + version.policy.matcher_count)))
         entries = tx.claim(batch)
-        for_all(
-            turn,
-            [entry for entry in entries if entry.event in _FIRED],
-            lambda some: _fire(turn, some),
-            lambda entry, why: turn.decide(Outcome.FAILED, why, alert_id=entry.alert_id),
-        )
+        # In their order: what fires after the same was resolved is no duplicate of it.
+        for has_fired, run in groupby(entries, key=lambda entry: entry.event in _FIRED):
+            if has_fired:
+                for_all(
+                    turn,
+                    list(run),
+                    lambda some: _fire(turn, some),
+                    lambda entry, why: turn.decide(Outcome.FAILED, why, alert_id=entry.alert_id),
+                )
+            else:
+                tell_due_groups(turn)
+                take_up(turn, list(run))
         more_due = tell_due_groups(turn)
-        take_up(turn, [entry for entry in entries if entry.event not in _FIRED])
         more_repeats = repeat(turn)
         more_escalations = escalate(turn)
         return len(entries), len(entries) == batch or more_due or more_repeats or more_escalations

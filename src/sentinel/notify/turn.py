@@ -33,6 +33,7 @@ class Turn:
 
     Attributes:
         new_id: Makes ids of deliveries.
+        sets_aside: Turns of this tenant failed for long, so what fails is set aside even if nothing else succeeds.
     """
 
     tx: RoutingTransaction
@@ -43,6 +44,7 @@ class Turn:
     resolve: Resolver
     tells: Teller
     new_id: Callable[[], str]
+    sets_aside: bool = False
     decisions: list[Decision] = field(default_factory=list)
     deliveries: list[NewDelivery] = field(default_factory=list)
     _alerts: dict[int, RoutedAlert] = field(default_factory=dict)

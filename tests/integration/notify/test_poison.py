@@ -91,9 +91,39 @@ class TestAlerts:
         slack.query("UPDATE sentinel.rule_versions SET actions = '7' RETURNING id")
         slack.clock.turn(seconds=1)
         slack.take_up(bad, "resolved")
+        with pytest.raises(TypeError):
+            slack.run()
+        slack.clock.turn(minutes=10)
         slack.run()
         assert slack.outcomes(bad)[-1] == "failed"
         assert slack.query("SELECT count(*) AS n FROM sentinel.alert_outbox") == [{"n": 0}]
+
+    def test_where_nothing_can_be_decided_everything_waits_for_a_repaired_service(
+        self, slack: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        raised = slack.alerts(slack.rule(), 20)
+
+        def broken(*_: object) -> None:
+            raise ZeroDivisionError
+
+        with monkeypatch.context() as patched:
+            patched.setattr("sentinel.notify.router.route_alerts", broken)
+            for _ in range(9):
+                with pytest.raises(ZeroDivisionError):
+                    slack.run()
+                slack.clock.turn(minutes=1)
+        slack.run()
+        assert slack.receivers["slack"].told == [raised]
+
+    def test_alone_it_is_set_aside_when_it_was_waited_for_long_enough(self, slack: Desk) -> None:
+        bad = slack.alert(slack.rule("odd"))
+        slack.query('UPDATE sentinel.rule_versions SET actions = \'[{"kind": "notify"}]\' RETURNING id')
+        with pytest.raises(KeyError):
+            slack.run()
+        assert slack.why(bad).is_waiting
+        slack.clock.turn(minutes=10)
+        slack.run()
+        assert slack.outcomes(bad) == ["failed"]
 
 
 class TestGroups:
@@ -162,8 +192,8 @@ class TestTenants:
         left: list[int] = []
         turn = Router._turn
 
-        def counted(self: Router, tx: object) -> tuple[int, bool]:
-            done = turn(self, tx)  # type: ignore[arg-type]
+        def counted(self: Router, tx: object, **more: bool) -> tuple[int, bool]:
+            done = turn(self, tx, **more)  # type: ignore[arg-type]
             left.append(done[0])
             return done
 
@@ -182,11 +212,11 @@ class TestTenants:
         tries: Counter[str] = Counter()
         turn = Router._turn
 
-        def broken(self: Router, tx: object) -> tuple[int, bool]:
+        def broken(self: Router, tx: object, **more: bool) -> tuple[int, bool]:
             tries["all"] += 1
             if tries["all"] < 2:
                 raise ZeroDivisionError
-            return turn(self, tx)  # type: ignore[arg-type]
+            return turn(self, tx, **more)  # type: ignore[arg-type]
 
         mine = desk.tenant
         monkeypatch.setattr(Router, "_turn", broken)

@@ -231,13 +231,14 @@ FROM (SELECT DISTINCT alert_id FROM sentinel.delivery_alerts
 ORDER BY alert_id DESC LIMIT %(limit)s
 
 -- name: any_open
--- An alert of a group that nobody took up.
+-- An alert of a group that nobody took up. In the order of its index, which is not used else where most are taken up.
 SELECT alert_id FROM sentinel.delivery_alerts
-WHERE group_id = %(group_id)s AND acknowledged_at IS NULL AND resolved_at IS NULL LIMIT 1
+WHERE group_id = %(group_id)s AND acknowledged_at IS NULL AND resolved_at IS NULL ORDER BY alert_id LIMIT 1
 
 -- name: any_unresolved
 -- An alert of a group that nobody resolved.
-SELECT alert_id FROM sentinel.delivery_alerts WHERE group_id = %(group_id)s AND resolved_at IS NULL LIMIT 1
+SELECT alert_id FROM sentinel.delivery_alerts
+WHERE group_id = %(group_id)s AND resolved_at IS NULL ORDER BY alert_id LIMIT 1
 
 -- name: told_alerts
 -- The newest alerts of a group, of its newest deliveries.
