@@ -64,7 +64,7 @@ def list_overdue(unit: Reading, limit: Annotated[int, Query(ge=1, le=500)] = 50)
     ]
 
 
-@router.post("/deliveries/redrive", response_model=RedriveAnswer, responses=problems())
+@router.post("/deliveries/redrive", response_model=RedriveAnswer, responses=problems(409))
 def redrive(body: RedriveRequest, unit: Writing, once: OnlyOnce) -> Response:
     """Send dead deliveries again under their ids, oldest first, at a rate."""
 

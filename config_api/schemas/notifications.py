@@ -69,6 +69,10 @@ class PolicyAnswer(AnswerModel):
 
     version: int
     policy: dict[str, Any]
+    problem: str = Field(
+        description="Why it cannot be read, of one that another version of the service wrote: the newest that can be "
+        "read counts. Empty: it can."
+    )
     comment: str
     created_by: str
     created_at: Timestamp | None
@@ -78,7 +82,8 @@ class PolicyAnswer(AnswerModel):
         """Return the answer."""
         return cls(
             version=found.version,
-            policy=dict(facts_of_policy(found.policy)),
+            policy=dict(found.document if found.problem else facts_of_policy(found.policy)),
+            problem=found.problem,
             comment=found.comment,
             created_by=found.created_by,
             created_at=found.created_at,

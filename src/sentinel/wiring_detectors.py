@@ -34,7 +34,7 @@ def build_loop(settings: Settings, backend: Backend, telemetry: WorkerTelemetry)
         now=utc_now,
         monotonic=monotonic_seconds,
         poll_seconds=settings.detectors.poll_seconds,
-        beat=telemetry.pulses[DetectorLoop.name].beat,
+        beat=telemetry.pulse(DetectorLoop.name).beat,
     )
 
 

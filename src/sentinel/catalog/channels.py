@@ -247,7 +247,7 @@ class ChannelCatalog:
             VersionMismatchError: It is no longer at the expected version.
         """
         channel = self._locked(name, expected_version)
-        self._channels.delete(channel.id)
+        self._channels.delete(channel.id, self._now())
         self._record("delete", channel, facts_of_channel(channel), None)
 
     def record_test(self, name: str, outcome: Mapping[str, Any]) -> None:

@@ -17,11 +17,12 @@ from sentinel.domain.notification_history import (
     Why,
     WhyStep,
 )
-from sentinel.errors import InvalidError, NotFoundError
+from sentinel.errors import ConflictError, ErrorDetail, InvalidError, NotFoundError
 from sentinel.stores.notification_config import DeliveryReader
 
 MAX_REDRIVES = 3
 """How often one delivery is sent again unless somebody insists: a loop of redrives helps nobody."""
+MAX_INSISTED = 2**31 - 1
 OVERDUE = timedelta(seconds=60)
 
 
@@ -46,11 +47,20 @@ class DeliveryCatalog:
         if steps is None:
             raise NotFoundError(f"there is no alert {alert_id}")
         waiting = self._deliveries.is_waiting(alert_id)
-        summary = summary_of(steps, is_waiting=waiting)
+        summary = summary_of(steps, self._deliveries.under_way(alert_id), is_waiting=waiting)
         return Why(alert_id, summary, waiting, tuple(steps), self._deliveries.fired(alert_id))
 
     def page(self, wanted: DeliveryFilter, *, before: str | None, limit: int) -> list[DeliverySummary]:
-        """Return deliveries, newest first."""
+        """Return deliveries, newest first.
+
+        Raises:
+            InvalidError: There is no delivery `before`: a page without any would look like the last.
+        """
+        if before is not None and self._deliveries.get(before) is None:
+            raise InvalidError(
+                f"there is no delivery {before[:64]!r} (any more) to continue after; begin anew",
+                details=[ErrorDetail("/before", "unknown")],
+            )
         return self._deliveries.page(wanted, before=before, limit=limit)
 
     def get(self, delivery_id: str) -> DeliveryDetail:
@@ -75,16 +85,19 @@ class DeliveryCatalog:
 
         Raises:
             InvalidError: The filter says `state` otherwise than dead.
+            ConflictError: The channel that it names is disabled.
         """
         if wanted.state not in (None, DeliveryState.DEAD):
             raise InvalidError("only dead deliveries can be sent again; leave out the state")
-        found, total = self._deliveries.dead(wanted, limit)
-        chosen = [each for each in found if insist or each[2] < MAX_REDRIVES]
+        if wanted.channel is not None and self._deliveries.is_disabled(wanted.channel):
+            # They would be dead again at once, and count as redriven.
+            raise ConflictError(f"the channel {wanted.channel!r} is disabled; enable it first")
+        chosen, fitting, looped = self._deliveries.dead(wanted, limit, most=MAX_INSISTED if insist else MAX_REDRIVES)
         now = self._now()
         every = timedelta(minutes=1) / rate_per_minute
-        due = [(delivery_id, now + place * every) for place, (delivery_id, _, _) in enumerate(chosen)]
+        due = [(delivery_id, now + place * every) for place, (delivery_id, _) in enumerate(chosen)]
         if not dry_run and due:
-            self._deliveries.redrive(due, sorted({channel for _, channel, _ in chosen}), now, self._caller)
+            self._deliveries.redrive(due, sorted({channel for _, channel in chosen}), now, self._caller)
             self._auditor.record(
                 "delivery.redrive",
                 "delivery",
@@ -95,8 +108,8 @@ class DeliveryCatalog:
             )
         return Redriven(
             delivery_ids=[delivery_id for delivery_id, _ in due],
-            looped=len(found) - len(chosen),
-            left=total - len(found),
+            looped=looped,
+            left=fitting - len(chosen),
             ends_at=due[-1][1] if due else None,
         )
 
@@ -105,8 +118,12 @@ class DeliveryCatalog:
         return self._deliveries.overdue(self._now() - OVERDUE, limit)
 
 
-def summary_of(steps: Sequence[WhyStep], *, is_waiting: bool) -> str:
-    """Return what became of an alert's notifications in one sentence."""
+def summary_of(steps: Sequence[WhyStep], under_way: Sequence[str] = (), *, is_waiting: bool) -> str:
+    """Return what became of an alert's notifications in one sentence.
+
+    Args:
+        under_way: Channels for which a delivery waits or is being sent.
+    """
     if not steps:
         return (
             "It waits to be decided; is the worker running (`sentinel worker`)?"
@@ -117,15 +134,30 @@ def summary_of(steps: Sequence[WhyStep], *, is_waiting: bool) -> str:
     sent = sorted({step.channel for step in steps if step.outcome == Outcome.SENT})
     if sent:
         parts.append(f"sent to {', '.join(sent)}")
+    last = _last(steps)
+    taken_up = next((step for step in steps if step.outcome in (Outcome.ACKNOWLEDGED, Outcome.RESOLVED)), None)
+    if taken_up is not None:
+        # It is not told any more where it waited.
+        waited = [step for step in last if step.outcome in _WAITING and step.channel not in under_way]
+        last = [step for step in last if step not in waited]
+        if waited:
+            names = ", ".join(sorted({step.channel for step in waited}))
+            parts.append(f"not told: somebody {taken_up.outcome} it before ({names})")
+    last = [step for step in last if step.outcome not in _WAITING or step.channel not in under_way]
     for outcome, said in _SAID.items():
-        channels = sorted({step.channel or "nobody" for step in _last(steps) if step.outcome == outcome})
+        channels = sorted({step.channel or "nobody" for step in last if step.outcome == outcome})
         if channels:
             parts.append(f"{said} ({', '.join(channels)})" if channels != ["nobody"] else said)
+    known = {step.channel for step in last}
+    on_their_way = [channel for channel in under_way if channel not in known]
+    if on_their_way:
+        parts.append(f"on its way to {', '.join(on_their_way)}")
     if not parts:
-        parts.append("on its way")
+        parts.append("nothing more is known: what it was told by was deleted")
     return f"{parts[0][0].upper()}{'; '.join(parts)[1:]}."
 
 
+_WAITING = (Outcome.ROUTED, Outcome.GROUPED, Outcome.DEFERRED, Outcome.REDRIVEN)
 _SAID = {
     Outcome.GROUPED: "waits to be told together with others",
     Outcome.DEFERRED: "held back by quiet hours",
@@ -147,7 +179,7 @@ def _last(steps: Sequence[WhyStep]) -> list[WhyStep]:
     """Return the last step about each channel that says where it stands."""
     last: dict[tuple[str, str], WhyStep] = {}
     for step in steps:
-        if step.outcome in _SAID or step.outcome in (Outcome.SENT, Outcome.ROUTED):
+        if step.outcome in _SAID or step.outcome in (Outcome.SENT, Outcome.ROUTED, Outcome.REDRIVEN):
             last[step.channel, step.route if step.delivery_id is None else ""] = step
     told = {step.channel for step in last.values() if step.delivery_id is not None}
     return [step for step in last.values() if step.delivery_id is not None or step.channel not in told]

@@ -58,7 +58,8 @@ class NotificationPolicyCatalog:
             said = [f"there is no channel {name!r}; make it first: POST /api/channels" for name in unknown]
             raise InvalidError(said[0], details=[ErrorDetail("", each) for each in said])
         document = facts_of_policy(policy)
-        if before.version and document == facts_of_policy(before.policy):
+        earlier = before.document if before.problem else facts_of_policy(before.policy)
+        if before.version and not before.problem and document == earlier:
             return before
         after = self._policies.add(before.version + 1, document, comment, self._caller)
         if after is None:
@@ -73,7 +74,7 @@ class NotificationPolicyCatalog:
             "notification_policy",
             after.version,
             pipeline_id=None,
-            before=facts_of_policy(before.policy),
+            before=earlier,
             after=document,
             comment=comment,
         )

@@ -37,12 +37,14 @@ class Matcher:
     Attributes:
         text: As the user wrote it.
         operator: `=`, `!=`, `=~` or `!~`.
+        pattern: What `=~` and `!~` look for, compiled.
     """
 
     name: str
     operator: str
     value: str
     text: str = field(compare=False)
+    pattern: Any = field(default=None, compare=False, repr=False)
 
     def matches(self, labels: Labels) -> bool:
         """Return whether it holds; for a label of several values: whether `=` and `=~` hold for one of them, and `!=`
@@ -52,8 +54,7 @@ class Matcher:
         if self.operator in ("=", "!="):
             found = self.value in values
         else:
-            pattern = _compiled(self.value)
-            found = any(pattern.fullmatch(value) is not None for value in values)
+            found = any(self.pattern.fullmatch(value) is not None for value in values)
         return found == (self.operator in ("=", "=~"))
 
 
@@ -71,14 +72,19 @@ def matcher_of(text: str) -> Matcher:
     check_label(name)
     if len(value) > MAX_VALUE_CHARACTERS:
         raise InvalidError(f"the value in a matcher has at most {MAX_VALUE_CHARACTERS} characters")
+    pattern = None
     if operator in ("=~", "!~"):
         try:
-            _compiled(value)
+            pattern = _compiled(value)
         except re2.error as error:
             said = error.args[0] if error.args else error
             told = said.decode(errors="replace") if isinstance(said, bytes) else str(said)
             raise InvalidError(f"{value[:200]!r} is no pattern of RE2: {told}") from error
-    return Matcher(name, operator, value, text.strip())
+    return Matcher(name, operator, value, text.strip(), pattern)
+
+
+known_matcher_of = lru_cache(maxsize=16_384)(matcher_of)
+"""The same, for texts that are read again and again."""
 
 
 def check_label(name: str) -> None:

@@ -8,12 +8,12 @@ no child takes it. What a route leaves out, it has from its parent.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from functools import cached_property
 from itertools import islice
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -275,6 +275,11 @@ class NotificationPolicy(_Part):
         return named
 
     @cached_property
+    def matcher_count(self) -> int:
+        """How many matchers its routes have."""
+        return sum(len(route.match) for _, route in walk(self.routes))
+
+    @cached_property
     def inhibition_matchers(self) -> tuple[tuple[Inhibition, tuple[Matcher, ...], tuple[Matcher, ...]], ...]:
         """Inhibitions with their source and target matchers."""
         return tuple(
@@ -358,6 +363,8 @@ class PolicyVersion:
 
     Attributes:
         version: 0: nobody has made one, and the default holds.
+        problem: Why this version of the service cannot read it; empty: it can. `policy` is the default then.
+        document: What is stored, of one that cannot be read.
     """
 
     version: int
@@ -365,6 +372,8 @@ class PolicyVersion:
     comment: str
     created_by: str
     created_at: datetime | None
+    problem: str = ""
+    document: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def initial(cls) -> PolicyVersion:

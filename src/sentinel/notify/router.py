@@ -7,11 +7,12 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from itertools import groupby
 
 from sentinel.domain.notification import AlertEvent
 from sentinel.domain.notification_decision import Outcome
 from sentinel.domain.notification_group import OutboxEntry, RoutedAlert
-from sentinel.errors import SentinelError
+from sentinel.errors import SentinelError, TransientError
 from sentinel.notify.follow_up import escalate, repeat, take_up
 from sentinel.notify.isolation import for_all
 from sentinel.notify.metrics import NotifyMetrics
@@ -26,10 +27,13 @@ from sentinel.telemetry.traces import NO_TRACES, Span, Traces
 _LOG = logging.getLogger(__name__)
 
 BATCH = 500
+MAX_MATCHES = 500_000
 PRUNE_EVERY = timedelta(hours=1)
 PRUNE_BATCH = 5_000
 # Before a tenant is looked at again whose turn failed for an unknown reason; the log would have little else.
 LEFT_ALONE = timedelta(seconds=30)
+# Before what fails is set aside although nothing else succeeds: who rolls a bad version back by then has lost nothing.
+PATIENCE = timedelta(minutes=10)
 _FIRED = (AlertEvent.FIRED, AlertEvent.AMENDED)
 
 
@@ -70,6 +74,7 @@ class Router:
         self._traces = traces
         self._pruned_at: dict[str, datetime] = {}
         self._left_alone: dict[str, datetime] = {}
+        self._failing_since: dict[str, datetime] = {}
 
     def run(self, stopping: threading.Event) -> int:
         """Decide whatever waits, of every tenant, and return how many outbox entries that were.
@@ -92,6 +97,8 @@ class Router:
                 except SentinelError as error:
                     self._metrics.failed()
                     wrong.add(tenant_id)
+                    if not isinstance(error, TransientError):
+                        self._left_alone[tenant_id] = self._now()
                     _LOG.warning("notifications of tenant %s wait: %s", tenant_id, error.message)
                 except Exception:
                     # What is wrong with one tenant's alerts does not keep those of others.
@@ -121,17 +128,26 @@ class Router:
 
     def _one_turn(self, tenant_id: str) -> tuple[int, bool]:
         """Return how many outbox entries were decided, and whether there is more to do at once."""
+        failing_since = self._failing_since.get(tenant_id)
+        sets_aside = failing_since is not None and self._now() - failing_since >= PATIENCE
         told = {"sentinel.tenant": tenant_id}
-        with self._traces.span("notifications turn", told) as span, self._store.opened(tenant_id) as tx:
-            if tx is None:
-                return 0, False
-            entries, goes_on, outcomes = self._turn(tx, span)
+        try:
+            with self._traces.span("notifications turn", told) as span, self._store.opened(tenant_id) as tx:
+                if tx is None:
+                    return 0, False
+                entries, goes_on, outcomes = self._turn(tx, span, sets_aside=sets_aside)
+        except SentinelError:
+            raise
+        except Exception:
+            self._failing_since.setdefault(tenant_id, self._now())
+            raise
+        self._failing_since.pop(tenant_id, None)
         self._metrics.decided(entries, outcomes)
         self._beat()
         self._prune(tenant_id, self._now())
         return entries, goes_on
 
-    def _turn(self, tx: RoutingTransaction, span: Span) -> tuple[int, bool, Counter[Outcome]]:
+    def _turn(self, tx: RoutingTransaction, span: Span, *, sets_aside: bool) -> tuple[int, bool, Counter[Outcome]]:
         now = self._now()
         version = tx.policy()
         turn = Turn(
@@ -143,22 +159,36 @@ class Router:
             resolve=self._resolve,
             tells=self._tells,
             new_id=self._new_id,
+            sets_aside=sets_aside,
         )
-        entries = tx.claim(BATCH)
-        over: dict[int, OutboxEntry] = {}
-        for_all(
-            turn,
-            [entry for entry in entries if entry.event in _FIRED],
-            lambda some: over.update(_fire(turn, some, span)),
-            lambda entry, why: turn.decide(Outcome.FAILED, why, alert_id=entry.alert_id),
-        )
+        # The longest policy takes 28 ms per alert: PostgreSQL must not wait for a turn for more than seconds.
+        batch = max(1, min(BATCH, MAX_MATCHES // (1 + version.policy.matcher_count)))
+        entries = tx.claim(batch)
+        # In their order: what fires after the same was resolved is no duplicate of it.
+        for has_fired, run in groupby(entries, key=lambda entry: entry.event in _FIRED):
+            if has_fired:
+                self._fire(turn, list(run), span)
+            else:
+                tell_due_groups(turn)
+                take_up(turn, list(run))
         more_due = tell_due_groups(turn)
-        take_up(turn, [*(entry for entry in entries if entry.event not in _FIRED), *over.values()])
         more_repeats = repeat(turn)
         more_escalations = escalate(turn)
         summarize(turn)
-        goes_on = len(entries) == BATCH or more_due or more_repeats or more_escalations
+        goes_on = len(entries) == batch or more_due or more_repeats or more_escalations
         return len(entries), goes_on, turn.outcomes
+
+    def _fire(self, turn: Turn, entries: Sequence[OutboxEntry], span: Span) -> None:
+        over: dict[int, OutboxEntry] = {}
+        for_all(
+            turn,
+            entries,
+            lambda some: over.update(_fired(turn, some, span)),
+            lambda entry, why: turn.decide(Outcome.FAILED, why, alert_id=entry.alert_id),
+        )
+        if over:
+            tell_due_groups(turn)
+            take_up(turn, list(over.values()))
 
     def _prune(self, tenant_id: str, now: datetime) -> None:
         """Delete what is old, now and then. Nobody waits for it: where it fails it is left to another time."""
@@ -177,7 +207,7 @@ class Router:
             self._pruned_at[tenant_id] = now - PRUNE_EVERY
 
 
-def _fire(turn: Turn, entries: Sequence[OutboxEntry], span: Span) -> dict[int, OutboxEntry]:
+def _fired(turn: Turn, entries: Sequence[OutboxEntry], span: Span) -> dict[int, OutboxEntry]:
     """Have alerts routed that fired or became worse; return those of which a detector says that they are over."""
     fired: dict[int, RoutedAlert] = {}
     over: dict[int, OutboxEntry] = {}

@@ -35,6 +35,7 @@ class Turn:
     Attributes:
         new_id: Makes ids of deliveries.
         outcomes: How often each was decided.
+        sets_aside: Turns of this tenant failed for long, so what fails is set aside even if nothing else succeeds.
     """
 
     tx: RoutingTransaction
@@ -45,6 +46,7 @@ class Turn:
     resolve: Resolver
     tells: Teller
     new_id: Callable[[], str]
+    sets_aside: bool = False
     decisions: list[Decision] = field(default_factory=list)
     deliveries: list[NewDelivery] = field(default_factory=list)
     outcomes: Counter[Outcome] = field(default_factory=Counter)

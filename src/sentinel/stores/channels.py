@@ -41,8 +41,8 @@ class ChannelStore(Protocol):
     def set_status(self, channel_id: int, status: ChannelStatus, reason: str) -> bool:
         """Enable or disable a channel; False when it is so already."""
 
-    def delete(self, channel_id: int) -> None:
-        """Delete a channel with its secrets."""
+    def delete(self, channel_id: int, at: datetime) -> None:
+        """Delete a channel with its secrets and deliveries; what became of the alerts that these tell of is kept."""
 
     def add_secret(self, channel_id: int, secret: str, *, hint: str, added_by: str) -> int:
         """Keep a secret and return its id. Those that expired are deleted on the way."""

@@ -76,14 +76,22 @@ class DeliveryReader(Protocol):
     def fired(self, alert_id: int) -> FireCount | None:
         """Return what is known of alerts with the fingerprint of this one."""
 
+    def under_way(self, alert_id: int) -> list[str]:
+        """Return the channels to which an alert is on its way."""
+
     def page(self, wanted: DeliveryFilter, *, before: str | None, limit: int) -> list[DeliverySummary]:
         """Return deliveries, newest first, from after `before` on."""
 
     def get(self, delivery_id: str) -> DeliveryDetail | None:
         """Return one."""
 
-    def dead(self, wanted: DeliveryFilter, limit: int) -> tuple[list[tuple[str, int, int]], int]:
-        """Return dead deliveries that fit, oldest first (id, channel, how often redriven), and how many fit in all."""
+    def dead(self, wanted: DeliveryFilter, limit: int, *, most: int) -> tuple[list[tuple[str, int]], int, int]:
+        """Return dead deliveries that fit and were redriven less often than `most`, oldest first (id, channel), how
+        many there are of them, and how many more were redriven as often. Those of disabled channels are left out.
+        """
+
+    def is_disabled(self, channel: str) -> bool:
+        """Return whether there is a channel of this name that is disabled."""
 
     def redrive(self, due: Sequence[tuple[str, datetime]], channel_ids: Sequence[int], at: datetime, by: str) -> None:
         """Have dead deliveries be due again, each at its time, as if never tried."""

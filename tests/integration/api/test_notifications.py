@@ -128,6 +128,29 @@ class TestPolicy:
         assert said in answer.text
         assert client.get("/api/notifications/policy").json()["version"] == 0
 
+    def test_one_that_cannot_be_read_is_shown_and_replaced(self, client: Client, desk: Desk) -> None:
+        desk.channel("hook")
+        desk.policy(defaults={"channels": ["hook"]}, surprise=1)
+        found = client.get("/api/notifications/policy").json()
+        assert (found["version"], found["policy"]["surprise"]) == (1, 1)
+        assert "surprise" in found["problem"]
+        assert client.get("/api/notifications/policy/versions").json()[0]["problem"] == found["problem"]
+        changed = client.put("/api/notifications/policy", json={"policy": POLICY}, headers={"If-Match": '"1"'})
+        assert (changed.status_code, changed.json()["version"], changed.json()["problem"]) == (200, 2, "")
+
+    def test_routes_without_end_are_refused(self, client: Client) -> None:
+        nested: dict[str, Any] = {"name": "r0"}
+        for number in range(1, 150):
+            nested = {"name": f"r{number}", "routes": [nested]}
+        deep = client.put("/api/notifications/policy", json={"policy": {"routes": [nested]}})
+        assert (deep.status_code, "nested too deep" in deep.text) == (422, True)
+        many = [{"name": f"r{number}"} for number in range(5_000)]
+        wide = client.put("/api/notifications/policy", json={"policy": {"routes": many}})
+        assert (wide.status_code, "at most 300" in wide.text) == (422, True)
+        for name in ("rule", "escalation"):
+            taken = client.put("/api/notifications/policy", json={"policy": {"routes": [{"name": name}]}})
+            assert (taken.status_code, "no route may be named" in taken.text) == (422, True)
+
 
 class TestDryRoute:
     """What would happen."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from sentinel.errors import ConfigurationError
 from sentinel.notify import tell_groups
 from sentinel.notify.router import BATCH, Router
 from sentinel.notify.turn import Turn
@@ -91,9 +92,39 @@ class TestAlerts:
         slack.query("UPDATE sentinel.rule_versions SET actions = '7' RETURNING id")
         slack.clock.turn(seconds=1)
         slack.take_up(bad, "resolved")
+        with pytest.raises(TypeError):
+            slack.run()
+        slack.clock.turn(minutes=10)
         slack.run()
         assert slack.outcomes(bad)[-1] == "failed"
         assert slack.query("SELECT count(*) AS n FROM sentinel.alert_outbox") == [{"n": 0}]
+
+    def test_where_nothing_can_be_decided_everything_waits_for_a_repaired_service(
+        self, slack: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        raised = slack.alerts(slack.rule(), 20)
+
+        def broken(*_: object) -> None:
+            raise ZeroDivisionError
+
+        with monkeypatch.context() as patched:
+            patched.setattr("sentinel.notify.router.route_alerts", broken)
+            for _ in range(9):
+                with pytest.raises(ZeroDivisionError):
+                    slack.run()
+                slack.clock.turn(minutes=1)
+        slack.run()
+        assert slack.receivers["slack"].told == [raised]
+
+    def test_alone_it_is_set_aside_when_it_was_waited_for_long_enough(self, slack: Desk) -> None:
+        bad = slack.alert(slack.rule("odd"))
+        slack.query('UPDATE sentinel.rule_versions SET actions = \'[{"kind": "notify"}]\' RETURNING id')
+        with pytest.raises(KeyError):
+            slack.run()
+        assert slack.why(bad).is_waiting
+        slack.clock.turn(minutes=10)
+        slack.run()
+        assert slack.outcomes(bad) == ["failed"]
 
 
 class TestGroups:
@@ -162,8 +193,8 @@ class TestTenants:
         left: list[int] = []
         turn = Router._turn
 
-        def counted(self: Router, tx: Any, span: Any) -> Any:
-            done = turn(self, tx, span)
+        def counted(self: Router, tx: Any, span: Any, **more: bool) -> Any:
+            done = turn(self, tx, span, **more)
             left.append(done[0])
             return done
 
@@ -182,11 +213,11 @@ class TestTenants:
         tries: Counter[str] = Counter()
         turn = Router._turn
 
-        def broken(self: Router, tx: Any, span: Any) -> Any:
+        def broken(self: Router, tx: Any, span: Any, **more: bool) -> Any:
             tries["all"] += 1
             if tries["all"] < 2:
                 raise ZeroDivisionError
-            return turn(self, tx, span)
+            return turn(self, tx, span, **more)
 
         mine = desk.tenant
         monkeypatch.setattr(Router, "_turn", broken)
@@ -209,3 +240,32 @@ class TestTenants:
         alert_id = desk.alert(desk.rule())
         desk.route()
         assert desk.outcomes(alert_id) == ["unrouted"]
+
+
+class TestStored:
+    """What another version of the service has stored."""
+
+    def test_of_policies_the_newest_that_can_be_read_counts(self, slack: Desk) -> None:
+        slack.policy(defaults={"channels": ["slack"]}, surprise=1)
+        alert_id = slack.alert(slack.rule())
+        slack.run()
+        assert slack.receivers["slack"].told == [[alert_id]]
+
+    def test_where_none_can_be_read_alerts_wait_for_one_that_can(self, desk: Desk) -> None:
+        slack = desk.channel("slack", "slack")
+        desk.policy(surprise=1)
+        alert_id = desk.alert(desk.rule())
+        with pytest.raises(ConfigurationError, match="put another in force: version 1 cannot be read: surprise"):
+            desk.run()
+        assert desk.why(alert_id).is_waiting
+        desk.policy(defaults={"channels": ["slack"]})
+        desk.run()
+        assert slack.told == [[alert_id]]
+
+    def test_a_silence_that_cannot_be_read_silences_nothing_and_keeps_nobody(self, slack: Desk) -> None:
+        slack.silence("colour=~(")
+        silent = slack.silence('rule="quiet"')
+        told, quiet = slack.alert(slack.rule()), slack.alert(slack.rule("quiet"))
+        slack.run()
+        assert slack.receivers["slack"].told == [[told]]
+        assert slack.why(quiet).steps[-1].details == {"silence_id": silent}

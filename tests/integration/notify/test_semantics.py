@@ -112,6 +112,18 @@ class TestDuplicates:
         assert desk.outcomes(third) == ["deduplicated"]
         assert "sent" not in desk.outcomes(first)
 
+    def test_what_fires_after_the_same_was_resolved_is_none_also_when_both_waited_together(self, desk: Desk) -> None:
+        hook = desk.channel("hook")
+        desk.policy(defaults={"channels": ["hook"], "dedup_seconds": 600, "tell_resolved": False})
+        rule = desk.rule()
+        first = desk.alert(rule, entities={"card": "c"})
+        desk.take_up(first, "resolved")
+        second = desk.alert(rule, entities={"card": "c"})
+        third = desk.alert(rule, entities={"card": "c"})
+        desk.run()
+        assert hook.told == [[first], [second]]
+        assert desk.outcomes(third) == ["deduplicated"]
+
     def test_one_that_is_amended_after_somebody_took_it_up_stays_taken_up(self, desk: Desk) -> None:
         slack, boss = desk.channel("slack", "slack"), desk.channel("boss", "slack")
         desk.policy(defaults={"channels": ["slack"], "escalation": "up"}, escalations=UP)

@@ -130,7 +130,7 @@ class TestEveryOutcome:
         alert_id = desk.alert(desk.rule())
         assert desk.why(alert_id).summary.startswith("It waits to be decided")
         desk.route()
-        assert desk.why(alert_id).summary == "On its way."
+        assert desk.why(alert_id).summary == "On its way to hook."
         desk.receivers["hook"].answer = down
         desk.send()
         assert desk.why(alert_id).summary == "Failed so far, and is tried again (hook)."

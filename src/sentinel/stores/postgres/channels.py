@@ -81,8 +81,9 @@ class PostgresChannels:
         parameters = {"channel_id": channel_id, "status": status, "reason": reason}
         return self._connection.execute(_SQL["set_status"], parameters).fetchone() is not None
 
-    def delete(self, channel_id: int) -> None:
-        """Delete a channel with its secrets."""
+    def delete(self, channel_id: int, at: datetime) -> None:
+        """Delete a channel with its secrets and deliveries; what became of the alerts that these tell of is kept."""
+        self._connection.execute(_SQL["note_deletion"], {"channel_id": channel_id, "at": at})
         self._connection.execute(_SQL["delete"], {"channel_id": channel_id})
 
     def add_secret(self, channel_id: int, secret: str, *, hint: str, added_by: str) -> int:

@@ -57,6 +57,10 @@ class PostgresDeliveryReader:
             return FireCount(**found)
         return None
 
+    def under_way(self, alert_id: int) -> list[str]:
+        """Return the channels to which an alert is on its way."""
+        return [row["channel"] for row in self._rows("under_way", alert_id=alert_id)]
+
     def page(self, wanted: DeliveryFilter, *, before: str | None, limit: int) -> list[DeliverySummary]:
         """Return deliveries, newest first, from after `before` on."""
         rows = self._rows("deliveries", **asdict(wanted), id=None, before=before, limit=limit)
@@ -71,11 +75,17 @@ class PostgresDeliveryReader:
         attempts = tuple(DeliveryAttempt(**row) for row in self._rows("attempts", id=delivery_id))
         return DeliveryDetail(_summary(rows[0]), said["content"], said["alert_ids"], attempts)
 
-    def dead(self, wanted: DeliveryFilter, limit: int) -> tuple[list[tuple[str, int, int]], int]:
-        """Return dead deliveries that fit, oldest first (id, channel, how often redriven), and how many fit in all."""
-        rows = self._rows("dead", **asdict(wanted), id=None, limit=limit)
-        found = [(row["id"], row["channel_id"], row["redrive_count"]) for row in rows]
-        return found, rows[0]["total"] if rows else 0
+    def dead(self, wanted: DeliveryFilter, limit: int, *, most: int) -> tuple[list[tuple[str, int]], int, int]:
+        """Return dead deliveries that fit and were redriven less often than `most`, oldest first (id, channel), how
+        many there are of them, and how many more were redriven as often.
+        """
+        rows = self._rows("dead", **asdict(wanted), id=None, limit=limit, most=most)
+        found = [(row["id"], row["channel_id"]) for row in rows if row["redrive_count"] < most]
+        return (found, rows[0]["fitting"], rows[0]["looped"]) if rows else ([], 0, 0)
+
+    def is_disabled(self, channel: str) -> bool:
+        """Return whether there is a channel of this name that is disabled."""
+        return bool(self._rows("disabled_channel", name=channel))
 
     def redrive(self, due: Sequence[tuple[str, datetime]], channel_ids: Sequence[int], at: datetime, by: str) -> None:
         """Have dead deliveries be due again, each at its time, as if never tried."""

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sentinel.domain.notification_policy import NotificationPolicy, PolicyVersion
+from sentinel.domain.notification_policy import PolicyVersion
 from sentinel.domain.silence import Silence
 from sentinel.stores.postgres.database import Connection, Row, required
-from sentinel.stores.postgres.notifications.rows import json_of
+from sentinel.stores.postgres.notifications.rows import json_of, policy_of
 from sentinel.stores.postgres.statements import load_statements
 
 _SQL = load_statements("notification_config")
@@ -24,17 +24,17 @@ class PostgresPolicies:
     def current(self) -> PolicyVersion | None:
         """Return the newest; None: there is none."""
         row = self._connection.execute(_SQL["current_policy"]).fetchone()
-        return _policy(row) if row else None
+        return policy_of(row) if row else None
 
     def get(self, version: int) -> PolicyVersion | None:
         """Return one; None: there is no such version."""
         row = self._connection.execute(_SQL["policy"], {"version": version}).fetchone()
-        return _policy(row) if row else None
+        return policy_of(row) if row else None
 
     def versions(self, before: int | None, limit: int) -> list[PolicyVersion]:
         """Return versions, newest first."""
         rows = self._connection.execute(_SQL["policies"], {"before": before, "limit": limit})
-        return [_policy(row) for row in rows]
+        return [policy_of(row) for row in rows]
 
     def add(self, version: int, document: Mapping[str, Any], comment: str, created_by: str) -> PolicyVersion | None:
         """Write a version; None: somebody else wrote it first."""
@@ -45,7 +45,7 @@ class PostgresPolicies:
             "created_by": created_by,
         }
         row = self._connection.execute(_SQL["add_policy"], parameters).fetchone()
-        return _policy(row) if row else None
+        return policy_of(row) if row else None
 
     def channel_names(self) -> set[str]:
         """Return the names of all channels."""
@@ -99,11 +99,6 @@ class PostgresSilences:
     def end(self, silence_id: int, at: datetime, ended_by: str) -> None:
         """End a silence before its time."""
         self._connection.execute(_SQL["end_silence"], {"silence_id": silence_id, "at": at, "ended_by": ended_by})
-
-
-def _policy(row: Row) -> PolicyVersion:
-    policy = NotificationPolicy.model_validate(row["document"])
-    return PolicyVersion(row["version"], policy, row["comment"], row["created_by"], row["created_at"])
 
 
 def _silence(row: Row) -> Silence:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -10,7 +11,7 @@ from typing import Any
 import psycopg
 
 from sentinel.domain.escalation import DueEscalation
-from sentinel.domain.label_matcher import matcher_of
+from sentinel.domain.label_matcher import known_matcher_of
 from sentinel.domain.notification import MAX_TOLD_ALERTS, AlertEvent
 from sentinel.domain.notification_decision import Decision
 from sentinel.domain.notification_group import (
@@ -26,9 +27,9 @@ from sentinel.domain.notification_group import (
     RoutedAlert,
     SilenceInForce,
 )
-from sentinel.domain.notification_policy import EscalationStep, NotificationPolicy, PolicyVersion
+from sentinel.domain.notification_policy import EscalationStep, PolicyVersion
 from sentinel.domain.rule import Severity
-from sentinel.errors import StoreUnavailableError
+from sentinel.errors import ConfigurationError, InvalidError, StoreUnavailableError
 from sentinel.stores.postgres.database import Connection, Database, Row, first_line, required
 from sentinel.stores.postgres.notifications.rows import (
     MAX_ENTITY_CHARACTERS,
@@ -39,14 +40,20 @@ from sentinel.stores.postgres.notifications.rows import (
     group_of,
     group_row,
     json_of,
+    policy_of,
     write_decisions,
 )
 from sentinel.stores.postgres.statements import load_statements
 
+_LOG = logging.getLogger(__name__)
 _SQL = load_statements("notification_routing")
 
 # A day more than what a policy may look back for duplicates and inhibitions.
 IDLE = timedelta(days=8)
+MAX_KEPT_POLICIES = 200
+
+Policies = dict[str, tuple[int, PolicyVersion]]
+"""Tenant -> its newest version, and what counts: versions never change, and reading a long one takes 0.2 s."""
 
 
 class PostgresRouting:
@@ -54,6 +61,7 @@ class PostgresRouting:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._policies: Policies = {}
 
     def waiting_tenants(self, at: datetime) -> list[str]:
         """Return the tenants for which something is to be decided.
@@ -72,7 +80,7 @@ class PostgresRouting:
             StoreUnavailableError: PostgreSQL does not answer.
         """
         with self._database.transaction(tenant_id) as connection:
-            yield PostgresRoutingTransaction(connection, tenant_id)
+            yield PostgresRoutingTransaction(connection, tenant_id, self._policies)
 
     @contextmanager
     def opened(self, tenant_id: str) -> Iterator[PostgresRoutingTransaction | None]:
@@ -83,15 +91,16 @@ class PostgresRouting:
         """
         with self._database.transaction(tenant_id) as connection:
             row = required(connection.execute(_SQL["lock"], {"tenant_id": tenant_id}).fetchone())
-            yield PostgresRoutingTransaction(connection, tenant_id) if row["locked"] else None
+            yield PostgresRoutingTransaction(connection, tenant_id, self._policies) if row["locked"] else None
 
 
 class PostgresRoutingTransaction:
     """One turn for one tenant."""
 
-    def __init__(self, connection: Connection, tenant_id: str) -> None:
+    def __init__(self, connection: Connection, tenant_id: str, policies: Policies) -> None:
         self._connection = connection
         self._tenant_id = tenant_id
+        self._policies = policies
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -129,24 +138,50 @@ class PostgresRoutingTransaction:
         return {row["id"]: alert_of(row) for row in rows}
 
     def policy(self) -> PolicyVersion:
-        """Return the policy in force."""
-        for row in self._rows("policy"):
-            policy = NotificationPolicy.model_validate(row["document"])
-            return PolicyVersion(row["version"], policy, row["comment"], row["created_by"], row["created_at"])
-        return PolicyVersion.initial()
+        """Return the policy in force; where this version of the service cannot read it, the newest that it can.
+
+        Raises:
+            ConfigurationError: It can read none.
+        """
+        newest = next((row["version"] for row in self._rows("policy_version")), 0)
+        known = self._policies.get(self._tenant_id)
+        if known is None or known[0] != newest:
+            known = newest, self._readable(newest)
+            if len(self._policies) >= MAX_KEPT_POLICIES:
+                self._policies.clear()
+            self._policies[self._tenant_id] = known
+        return known[1]
+
+    def _readable(self, newest: int) -> PolicyVersion:
+        if not newest:
+            return PolicyVersion.initial()
+        versions = map(policy_of, self._rows("policies"))
+        problem = ""
+        for version in versions:
+            if not version.problem:
+                if problem:
+                    _LOG.error(
+                        "tenant %s: version %d of its policy counts: %s", self._tenant_id, version.version, problem
+                    )
+                return version
+            problem = problem or f"version {newest} cannot be read: {version.problem}"
+        raise ConfigurationError(f"no notification policy can be read; put another in force: {problem}")
 
     def channels(self) -> dict[str, ChannelRef]:
         """Return the channels by name."""
         return {row["name"]: channel_of(row) for row in self._rows("channels")}
 
     def silences(self, at: datetime) -> list[SilenceInForce]:
-        """Return the silences in force."""
-        return [
-            SilenceInForce(
-                row["id"], tuple(map(matcher_of, row["matchers"])), row["ends_at"], row["comment"], row["created_by"]
-            )
-            for row in self._rows("silences", at=at)
-        ]
+        """Return the silences in force; one that this version of the service cannot read silences nothing."""
+        found = []
+        for row in self._rows("silences", at=at):
+            try:
+                matchers = tuple(map(known_matcher_of, row["matchers"]))
+            except InvalidError as error:
+                _LOG.error("silence %d of tenant %s does not count: %s", row["id"], self._tenant_id, error.message)
+                continue
+            found.append(SilenceInForce(row["id"], matchers, row["ends_at"], row["comment"], row["created_by"]))
+        return found
 
     def fire(self, alerts: Sequence[RoutedAlert], at: datetime) -> dict[bytes, Fingerprint]:
         """Count alerts by fingerprint and return what is known of each fingerprint after it."""

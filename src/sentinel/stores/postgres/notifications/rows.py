@@ -7,12 +7,13 @@ from dataclasses import asdict
 from typing import Any
 
 import orjson
+from pydantic import ValidationError
 
 from sentinel.domain.channel import ChannelKind, ChannelStatus
 from sentinel.domain.notification import NotifiedAlert
 from sentinel.domain.notification_decision import Decision
 from sentinel.domain.notification_group import ChannelRef, Group, GroupState, RoutedAlert, Target
-from sentinel.domain.notification_policy import Defaults, Plan
+from sentinel.domain.notification_policy import Defaults, NotificationPolicy, Plan, PolicyVersion
 from sentinel.domain.rule import Severity
 from sentinel.stores.postgres.database import Connection, Row
 from sentinel.stores.postgres.statements import load_statements
@@ -44,6 +45,17 @@ def plan_of(stored: dict[str, Any]) -> Plan:
             "group_by": None if group_by is None else tuple(group_by),
         }
     )
+
+
+def policy_of(row: Row) -> PolicyVersion:
+    """Read a version of a policy; one that another version of the service wrote may not be understood."""
+    about = (row["comment"], row["created_by"], row["created_at"])
+    try:
+        return PolicyVersion(row["version"], NotificationPolicy.model_validate(row["document"]), *about)
+    except (ValidationError, RecursionError) as error:
+        found = error.errors()[0] if isinstance(error, ValidationError) else {"loc": (), "msg": "it is nested too deep"}
+        problem = f"{'/'.join(map(str, found['loc']))}: {found['msg']}".lstrip(": ")[:300]
+        return PolicyVersion(row["version"], NotificationPolicy(), *about, problem=problem, document=row["document"])
 
 
 def channel_of(row: Row) -> ChannelRef:

@@ -33,6 +33,24 @@ SET status = %(status)s, disabled_reason = %(reason)s, version = version + 1, up
 WHERE id = %(channel_id)s AND (status, disabled_reason) <> (%(status)s, %(reason)s)
 RETURNING id
 
+-- name: note_deletion
+-- What waits for a channel that is deleted, and what was sent by it: its deliveries go with it.
+INSERT INTO sentinel.notification_decisions (tenant_id, alert_id, outcome, channel, reason, decided_at)
+SELECT c.tenant_id, t.alert_id, CASE WHEN bool_or(t.is_sent) THEN 'sent' ELSE 'disabled' END, c.name,
+       CASE WHEN bool_or(t.is_sent) THEN 'it was sent before the channel was deleted'
+            ELSE 'the channel was deleted before it was told' END, %(at)s
+FROM sentinel.notification_channels c,
+    LATERAL (SELECT m.alert_id, false AS is_sent
+             FROM sentinel.notification_groups g JOIN sentinel.group_members m ON m.group_id = g.id
+             WHERE g.channel_id = c.id
+             UNION ALL
+             SELECT a.alert_id, d.state = 'sent'
+             FROM sentinel.deliveries d JOIN sentinel.delivery_alerts a ON a.delivery_id = d.id
+             WHERE d.channel_id = c.id) t
+WHERE c.id = %(channel_id)s
+GROUP BY c.tenant_id, c.name, t.alert_id
+ORDER BY t.alert_id
+
 -- name: delete
 -- Delete a channel with its secrets.
 DELETE FROM sentinel.notification_channels WHERE id = %(channel_id)s

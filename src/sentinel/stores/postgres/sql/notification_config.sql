@@ -70,7 +70,8 @@ UPDATE sentinel.silences SET ended_at = %(at)s, ended_by = %(ended_by)s WHERE id
 SELECT EXISTS (SELECT 1 FROM sentinel.alerts WHERE id = %(alert_id)s) AS found
 
 -- name: why
--- What was decided about an alert, and what happened to its deliveries, in order.
+-- What was decided about an alert, and what happened to its deliveries, in order; of very many steps the newest.
+SELECT * FROM (
 SELECT d.decided_at AS at, d.outcome, d.reason, d.route, d.channel, d.delivery_id, NULL::integer AS attempt, d.details,
        d.id AS place
 FROM sentinel.notification_decisions d
@@ -93,12 +94,24 @@ JOIN sentinel.delivery_attempts t ON t.delivery_id = a.delivery_id
 JOIN sentinel.notification_channels c ON c.id = d.channel_id
 LEFT JOIN sentinel.notification_groups g ON g.id = d.group_id
 WHERE a.tenant_id = sentinel.current_tenant() AND a.alert_id = %(alert_id)s
-ORDER BY at, place, attempt NULLS FIRST
+ORDER BY at DESC, place DESC, attempt DESC NULLS LAST
 LIMIT 1000
+) newest
+ORDER BY at, place, attempt NULLS FIRST
+
+-- name: under_way
+-- Channels to which an alert is on its way.
+SELECT DISTINCT CASE WHEN d.target = '' THEN c.name ELSE c.name || ' (' || d.target || ')' END AS channel
+FROM sentinel.delivery_alerts a
+JOIN sentinel.deliveries d ON d.id = a.delivery_id
+JOIN sentinel.notification_channels c ON c.id = d.channel_id
+WHERE a.tenant_id = sentinel.current_tenant() AND a.alert_id = %(alert_id)s AND d.state IN ('queued', 'sending')
+ORDER BY channel
 
 -- name: is_waiting
 -- Whether an alert waits in the outbox.
-SELECT EXISTS (SELECT 1 FROM sentinel.alert_outbox WHERE alert_id = %(alert_id)s) AS found
+SELECT EXISTS (SELECT 1 FROM sentinel.alert_outbox
+               WHERE tenant_id = sentinel.current_tenant() AND alert_id = %(alert_id)s) AS found
 
 -- name: fired
 -- Alerts of one fingerprint.
@@ -117,13 +130,16 @@ LEFT JOIN LATERAL (SELECT t.reason FROM sentinel.delivery_attempts t WHERE t.del
                    ORDER BY t.attempt DESC LIMIT 1) last ON true
 WHERE d.tenant_id = sentinel.current_tenant()
   AND (%(id)s::text IS NULL OR d.id = %(id)s)
-  AND (%(channel)s::text IS NULL OR c.name = %(channel)s)
+  AND (%(channel)s::text IS NULL
+       OR d.channel_id = (SELECT n.id FROM sentinel.notification_channels n
+                          WHERE n.tenant_id = sentinel.current_tenant() AND n.name = %(channel)s))
   AND (%(state)s::text IS NULL OR d.state = %(state)s)
   AND (%(reason)s::text IS NULL OR last.reason = %(reason)s)
   AND (%(since)s::timestamptz IS NULL OR d.created_at >= %(since)s)
   AND (%(until)s::timestamptz IS NULL OR d.created_at < %(until)s)
-  AND (%(alert_id)s::bigint IS NULL OR EXISTS (SELECT 1 FROM sentinel.delivery_alerts a
-                                               WHERE a.delivery_id = d.id AND a.alert_id = %(alert_id)s))
+  AND (%(alert_id)s::bigint IS NULL
+       OR d.id = ANY(ARRAY(SELECT a.delivery_id FROM sentinel.delivery_alerts a
+                           WHERE a.tenant_id = sentinel.current_tenant() AND a.alert_id = %(alert_id)s)))
   AND (%(before)s::text IS NULL OR (d.created_at, d.id) < (SELECT b.created_at, b.id FROM sentinel.deliveries b
                                                           WHERE b.id = %(before)s))
 ORDER BY d.created_at DESC, d.id DESC LIMIT %(limit)s
@@ -140,21 +156,30 @@ SELECT attempt, outcome, reason, detail, status, started_at, seconds, next_attem
 FROM sentinel.delivery_attempts WHERE delivery_id = %(id)s ORDER BY attempt
 
 -- name: dead
--- Dead deliveries, oldest first.
-SELECT d.id, d.channel_id, d.redrive_count, count(*) OVER () AS total
+-- Dead deliveries of channels that are not disabled, oldest first; those that were redriven so often already are counted
+-- and come last.
+SELECT d.id, d.channel_id, d.redrive_count, count(*) FILTER (WHERE d.redrive_count < %(most)s) OVER () AS fitting,
+       count(*) FILTER (WHERE d.redrive_count >= %(most)s) OVER () AS looped
 FROM sentinel.deliveries d
 JOIN sentinel.notification_channels c ON c.id = d.channel_id
 LEFT JOIN LATERAL (SELECT t.reason FROM sentinel.delivery_attempts t WHERE t.delivery_id = d.id
                    ORDER BY t.attempt DESC LIMIT 1) last ON true
-WHERE d.tenant_id = sentinel.current_tenant() AND d.state = 'dead'
+WHERE d.tenant_id = sentinel.current_tenant() AND d.state = 'dead' AND c.status = 'active'
   AND (%(id)s::text IS NULL OR d.id = %(id)s)
-  AND (%(channel)s::text IS NULL OR c.name = %(channel)s)
+  AND (%(channel)s::text IS NULL
+       OR d.channel_id = (SELECT n.id FROM sentinel.notification_channels n
+                          WHERE n.tenant_id = sentinel.current_tenant() AND n.name = %(channel)s))
   AND (%(reason)s::text IS NULL OR last.reason = %(reason)s)
   AND (%(since)s::timestamptz IS NULL OR d.created_at >= %(since)s)
   AND (%(until)s::timestamptz IS NULL OR d.created_at < %(until)s)
-  AND (%(alert_id)s::bigint IS NULL OR EXISTS (SELECT 1 FROM sentinel.delivery_alerts a
-                                               WHERE a.delivery_id = d.id AND a.alert_id = %(alert_id)s))
-ORDER BY d.created_at, d.id LIMIT %(limit)s
+  AND (%(alert_id)s::bigint IS NULL
+       OR d.id = ANY(ARRAY(SELECT a.delivery_id FROM sentinel.delivery_alerts a
+                           WHERE a.tenant_id = sentinel.current_tenant() AND a.alert_id = %(alert_id)s)))
+ORDER BY d.redrive_count >= %(most)s, d.created_at, d.id LIMIT %(limit)s
+
+-- name: disabled_channel
+-- A channel that is disabled.
+SELECT name FROM sentinel.notification_channels WHERE name = %(name)s AND status <> 'active'
 
 -- name: redrive
 -- Dead deliveries are due again, as if never tried; each with a decision.
@@ -165,12 +190,13 @@ WITH wanted AS (
     SET state = 'queued', next_attempt_at = w.due_at, round_began_at = w.due_at, round_attempts = 0, is_limited = false,
         redrive_count = d.redrive_count + 1, finished_at = NULL
     FROM wanted w WHERE d.id = w.id AND d.state = 'dead'
-    RETURNING d.id, d.redrive_count
+    RETURNING d.id, d.redrive_count, d.channel_id, d.target
 )
-INSERT INTO sentinel.notification_decisions (tenant_id, delivery_id, outcome, reason, details, decided_at)
-SELECT sentinel.current_tenant(), id, 'redriven', 'sent again by ' || %(by)s,
-       jsonb_build_object('redrive', redrive_count), %(at)s
-FROM driven
+INSERT INTO sentinel.notification_decisions (tenant_id, delivery_id, outcome, channel, reason, details, decided_at)
+SELECT sentinel.current_tenant(), v.id, 'redriven',
+       CASE WHEN v.target = '' THEN c.name ELSE c.name || ' (' || v.target || ')' END, 'sent again by ' || %(by)s,
+       jsonb_build_object('redrive', v.redrive_count), %(at)s
+FROM driven v JOIN sentinel.notification_channels c ON c.id = v.channel_id
 
 -- name: queue
 -- Channels that deliveries wait for again.
@@ -190,8 +216,10 @@ SELECT d.id, c.name AS channel, d.next_attempt_at,
             WHEN q.open_until > now() THEN 'circuit_open'
             WHEN d.is_limited THEN 'rate_limited'
             ELSE 'no_worker' END AS cause
-FROM sentinel.deliveries d
-JOIN sentinel.notification_channels c ON c.id = d.channel_id
-LEFT JOIN sentinel.channel_queues q ON q.channel_id = d.channel_id
-WHERE d.tenant_id = sentinel.current_tenant() AND d.state IN ('queued', 'sending') AND d.next_attempt_at < %(at)s
+FROM sentinel.notification_channels c
+LEFT JOIN sentinel.channel_queues q ON q.channel_id = c.id
+CROSS JOIN LATERAL (SELECT w.id, w.next_attempt_at, w.is_limited FROM sentinel.deliveries w
+                    WHERE w.channel_id = c.id AND w.state IN ('queued', 'sending') AND w.next_attempt_at < %(at)s
+                    ORDER BY w.next_attempt_at, w.id LIMIT %(limit)s) d
+WHERE c.tenant_id = sentinel.current_tenant()
 ORDER BY d.next_attempt_at, d.id LIMIT %(limit)s

@@ -70,10 +70,14 @@ LEFT JOIN sentinel.pipelines p ON p.id = a.pipeline_id
 LEFT JOIN sentinel.detectors d ON d.id = a.detector_id
 WHERE a.id = ANY(%(ids)s)
 
--- name: policy
--- The policy in force.
+-- name: policy_version
+-- The version of the policy in force.
+SELECT version FROM sentinel.notification_policies WHERE tenant_id = %(tenant_id)s ORDER BY version DESC LIMIT 1
+
+-- name: policies
+-- The newest versions of the policy, newest first.
 SELECT version, document, comment, created_by, created_at FROM sentinel.notification_policies
-WHERE tenant_id = %(tenant_id)s ORDER BY version DESC LIMIT 1
+WHERE tenant_id = %(tenant_id)s ORDER BY version DESC LIMIT 20
 
 -- name: channels
 -- Every channel.
@@ -238,13 +242,14 @@ FROM (SELECT DISTINCT alert_id FROM sentinel.delivery_alerts
 ORDER BY alert_id DESC LIMIT %(limit)s
 
 -- name: any_open
--- An alert of a group that nobody took up.
+-- An alert of a group that nobody took up. In the order of its index, which is not used else where most are taken up.
 SELECT alert_id FROM sentinel.delivery_alerts
-WHERE group_id = %(group_id)s AND acknowledged_at IS NULL AND resolved_at IS NULL LIMIT 1
+WHERE group_id = %(group_id)s AND acknowledged_at IS NULL AND resolved_at IS NULL ORDER BY alert_id LIMIT 1
 
 -- name: any_unresolved
 -- An alert of a group that nobody resolved.
-SELECT alert_id FROM sentinel.delivery_alerts WHERE group_id = %(group_id)s AND resolved_at IS NULL LIMIT 1
+SELECT alert_id FROM sentinel.delivery_alerts
+WHERE group_id = %(group_id)s AND resolved_at IS NULL ORDER BY alert_id LIMIT 1
 
 -- name: told_alerts
 -- The newest alerts of a group, of its newest deliveries.
