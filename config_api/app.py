@@ -28,6 +28,7 @@ from config_api.routers import (
     ledger,
     lifecycle,
     lists,
+    me,
     metrics,
     mutes,
     notifications,
@@ -146,6 +147,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         channels,
         notifications,
         deliveries,
+        me,
         health,
         metrics,
     ):

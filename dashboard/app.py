@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
+from dashboard.frame import show_frame
 from dashboard.navigation import pages
 
 st.set_page_config(page_title="Sentinel", page_icon=":material/radar:", layout="wide")
-st.navigation(pages()).run()
+page = st.navigation(pages())
+if show_frame():
+    page.run()

@@ -14,4 +14,5 @@ def pages() -> list[StreamlitPage]:
     """Return the pages in the order of the menu."""
     return [
         st.Page(_VIEWS / "overview.py", title="Overview", icon=":material/dashboard:", default=True),
+        st.Page(_VIEWS / "alerts.py", title="Alerts", icon=":material/notifications_active:"),
     ]

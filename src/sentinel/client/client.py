@@ -18,6 +18,7 @@ from sentinel.client.events import EventCalls
 from sentinel.client.explain import ExplainCalls
 from sentinel.client.lifecycle import LifecycleCalls
 from sentinel.client.lists import ListCalls
+from sentinel.client.me import MeCalls
 from sentinel.client.notifications import NotificationCalls
 from sentinel.client.past import PastCalls
 from sentinel.client.rule_outcomes import OutcomeCalls
@@ -37,6 +38,7 @@ class Client(
     ExplainCalls,
     LifecycleCalls,
     ListCalls,
+    MeCalls,
     NotificationCalls,
     OutcomeCalls,
     PastCalls,
