@@ -15,4 +15,5 @@ def pages() -> list[StreamlitPage]:
     return [
         st.Page(_VIEWS / "overview.py", title="Overview", icon=":material/dashboard:", default=True),
         st.Page(_VIEWS / "alerts.py", title="Alerts", icon=":material/notifications_active:"),
+        st.Page(_VIEWS / "notifications.py", title="Notifications", icon=":material/send:"),
     ]

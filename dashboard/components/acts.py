@@ -24,8 +24,13 @@ def act(done: str, call: Callable[[], object]) -> bool:
     except SentinelError as error:
         st.session_state[_REFUSED] = error
         return False
-    st.session_state[_DONE] = done
+    say_done(done)
     return True
+
+
+def say_done(words: str) -> None:
+    """Say on the page that is drawn next what was done."""
+    st.session_state[_DONE] = words
 
 
 def show_last_act() -> None:

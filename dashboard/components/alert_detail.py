@@ -30,7 +30,7 @@ def show_detail(visit: Visit, alert_id: int, pipeline_names: Mapping[int, str]) 
         st.badge(alert.status if alert.status in _STATUSES else "other", color="gray")
         if alert.disposition in _JUDGED:
             st.badge(_JUDGED[alert.disposition], color="violet")
-    show_text(what(alert), limit=2000)
+    show_text(what(alert), limit=500)
     st.caption(f"Raised {said(alert.alert_timestamp, visit.now)}.")
     show_work(visit, alert)
     about, told, past = st.tabs(["What happened", "Who was told", "Notes and history"])

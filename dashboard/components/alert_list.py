@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
 from dashboard.components.alerts_table import COLORS, SEVERITIES, what, where
+from dashboard.components.sections import pick_row, table_key
 from dashboard.components.text import compact, line
 from dashboard.components.times import time_column
 from sentinel.client import models
-
-_SHOWN = "alert-list-shown"
 
 
 def show_list(alerts: Sequence[models.Alert], pipeline_names: Mapping[int, str], chosen: int | None) -> None:
     """Show alerts. Choosing a row opens it, wherever it stands when others have come meanwhile."""
     ids = [alert.id for alert in alerts]
-    # Another set of rows is another table: a row's number alone would name another alert.
-    key = f"alert-list-{hashlib.sha256(repr(ids).encode()).hexdigest()[:12]}"
-    st.session_state[_SHOWN] = (key, ids)
+    key = table_key("alert-list", ids)
     st.dataframe(
         [
             {
@@ -49,17 +45,8 @@ def show_list(alerts: Sequence[models.Alert], pipeline_names: Mapping[int, str],
         },
         hide_index=True,
         height=min(38 + 35 * len(alerts), 420),
-        on_select=_open,
+        on_select=pick_row(key, ids, "alert"),
         selection_mode="single-row",
         selection_default={"selection": {"rows": [ids.index(chosen)]}} if chosen in ids else None,
         key=key,
     )
-
-
-def _open() -> None:
-    key, ids = st.session_state[_SHOWN]
-    rows = st.session_state[key]["selection"]["rows"]
-    if rows and rows[0] < len(ids):
-        st.query_params["alert"] = str(ids[rows[0]])
-    else:
-        st.query_params.pop("alert", None)

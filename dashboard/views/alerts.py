@@ -38,8 +38,7 @@ def alerts(visit: Visit) -> None:
         found = _page(visit, chosen, before)
     opened = links.chosen("alert")
     _table(found, names, chosen, opened, before)
-    actions = st.container(horizontal=True)
-    with actions.popover("CSV", icon=":material/download:"):
+    with st.popover("CSV", icon=":material/download:"):
         show_export(visit, chosen)
     if visit.may_write:
         with st.expander("Change all that fit", icon=":material/done_all:"):
