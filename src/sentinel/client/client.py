@@ -102,6 +102,11 @@ class Client(
         answer = self._get(f"/api/pipelines/{pipeline_id}/schema", version=version)
         return models.Schema.model_validate(answer.json())
 
+    def list_schemas(self, pipeline_id: int) -> list[models.Schema]:
+        """Return all schema versions, newest first."""
+        answer = self._get(f"/api/pipelines/{pipeline_id}/schema/versions")
+        return [models.Schema.model_validate(item) for item in answer.json()]
+
     def put_schema(
         self,
         pipeline_id: int,
