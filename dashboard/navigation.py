@@ -16,5 +16,6 @@ def pages() -> list[StreamlitPage]:
         st.Page(_VIEWS / "overview.py", title="Overview", icon=":material/dashboard:", default=True),
         st.Page(_VIEWS / "alerts.py", title="Alerts", icon=":material/notifications_active:"),
         st.Page(_VIEWS / "pipelines.py", title="Pipelines", icon=":material/conversion_path:"),
+        st.Page(_VIEWS / "rules.py", title="Rules", icon=":material/rule:"),
         st.Page(_VIEWS / "notifications.py", title="Notifications", icon=":material/send:"),
     ]

@@ -18,6 +18,8 @@ RETRY_SECONDS = 3.0
 def show_page(title: str, body: Callable[[session.Visit], None]) -> None:
     """Draw a page. Without a valid key it asks for one; while the API is away it says so, and comes back by itself."""
     st.title(title)
+    # The tables' own download would write cells that a spreadsheet computes; the page of alerts has a safe one.
+    st.html("<style>button[aria-label='Download as CSV'] {display: none}</style>")
     try:
         visit = session.visit()
         show_last_act()

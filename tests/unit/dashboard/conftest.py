@@ -162,4 +162,4 @@ def interpreted(page: AppTest) -> str:
 
 def is_clean(page: AppTest) -> bool:
     """Whether nothing a tenant wrote is interpreted."""
-    return not any(mark in interpreted(page) for mark in ("script", "bold", "\u202e"))
+    return not any(mark in interpreted(page) for mark in ("<script", "**bold", "\u202e"))
