@@ -80,7 +80,7 @@ def show_list(visit: Visit, pipeline_id: int, rules: Sequence[models.Rule], open
             "id": st.column_config.NumberColumn("id", width="small"),
             "name": st.column_config.TextColumn("rule", width="medium"),
             "state": st.column_config.TextColumn("state", width="small"),
-            "what": st.column_config.TextColumn("what it says", width="large"),
+            "what": st.column_config.TextColumn("what it says", width="medium"),
             "matched": st.column_config.NumberColumn("matched, 24 h", format="localized"),
             "unknown": st.column_config.NumberColumn(
                 "unknown, 24 h", format="localized", help="Events that lack a field that the rule needs."

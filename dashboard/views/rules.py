@@ -8,10 +8,10 @@ import streamlit as st
 
 from dashboard.components import links
 from dashboard.components.page import show_page
+from dashboard.components.pipeline_choice import choose_pipeline
 from dashboard.components.rule_add import show_add
 from dashboard.components.rule_detail import show_rule
 from dashboard.components.rule_list import show_list
-from dashboard.components.text import line
 from dashboard.session import Visit
 from sentinel.client import models
 from sentinel.errors import NotFoundError
@@ -25,7 +25,8 @@ def rules(visit: Visit) -> None:
     if not pipelines:
         st.info("No pipeline yet, and a rule is about one: create it on the page “Pipelines”.", icon=":material/info:")
         return
-    pipeline = _choose(pipelines)
+    _follow_rule(visit)
+    pipeline = choose_pipeline("rules-pipeline", pipelines, _forget_rule)
     found = visit.client.list_rules(pipeline)
     shown = _filtered(found)
     opened = links.chosen("rule")
@@ -56,16 +57,16 @@ def rules(visit: Visit) -> None:
     show_rule(visit, rule)
 
 
-def _choose(pipelines: Sequence[models.Pipeline]) -> int:
-    names = {each.id: f"{line(each.name, 60)} ({each.id})" for each in sorted(pipelines, key=lambda each: -each.id)}
-    links.seed("rules-pipeline", "pipeline", links.number)
-    if st.session_state.get("rules-pipeline", 0) not in names:
-        st.session_state["rules-pipeline"] = next(iter(names))
-    chosen: int = st.selectbox(
-        "Pipeline", list(names), format_func=names.__getitem__, key="rules-pipeline", on_change=_forget_rule
-    )
-    links.keep({"pipeline": chosen})
-    return chosen
+def _follow_rule(visit: Visit) -> None:
+    """Open the pipeline of the rule that a link names, where it names the rule alone."""
+    rule = links.chosen("rule")
+    if rule is None or "pipeline" in st.query_params or "rules-pipeline" in st.session_state:
+        return
+    try:
+        links.keep({"pipeline": visit.client.get_rule(rule).pipeline_id})
+    except NotFoundError:
+        # It is said where the rule would stand.
+        return
 
 
 def _forget_rule() -> None:

@@ -47,6 +47,8 @@ def fill(stub: StubApi) -> StubApi:
     stub.answers |= {
         "GET /api/pipelines": [pipeline()],
         "GET /api/pipelines/7/rules": [rule(), other],
+        "GET /api/rules/11": rule(),
+        "GET /api/rules/12": other,
         "GET /api/pipelines/7/quarantines": [],
         "GET /api/rules/11/quarantines": [],
         "GET /api/rules/12/quarantines": [],

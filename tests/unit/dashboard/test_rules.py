@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.components.rule_editor import mark
 from tests.unit.dashboard import rule_data
-from tests.unit.dashboard.alert_data import rule
+from tests.unit.dashboard.alert_data import pipeline, rule
 from tests.unit.dashboard.conftest import HOSTILE, StubApi, is_clean, labels, open_page, problem, ran, texts, widget
 
 
@@ -61,6 +61,12 @@ class TestList:
 
     def test_a_link_to_a_pipeline_that_is_gone_shows_another(self, api: StubApi) -> None:
         assert widget(open_page("rules", pipeline="99"), "selectbox", "Pipeline").value == 7
+
+    def test_a_link_to_a_rule_alone_opens_its_pipeline(self, api: StubApi) -> None:
+        api.answers["GET /api/pipelines"] = [pipeline(), pipeline(id=8, name="newer")]
+        page = open_page("rules", rule="11")
+        assert widget(page, "selectbox", "Pipeline").value == 7
+        assert page.query_params["pipeline"] == "7"
 
     def test_a_link_to_a_rule_that_is_gone(self, api: StubApi) -> None:
         api.answers["GET /api/rules/99"] = problem(404, "not-found", "there is no rule 99")
