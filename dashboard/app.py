@@ -1,4 +1,4 @@
-"""The dashboard's entry: a router and a frame. Run with `streamlit run dashboard/app.py`."""
+"""The dashboard's entry: a router and a frame. `sentinel dashboard` runs it on the address of the settings."""
 
 from __future__ import annotations
 

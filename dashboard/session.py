@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,7 +12,7 @@ import streamlit as st
 from sentinel.client.client import Client
 from sentinel.client.me import Caller
 from sentinel.clock import utc_now
-from sentinel.errors import InvalidError
+from sentinel.errors import InvalidError, UnauthenticatedError
 from sentinel.settings import Settings
 
 _CLIENT = "session-client"
@@ -40,10 +41,20 @@ class Visit:
 
 
 def api_client() -> Client:
-    """Return the client of the API: with the visitor's key after a sign-in, else the one that the settings describe."""
+    """Return the client of the API: with the visitor's key after a sign-in, else the one that the settings describe.
+
+    Raises:
+        UnauthenticatedError: Other machines reach the dashboard, and nothing says as whom they may act.
+    """
     mine: Client | None = st.session_state.get(_CLIENT)
-    shared: Client = mine if mine is not None else _shared_client()
-    return shared
+    if mine is not None:
+        return mine
+    shared, has_key = _shared_client()
+    if not has_key and _is_reached_by_others():
+        # An open API lets this machine in without a key, and would take every visitor for this machine.
+        raise UnauthenticatedError("other machines reach this dashboard, so it asks for an API key of your own")
+    found: Client = shared
+    return found
 
 
 def client_of(api_key: str) -> Client:
@@ -101,5 +112,16 @@ def visit() -> Visit:
 
 
 @st.cache_resource  # type: ignore[untyped-decorator]
-def _shared_client() -> Client:
-    return Client.of(Settings.load())
+def _shared_client() -> tuple[Client, bool]:
+    """Return the client that the settings describe, and whether they give it a key."""
+    settings = Settings.load()
+    return Client.of(settings), bool(settings.dashboard.api_key.get_secret_value())
+
+
+def _is_reached_by_others() -> bool:
+    """Return whether the server listens where other machines are; without an address it listens everywhere."""
+    address = str(st.get_option("server.address") or "")
+    try:
+        return not ipaddress.ip_address(address.strip("[]")).is_loopback
+    except ValueError:
+        return address.lower() != "localhost"

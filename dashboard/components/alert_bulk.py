@@ -89,8 +89,9 @@ def _changes() -> dict[str, Any]:
 
 
 def _count(visit: Visit, chosen: Chosen, changes: dict[str, Any]) -> None:
+    wanted = chosen.wanted(visit.now)
     # What comes from now on was not counted, so it is not changed either.
-    wanted = {"until": visit.now, **chosen.wanted(visit.now)}
+    wanted["until"] = min(wanted.get("until", visit.now), visit.now)
     tally = Tally()
     try:
         with st.spinner("Counting…"):
@@ -105,12 +106,15 @@ def _count(visit: Visit, chosen: Chosen, changes: dict[str, Any]) -> None:
 def _do(visit: Visit, counted: Counted) -> None:
     tally = Tally()
     reasons: list[models.AlertConflict] = []
-    bar = st.progress(0.0, "Changing…")
+    bar = st.progress(0.0, "Changing… stay on this page until it is done.")
     try:
         for done in visit.client.change_matching_alerts(counted.wanted, **counted.changes):
             tally.add(done)
             reasons += done.conflict_details[: SHOWN_CONFLICTS - len(reasons)]
-            bar.progress(min(1.0, tally.changed / counted.tally.changed), f"{tally.changed:,} changed…")
+            bar.progress(
+                min(1.0, tally.changed / counted.tally.changed),
+                f"{tally.changed:,} changed… stay on this page until it is done.",
+            )
     except SentinelError as error:
         show_problem(error)
         st.warning(

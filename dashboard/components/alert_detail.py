@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import streamlit as st
 
+from dashboard.components import links
 from dashboard.components.alert_work import show_work
 from dashboard.components.alerts_table import place, what, where
 from dashboard.components.text import compact, line, show_json, show_text
@@ -80,6 +81,8 @@ def _rule(visit: Visit, alert: models.AlertDetail, rule_id: int) -> None:
     """Show the version that matched, which need not be today's."""
     versions = visit.client.list_rule_versions(rule_id)
     fired = next((each for each in versions if each.rule_version_id == alert.rule_version_id), None)
+    if st.button("Open the rule", icon=":material/rule:", key="alert-rule"):
+        links.go("rules", rule=rule_id)
     if fired is None:
         show_text(f"rule {rule_id} ({alert.rule_name})")
         return

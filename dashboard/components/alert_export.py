@@ -27,6 +27,8 @@ def show_export(visit: Visit, chosen: Chosen) -> None:
         _make(visit, chosen)
     ready = st.session_state.get(_READY)
     if ready is None or ready[0] != chosen:
+        # A file of another filter is not offered, so its memory is given back.
+        st.session_state.pop(_READY, None)
         st.caption(
             f"All alerts that fit, newest first, at most {MAX_ROWS:,}. Cells that a spreadsheet would compute are safe."
         )

@@ -136,8 +136,8 @@ def _seed() -> None:
         links.seed(_key(name), name, links.one_of(options))
     for name in ("pipeline", "rule"):
         links.seed(_key(name), name, links.number)
-    for name in ("text", "assignee", "event", "by"):
-        links.seed(_key(name), name, str)
+    for name, most in (("text", 500), ("assignee", 128), ("event", 2000), ("by", 100)):
+        links.seed(_key(name), name, links.text_of(most))
     for name in ("since", "until"):
         links.seed(_key(name), name, _moment)
 

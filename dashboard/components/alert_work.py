@@ -78,7 +78,14 @@ def show_work(visit: Visit, alert: models.AlertDetail) -> None:
         )
     with note, st.form(f"alert-note-{alert.id}", border=False):
         key = f"alert-note-text-{alert.id}"
-        st.text_area("Note", key=key, max_chars=5000, height=80, placeholder="kept as it is, and never changed")
+        st.text_area(
+            "Note",
+            key=key,
+            max_chars=5000,
+            height=80,
+            placeholder="kept as it is, and never changed",
+            persist_state="session",
+        )
         st.form_submit_button("Add the note", on_click=_note, args=(visit, alert, key))
 
 

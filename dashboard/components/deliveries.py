@@ -23,8 +23,8 @@ def show_deliveries(visit: Visit) -> None:
     """Show deliveries by state and channel, and the one that the address names."""
     _overdue(visit)
     links.seed("delivery-state", "state", links.one_of(STATES))
-    links.seed("delivery-channel", "channel", str)
-    links.seed("delivery-alert", "of", str)
+    links.seed("delivery-channel", "channel", links.text_of(63))
+    links.seed("delivery-alert", "of", links.text_of(19))
     row = st.columns([2, 1, 1])
     state = row[0].pills("State", STATES, key="delivery-state")
     channel = row[1].text_input("Channel", key="delivery-channel", max_chars=63, placeholder="all") or None

@@ -7,8 +7,6 @@ from typing import Any
 
 import streamlit as st
 
-MAX_CHARACTERS = 2000
-
 
 def seed(key: str, name: str, read: Callable[[str], Any]) -> None:
     """Set a widget to what the link says, once, before it is drawn.
@@ -23,7 +21,7 @@ def seed(key: str, name: str, read: Callable[[str], Any]) -> None:
         return
     text = str(st.query_params[name])
     try:
-        st.session_state[key] = read(text[:MAX_CHARACTERS])
+        st.session_state[key] = read(text)
     except ValueError:
         st.warning(f"This link's `{name}` means nothing here and is left out.", icon=":material/link_off:")
 
@@ -39,14 +37,25 @@ def one_of(options: tuple[str, ...]) -> Callable[[str], str]:
     return read
 
 
+def text_of(most: int) -> Callable[[str], str]:
+    """Return what reads a text of so many characters at most."""
+
+    def read(text: str) -> str:
+        if len(text) > most:
+            raise ValueError(text[:60])
+        return text
+
+    return read
+
+
 def number(text: str) -> int:
     """Read an id.
 
     Raises:
         ValueError: It is none.
     """
-    if not text.isascii() or not text.isdigit() or not 0 < int(text[:20]) < 2**63 or len(text) > 19:
-        raise ValueError(text)
+    if len(text) > 19 or not text.isascii() or not text.isdigit() or not 0 < int(text) < 2**63:
+        raise ValueError(text[:60])
     return int(text)
 
 
@@ -57,6 +66,11 @@ def keep(values: Mapping[str, object]) -> None:
             st.query_params.pop(name, None)
         elif st.query_params.get(name) != str(value):
             st.query_params[name] = str(value)
+
+
+def go(view: str, **values: object) -> None:
+    """Open another page as an address with these values would."""
+    st.switch_page(f"views/{view}.py", query_params={name: str(value) for name, value in values.items()})
 
 
 def chosen(name: str) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from dashboard.components import links
 from dashboard.components.acts import act
 from dashboard.components.pipeline_list import job_of, lag_of
 from dashboard.components.pipeline_schema import show_schema
@@ -41,6 +42,10 @@ def show_pipeline(visit: Visit, pipeline: models.Pipeline) -> None:
                 st.button(
                     words, icon=icon, key=f"pipeline-{status}", on_click=_set_status, args=(visit, pipeline, status)
                 )
+    with st.container(horizontal=True):
+        for words, view in (("Its alerts", "alerts"), ("Its rules", "rules"), ("Its dead letters", "dead_letters")):
+            if st.button(words, key=f"pipeline-{view}", type="tertiary", icon=":material/arrow_forward:"):
+                links.go(view, pipeline=pipeline.id)
     schema, past = st.tabs(["Schema", "Generations"])
     with schema:
         show_schema(visit, pipeline)

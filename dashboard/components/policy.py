@@ -91,7 +91,9 @@ def _edit(visit: Visit, policy: Policy) -> None:
         st.session_state[_TEXT] = written(policy)
         st.session_state[_BASE] = policy.version
     base: int = st.session_state[_BASE]
-    text = st.text_area("Policy (YAML)", key=_TEXT, height=420, help="docs/routing.md has all members.")
+    text = st.text_area(
+        "Policy (YAML)", key=_TEXT, height=420, persist_state="session", help="docs/routing.md has all members."
+    )
     st.caption('Times of day stand in quotes: `begins: "22:00"`.')
     if base != policy.version:
         st.warning(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from dashboard.components import links
 from dashboard.components.acts import act, say_done
 from dashboard.components.explanation import show_explain
 from dashboard.components.problems import show_problem
@@ -45,6 +46,8 @@ def show_rule(visit: Visit, rule: models.Rule) -> None:
     _figures(visit, rule)
     if visit.may_write:
         _states(visit, rule)
+    if st.button("Its alerts", icon=":material/notifications_active:", key="rule-alerts"):
+        links.go("alerts", pipeline=rule.pipeline_id, rule=rule.id)
     chosen = choose_section("rule-section", _SECTIONS)
     if chosen == "versions":
         show_versions(visit, rule)

@@ -39,6 +39,8 @@ def edit_rule(visit: Visit, key: str, pipeline_id: int, rule: models.Rule | None
         value="" if rule is None else rule.short_form or rule.rule_expression,
         key=f"{key}-expression",
         height=130,
+        # What was typed outlives a look at another part or page.
+        persist_state="session",
         placeholder="amount > 1000 AND country <> 'DE'     or     when amount > 1000 then notify(\"slack:#ops\")",
         help="Spark SQL, or `when ... then ...`; docs/rules.md has the language. Ctrl+Enter checks it.",
     )
@@ -50,7 +52,7 @@ def edit_rule(visit: Visit, key: str, pipeline_id: int, rule: models.Rule | None
         key=f"{key}-severity",
     )
     description = row[1].text_input(
-        "Description", value="" if rule is None else rule.description, key=f"{key}-description", max_chars=1000
+        "Description", value="" if rule is None else rule.description, key=f"{key}-description", max_chars=2000
     )
     check = None
     if expression.strip():

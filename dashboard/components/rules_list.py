@@ -23,7 +23,7 @@ def show_rules(visit: Visit, rules: Sequence[models.Rule]) -> None:
     if refused is not None:
         show_problem(refused)
     if not rules:
-        st.info("No rule yet. Add one with `POST /api/pipelines/{id}/rules`.", icon=":material/info:")
+        st.info("No rule yet. Add one on the page “Rules”.", icon=":material/info:")
         return
     for rule in rules:
         with st.container(border=True):

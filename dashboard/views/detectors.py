@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from dashboard.components import links
 from dashboard.components.acts import act
 from dashboard.components.page import show_page
 from dashboard.components.problems import show_problem
@@ -100,6 +101,8 @@ def _detail(visit: Visit, detector: Detector) -> None:
         )
         if row[1].button("Run it now", icon=":material/play_arrow:", key="detector-run"):
             _run(visit, detector)
+    if st.button("Its alerts", icon=":material/notifications_active:", key="detector-alerts"):
+        links.go("alerts", by=detector.name)
     with st.expander("Parameters"):
         show_json(detector.parameters)
         if detector.changed_parameters:

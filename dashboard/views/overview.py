@@ -27,7 +27,7 @@ def overview(visit: Visit) -> None:
     every = REFRESH_SECONDS if st.sidebar.toggle("Refresh by itself", value=True) else None
     pipelines = visit.client.list_pipelines()
     if not pipelines:
-        st.info("No pipeline yet. Create one with `POST /api/pipelines`, or see `make demo`.", icon=":material/info:")
+        st.info("No pipeline yet. Create one on the page “Pipelines”, or see `make demo`.", icon=":material/info:")
         return
     chosen = _choose(pipelines)
     st.fragment(_figures_and_alerts, run_every=every)(visit.client, chosen)

@@ -75,7 +75,7 @@ def _forget_rule() -> None:
 
 def _filtered(found: Sequence[models.Rule]) -> list[models.Rule]:
     links.seed("rules-state", "state", links.one_of(STATES))
-    links.seed("rules-text", "text", str)
+    links.seed("rules-text", "text", links.text_of(200))
     row = st.columns([2, 1])
     state = row[0].pills("State", STATES, key="rules-state")
     text = row[1].text_input("Text", key="rules-text", max_chars=200, placeholder="in name, description or rule")

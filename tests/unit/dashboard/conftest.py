@@ -95,7 +95,8 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[StubApi]:
     """An API that knows who calls, and nothing else yet."""
     api = StubApi({"GET /api/me": dict(ME)})
     shared = api.client()
-    monkeypatch.setattr("dashboard.session._shared_client", lambda: shared)
+    monkeypatch.setattr("dashboard.session._shared_client", lambda: (shared, False))
+    monkeypatch.setattr("dashboard.session._is_reached_by_others", lambda: False)
     monkeypatch.setattr("dashboard.session.client_of", api.client)
     yield api
     shared.close()

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import datetime
 from typing import Any
 
 import httpx
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboard.components.alert_filter import DISPOSITIONS, SEVERITIES
+from dashboard.components.alert_work import NEXT
+from sentinel.clock import utc_now
+from sentinel.domain import alert_state
+from sentinel.domain.rule import Severity
 from tests.unit.dashboard.alert_data import alert, answer_alerts, pipeline
 from tests.unit.dashboard.conftest import (
     HOSTILE,
@@ -76,7 +82,15 @@ class TestList:
         assert page.query_params["since"] == since
 
     @pytest.mark.parametrize(
-        "parameter", [{"severity": "<script>"}, {"pipeline": "9" * 40}, {"time": "-1"}, {"since": "soon"}]
+        "parameter",
+        [
+            {"severity": "<script>"},
+            {"text": "x" * 501},
+            {"by": "x" * 101},
+            {"pipeline": "9" * 40},
+            {"time": "-1"},
+            {"since": "soon"},
+        ],
     )
     def test_what_a_link_cannot_mean_is_left_out_and_said(self, api: StubApi, parameter: dict[str, str]) -> None:
         page = open_page("alerts", **parameter)
@@ -293,6 +307,13 @@ class TestBulk:
         assert "1,007 were changed" in counted.success[0].value
         assert is_clean(counted)
 
+    def test_what_comes_after_the_count_is_left_alone(self, api: StubApi) -> None:
+        api.answers["POST /api/alerts/actions"] = done(1, dry_run=True)
+        page = open_page("alerts", time="between", until="2999-01-01T00:00:00+00:00")
+        ran(next(each for each in page.selectbox if each.key == "bulk-status").set_value("resolved").run())
+        ran(widget(page, "button", "Count first").click().run())
+        assert datetime.fromisoformat(api.writes()[0][2]["filter"]["until"]) <= utc_now()
+
     def test_another_filter_or_change_must_be_counted_anew(self, api: StubApi, counted: AppTest) -> None:
         ran(widget(counted, "pills", "Severity").set_value("info").run())
         assert "Change 1,007 alerts" not in labels(counted)
@@ -333,6 +354,15 @@ class TestExport:
         ran(widget(page, "button", "Make a CSV file").click().run())
         assert "does not answer" in page.error[0].value
         assert "export-ready" not in page.session_state
+
+
+class TestWords:
+    def test_what_may_follow_is_what_the_api_allows(self) -> None:
+        assert {status: set(offered) for status, offered in NEXT.items()} == {
+            status.value: {each.value for each in following} for status, following in alert_state.NEXT.items()
+        }
+        assert set(DISPOSITIONS) == set(alert_state.Disposition)
+        assert set(SEVERITIES) == set(Severity)
 
 
 class TestTrouble:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboard import session
 from dashboard.components import links, times
 from dashboard.components.text import compact, line, plain
 from sentinel.settings import PROJECT_ROOT
@@ -82,6 +84,34 @@ class TestSignIn:
         assert "Key:" not in texts(page)
 
 
+class TestOtherMachines:
+    @pytest.mark.parametrize(
+        ("address", "others"),
+        [(None, True), ("::", True), ("192.168.1.5", True), ("dash.example", True), ("127.0.0.1", False),
+         ("::1", False), ("localhost", False)],
+    )  # fmt: skip
+    def test_who_reaches_it(self, monkeypatch: pytest.MonkeyPatch, address: str | None, others: bool) -> None:
+        monkeypatch.setattr("streamlit.get_option", lambda _: address)
+        assert session._is_reached_by_others() is others
+
+    def test_they_are_asked_for_a_key_also_where_the_api_is_open(
+        self, api: StubApi, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("dashboard.session._is_reached_by_others", lambda: True)
+        page = app()
+        assert not page.title
+        assert api.requests == []
+        widget(page, "text_input", "API key").set_value("snt_right")
+        ran(widget(page, "button", "Sign in").click().run())
+        assert page.title[0].value == "Overview"
+
+    def test_a_key_in_the_settings_lets_everybody_in(self, api: StubApi, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("dashboard.session._is_reached_by_others", lambda: True)
+        shared = api.client("snt_right")
+        monkeypatch.setattr("dashboard.session._shared_client", lambda: (shared, True))
+        assert app().title[0].value == "Overview"
+
+
 class TestFrame:
     def test_a_key_that_only_looks_is_said_to(self, looking: StubApi) -> None:
         looking.answers["GET /api/pipelines"] = []
@@ -120,6 +150,18 @@ class TestText:
 
 class TestTimes:
     NOW = datetime(2026, 1, 31, 8, tzinfo=UTC)
+
+    def test_in_the_zone_of_the_browser(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("streamlit.session_state", {times.CHOSEN: times.LOCAL_TIMES})
+        monkeypatch.setattr("streamlit.context", SimpleNamespace(timezone="Europe/Vienna"))
+        assert times.absolute(self.NOW) == "2026-01-31 09:00:00 CET"
+        assert times.zone_name() == "Europe/Vienna"
+
+    @pytest.mark.parametrize("name", [None, "", "../../etc/passwd", "Nowhere/Town", "\x00", "x" * 5000])
+    def test_a_zone_that_there_is_not_is_utc(self, monkeypatch: pytest.MonkeyPatch, name: str | None) -> None:
+        monkeypatch.setattr("streamlit.session_state", {times.CHOSEN: times.LOCAL_TIMES})
+        monkeypatch.setattr("streamlit.context", SimpleNamespace(timezone=name))
+        assert times.zone_name() == "UTC"
 
     @pytest.mark.parametrize(
         ("gap", "words"),

@@ -99,7 +99,8 @@ class StubApi:
 def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[StubApi]:
     stub = StubApi()
     client = Client("http://api.example", transport=httpx.MockTransport(stub.answer))
-    monkeypatch.setattr("dashboard.session._shared_client", lambda: client)
+    monkeypatch.setattr("dashboard.session._shared_client", lambda: (client, False))
+    monkeypatch.setattr("dashboard.session._is_reached_by_others", lambda: False)
     yield stub
     client.close()
     st.cache_resource.clear()

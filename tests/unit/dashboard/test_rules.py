@@ -121,6 +121,18 @@ class TestEditor:
         assert "Did you mean amount?" in texts(page)
         assert widget(page, "button", "Publish version 3").disabled
 
+    def test_the_longest_description_can_be_edited(self, api: StubApi) -> None:
+        api.answers["GET /api/pipelines/7/rules"] = [rule(description="d" * 2000)]
+        page = open_page("rules", rule="11")
+        field = next(each for each in page.text_input if each.key == "rule-edit-11-2-description")
+        assert len(field.value) == 2000
+
+    def test_what_was_typed_outlives_a_look_at_the_versions(self, api: StubApi) -> None:
+        page = self.edited("amount > 900")
+        ran(widget(page, "button_group", "Section").set_value("versions").run())
+        ran(widget(page, "button_group", "Section").set_value("rule").run())
+        assert area(page, "rule-edit-11-2-expression").value == "amount > 900"
+
     def test_nothing_changed_is_nothing_to_publish(self, api: StubApi) -> None:
         page = open_page("rules", rule="11")
         assert not [label for label in labels(page) if label.startswith("Publish version")]
