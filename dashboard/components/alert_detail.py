@@ -81,8 +81,11 @@ def _rule(visit: Visit, alert: models.AlertDetail, rule_id: int) -> None:
     """Show the version that matched, which need not be today's."""
     versions = visit.client.list_rule_versions(rule_id)
     fired = next((each for each in versions if each.rule_version_id == alert.rule_version_id), None)
-    if st.button("Open the rule", icon=":material/rule:", key="alert-rule"):
-        links.go("rules", rule=rule_id)
+    with st.container(horizontal=True):
+        if st.button("Open the rule", icon=":material/rule:", key="alert-rule"):
+            links.go("rules", rule=rule_id)
+        if st.button("Explain this match", icon=":material/psychology:", key="alert-explain"):
+            links.go("rules", rule=rule_id, show="explain", event=alert.event_id)
     if fired is None:
         show_text(f"rule {rule_id} ({alert.rule_name})")
         return

@@ -36,7 +36,7 @@ def show_list(alerts: Sequence[models.Alert], pipeline_names: Mapping[int, str],
             "severity": st.column_config.MultiselectColumn(
                 "severity", options=list(SEVERITIES), color=list(COLORS), width="small"
             ),
-            "status": st.column_config.TextColumn("status", width="small"),
+            "status": st.column_config.TextColumn("status", width=115),
             "rule": st.column_config.TextColumn("rule or detector", width="medium"),
             "pipeline": st.column_config.TextColumn("pipeline", width="small"),
             "event id": st.column_config.TextColumn("event id", width="small"),

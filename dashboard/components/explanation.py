@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import streamlit as st
 
+from dashboard.components import links
 from dashboard.components.problems import show_problem
 from dashboard.components.text import compact, line, show_json, show_text
 from dashboard.session import Visit
@@ -26,6 +27,7 @@ _INDENT = "\N{NO-BREAK SPACE}" * 4
 
 def show_explain(visit: Visit, rule: models.Rule) -> None:
     """Ask for an event, and explain the rule for it."""
+    links.seed(f"explain-event-{rule.id}", "event", links.text_of(2000))
     with st.form(f"explain-{rule.id}"):
         event = st.text_input(
             "Event id, or the place of its record",
@@ -39,6 +41,7 @@ def show_explain(visit: Visit, rule: models.Rule) -> None:
         asked = st.form_submit_button("Explain", type="primary", icon=":material/psychology:")
     if not asked:
         return
+    links.keep({"event": event.strip()})
     if not event.strip() and not text.strip():
         st.info("Name an event, or paste one.", icon=":material/info:")
         return

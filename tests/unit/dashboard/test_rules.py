@@ -241,6 +241,11 @@ class TestExplain:
         assert parts["part"][1].startswith("\u00a0" * 4)
         assert is_clean(page)
 
+    def test_a_link_names_the_event(self, api: StubApi) -> None:
+        page = open_page("rules", rule="11", show="explain", event="t-1")
+        ran(widget(page, "button", "Explain").click().run())
+        assert api.asked("/api/pipelines/7/explain") == [{"event": "t-1", "rule": "11"}]
+
     def test_an_event_that_is_pasted(self, api: StubApi) -> None:
         page = self.asked(text='{"amount": 1.10}')
         assert writes(api)[0][2] == {"event_text": '{"amount": 1.10}', "rule": 11}
