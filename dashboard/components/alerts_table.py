@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
+from dashboard.components import links
 from dashboard.components.text import compact, line, show_json, show_text
 from dashboard.components.times import time_column
 from sentinel.client import models
@@ -22,7 +23,14 @@ def show_alerts(
     if not alerts:
         st.info("No alert yet. As soon as an event matches a rule, it is listed here.", icon=":material/info:")
         return
-    chosen = st.dataframe(
+    opened = f"{key}-opened"
+
+    def choose() -> None:
+        # What was chosen is an alert, not a row: newer ones move all rows down.
+        rows = st.session_state[key]["selection"]["rows"]
+        st.session_state[opened] = alerts[rows[0]] if rows and rows[0] < len(alerts) else None
+
+    st.dataframe(
         [
             {
                 "time": alert.alert_timestamp,
@@ -48,17 +56,18 @@ def show_alerts(
         },
         column_order=[name for name in _COLUMNS if not (of_one_pipeline and name == "pipeline")],
         hide_index=True,
-        on_select="rerun",
+        on_select=choose,
         selection_mode="single-row",
         key=key,
     )
-    rows = [row for row in chosen.selection.rows if row < len(alerts)]
-    if rows:
-        alert = alerts[rows[0]]
-        show_text(f"alert {alert.id}: {place(alert)}")
-        show_json(alert.transaction_data)
-    else:
+    alert: models.Alert | None = st.session_state.get(opened)
+    if alert is None:
         st.caption("Choose a row to see its event in full.")
+        return
+    show_text(f"alert {alert.id}: {place(alert)}")
+    if st.button("Open this alert", key=f"{key}-open", icon=":material/arrow_forward:"):
+        links.go("alerts", alert=alert.id)
+    show_json(alert.transaction_data)
 
 
 def what(alert: models.Alert) -> str:

@@ -13,6 +13,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from dashboard.components.figures import ago
+from sentinel.client import models
 from sentinel.client.client import Client
 from sentinel.settings import PROJECT_ROOT
 from tests.unit.dashboard.conftest import ME
@@ -142,6 +143,14 @@ class TestOverview:
         assert not shown.exception
         table = shown.dataframe[0].value
         assert (table["rule"][0], table["pipeline"][0]) == ("ten times the mean", "detector amount_spike")
+
+    def test_the_alert_that_was_chosen_stays_when_newer_ones_come(self, api: StubApi) -> None:
+        shown = page()
+        shown.session_state["alerts-7-opened"] = models.Alert.model_validate(api.alerts[1])
+        api.alerts.insert(0, {**api.alerts[0], "id": 9})
+        shown.run()
+        assert not shown.exception
+        assert any(element.value.startswith("alert 2:") for element in shown.text)
 
     def test_alerts_of_one_severity(self, api: StubApi) -> None:
         shown = page()
