@@ -29,6 +29,7 @@ from config_api.routers import (
     ledger,
     lifecycle,
     lists,
+    me,
     metrics,
     mutes,
     notifications,
@@ -155,6 +156,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         channels,
         notifications,
         deliveries,
+        me,
         health,
         metrics,
     ):

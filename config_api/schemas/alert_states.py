@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints, model_
 
 from config_api.schemas.alerts import AlertAnswer
 from config_api.schemas.base import AnswerModel, Name, RequestModel, Text, Timestamp
-from sentinel.domain.alert import AlertFilter
+from sentinel.domain.alert import AlertFilter, AlertSource
 from sentinel.domain.alert_state import (
     KEEP,
     MAX_BULK,
@@ -72,6 +72,8 @@ class AlertFilterRequest(RequestModel):
     status: AlertStatus | None = None
     assignee: Annotated[Text, Field(max_length=128, description="Empty: nobody has it.")] | None = None
     disposition: Disposition | None = None
+    source: AlertSource | None = None
+    detector: Annotated[Text, Field(max_length=100)] | None = None
 
     def chosen(self) -> AlertFilter:
         """Return the filter."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
+from dashboard.components import links
+from dashboard.components.text import compact, line, show_json, show_text
+from dashboard.components.times import time_column
 from sentinel.client import models
 
 SEVERITIES = ("critical", "warning", "info")
@@ -21,21 +23,28 @@ def show_alerts(
     if not alerts:
         st.info("No alert yet. As soon as an event matches a rule, it is listed here.", icon=":material/info:")
         return
-    chosen = st.dataframe(
+    opened = f"{key}-opened"
+
+    def choose() -> None:
+        # What was chosen is an alert, not a row: newer ones move all rows down.
+        rows = st.session_state[key]["selection"]["rows"]
+        st.session_state[opened] = alerts[rows[0]] if rows and rows[0] < len(alerts) else None
+
+    st.dataframe(
         [
             {
                 "time": alert.alert_timestamp,
                 "severity": [alert.severity],
-                "rule": _what(alert),
-                "pipeline": _where(alert, pipeline_names),
+                "rule": line(what(alert)),
+                "pipeline": line(where(alert, pipeline_names), 60),
                 "score": alert.score,
-                "event id": alert.event_id,
-                "event": json.dumps(alert.transaction_data, ensure_ascii=False),
+                "event id": line(alert.event_id),
+                "event": compact(alert.transaction_data),
             }
             for alert in alerts
         ],
         column_config={
-            "time": st.column_config.DatetimeColumn("time (UTC)", format="YYYY-MM-DD HH:mm:ss.SSS", width="medium"),
+            "time": time_column("time"),
             "severity": st.column_config.MultiselectColumn(
                 "severity", options=list(SEVERITIES), color=list(COLORS), width="small"
             ),
@@ -47,32 +56,36 @@ def show_alerts(
         },
         column_order=[name for name in _COLUMNS if not (of_one_pipeline and name == "pipeline")],
         hide_index=True,
-        on_select="rerun",
+        on_select=choose,
         selection_mode="single-row",
         key=key,
     )
-    rows = [row for row in chosen.selection.rows if row < len(alerts)]
-    if rows:
-        alert = alerts[rows[0]]
-        st.text(f"alert {alert.id}: {_place(alert)}")
-        st.json(alert.transaction_data)
-    else:
+    alert: models.Alert | None = st.session_state.get(opened)
+    if alert is None:
         st.caption("Choose a row to see its event in full.")
+        return
+    show_text(f"alert {alert.id}: {place(alert)}")
+    if st.button("Open this alert", key=f"{key}-open", icon=":material/arrow_forward:"):
+        links.go("alerts", alert=alert.id)
+    show_json(alert.transaction_data)
 
 
-def _what(alert: models.Alert) -> str:
+def what(alert: models.Alert) -> str:
+    """Return what an alert says happened, as somebody wrote it."""
     if alert.detector is None:
         return alert.rule_description or alert.rule_name
     return alert.evidence[0].condition if alert.evidence else alert.detector
 
 
-def _where(alert: models.Alert, pipeline_names: Mapping[int, str]) -> str:
+def where(alert: models.Alert, pipeline_names: Mapping[int, str]) -> str:
+    """Return the pipeline or the detector that raised it."""
     if alert.pipeline_id is None:
         return f"detector {alert.detector}"
     return pipeline_names.get(alert.pipeline_id, str(alert.pipeline_id))
 
 
-def _place(alert: models.Alert) -> str:
+def place(alert: models.Alert) -> str:
+    """Return the record or the window that it is about."""
     if alert.kafka_timestamp is None:
         if alert.window_start is None or alert.window_end is None:
             return "neither of a record nor of a window"

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import streamlit as st
 
 from dashboard.components.problems import show_problem
+from dashboard.components.text import show_text
+from dashboard.session import Visit
 from sentinel.client import models
 from sentinel.client.client import Client
 from sentinel.errors import SentinelError
@@ -15,13 +17,13 @@ _REFUSED = "rule_switch_refused"
 _BADGES = {"critical": ":red-badge[critical]", "warning": ":orange-badge[warning]", "info": ":blue-badge[info]"}
 
 
-def show_rules(client: Client, rules: Sequence[models.Rule]) -> None:
+def show_rules(visit: Visit, rules: Sequence[models.Rule]) -> None:
     """Show rules with switches; a switch takes effect in the running job at once."""
     refused = st.session_state.pop(_REFUSED, None)
     if refused is not None:
         show_problem(refused)
     if not rules:
-        st.info("No rule yet. Add one with `POST /api/pipelines/{id}/rules`.", icon=":material/info:")
+        st.info("No rule yet. Add one on the page “Rules”.", icon=":material/info:")
         return
     for rule in rules:
         with st.container(border=True):
@@ -34,11 +36,12 @@ def show_rules(client: Client, rules: Sequence[models.Rule]) -> None:
                 key=key,
                 label_visibility="collapsed",
                 on_change=_switch,
-                args=(client, rule, key),
+                args=(visit.client, rule, key),
+                disabled=not visit.may_write,
             )
             badge.markdown(_BADGES[rule.severity])
             with text:
-                st.text(rule.description or "(no description)")
+                show_text(rule.description or "(no description)", limit=500)
                 st.code(rule.short_form or rule.rule_expression, language="sql", wrap_lines=True)
 
 

@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from dashboard import session
 from dashboard.components.alerts_table import SEVERITIES, show_alerts
 from dashboard.components.figures import show_pipeline, show_totals
+from dashboard.components.page import show_page
 from dashboard.components.problems import show_problem
 from dashboard.components.rules_list import show_rules
+from dashboard.components.text import line
+from dashboard.session import Visit
 from sentinel.client import models
 from sentinel.client.client import Client
 from sentinel.clock import utc_now
@@ -20,26 +22,18 @@ REFRESH_SECONDS = 3.0
 ALERTS_SHOWN = 50
 
 
-def overview() -> None:
+def overview(visit: Visit) -> None:
     """Draw the page. Its two halves refresh by themselves, each on its own."""
-    st.title("Overview")
     every = REFRESH_SECONDS if st.sidebar.toggle("Refresh by itself", value=True) else None
-    client = session.api_client()
-    try:
-        pipelines = client.list_pipelines()
-    except SentinelError as error:
-        show_problem(error)
-        # Only this waits and tries again, so that the page comes back without its visitor.
-        st.fragment(_retry, run_every=every)(client)
-        return
+    pipelines = visit.client.list_pipelines()
     if not pipelines:
-        st.info("No pipeline yet. Create one with `POST /api/pipelines`, or see `make demo`.", icon=":material/info:")
+        st.info("No pipeline yet. Create one on the page “Pipelines”, or see `make demo`.", icon=":material/info:")
         return
     chosen = _choose(pipelines)
-    st.fragment(_figures_and_alerts, run_every=every)(client, chosen)
+    st.fragment(_figures_and_alerts, run_every=every)(visit.client, chosen)
     if chosen is not None:
         st.subheader("Rules")
-        st.fragment(_rules, run_every=every)(client, chosen)
+        st.fragment(_rules, run_every=every)(visit, chosen)
 
 
 def _choose(pipelines: Sequence[models.Pipeline]) -> int | None:
@@ -51,18 +45,10 @@ def _choose(pipelines: Sequence[models.Pipeline]) -> int | None:
         "Pipeline",
         options,
         index=options.index(newest),
-        format_func=lambda option: "all pipelines" if option is None else f"{names[option]} ({option})",
+        format_func=lambda option: "all pipelines" if option is None else f"{line(names[option], 60)} ({option})",
         key="pipeline",
     )
     return chosen
-
-
-def _retry(client: Client) -> None:
-    try:
-        client.list_pipelines()
-    except SentinelError:
-        return
-    st.rerun()
 
 
 def _figures_and_alerts(client: Client, chosen: int | None) -> None:
@@ -84,13 +70,13 @@ def _figures_and_alerts(client: Client, chosen: int | None) -> None:
     show_alerts(page.alerts, names, key=f"alerts-{chosen}", of_one_pipeline=chosen is not None)
 
 
-def _rules(client: Client, pipeline_id: int) -> None:
+def _rules(visit: Visit, pipeline_id: int) -> None:
     try:
-        rules = client.list_rules(pipeline_id)
+        rules = visit.client.list_rules(pipeline_id)
     except SentinelError as error:
         show_problem(error)
         return
-    show_rules(client, rules)
+    show_rules(visit, rules)
 
 
-overview()
+show_page("Overview", overview)

@@ -18,6 +18,7 @@ from sentinel.client.events import EventCalls
 from sentinel.client.explain import ExplainCalls
 from sentinel.client.lifecycle import LifecycleCalls
 from sentinel.client.lists import ListCalls
+from sentinel.client.me import MeCalls
 from sentinel.client.notifications import NotificationCalls
 from sentinel.client.past import PastCalls
 from sentinel.client.rule_outcomes import OutcomeCalls
@@ -37,6 +38,7 @@ class Client(
     ExplainCalls,
     LifecycleCalls,
     ListCalls,
+    MeCalls,
     NotificationCalls,
     OutcomeCalls,
     PastCalls,
@@ -99,6 +101,11 @@ class Client(
         """Return a schema version; None: the one in force."""
         answer = self._get(f"/api/pipelines/{pipeline_id}/schema", version=version)
         return models.Schema.model_validate(answer.json())
+
+    def list_schemas(self, pipeline_id: int) -> list[models.Schema]:
+        """Return all schema versions, newest first."""
+        answer = self._get(f"/api/pipelines/{pipeline_id}/schema/versions")
+        return [models.Schema.model_validate(item) for item in answer.json()]
 
     def put_schema(
         self,

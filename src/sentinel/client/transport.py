@@ -35,9 +35,13 @@ class Transport:
         )
 
     @classmethod
-    def of(cls, settings: Settings) -> Self:
-        """Build the client of the API that the settings describe, with the dashboard's key if there is one."""
-        key = settings.dashboard.api_key.get_secret_value()
+    def of(cls, settings: Settings, *, api_key: str | None = None) -> Self:
+        """Build the client of the API that the settings describe.
+
+        Args:
+            api_key: None: the dashboard's key if there is one.
+        """
+        key = settings.dashboard.api_key.get_secret_value() if api_key is None else api_key
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.api.host, settings.api.host)  # noqa: S104
         return cls(f"http://{f'[{host}]' if ':' in host else host}:{settings.api.port}", api_key=key)
 

@@ -60,6 +60,7 @@ SERVICES = {
                 *("-m", "streamlit", "run", str(PROJECT_ROOT / "dashboard" / "app.py")),
                 *("--server.headless", "true", "--server.address", host, "--server.port", str(port)),
                 *("--browser.gatherUsageStats", "false", "--server.fileWatcherType", "none"),
+                *("--client.toolbarMode", "viewer"),
             ),
         ),
     )

@@ -135,6 +135,13 @@ class TestBulk:
         (entry,) = ann.get("/api/audit", params={"action": "alert.bulk_change"}).json()
         assert entry["after"] == {"wanted": {"status": "acknowledged"}, "chosen": {"ids": 5}, "changed": 2}
 
+    def test_a_filter_may_name_detectors(self, client: Client, findings: Findings, rule: dict[str, Any]) -> None:
+        found = findings.alert(rule, "e1")
+        assert act(client, filter={"source": "detector"}, **ACK)["changed"] == 0
+        assert act(client, filter={"detector": "amount_spike"}, **ACK)["changed"] == 0
+        assert act(client, filter={"source": "rule"}, dry_run=True, **ACK)["changed"] == 1
+        assert ids(client, status="open") == [found]
+
     def test_a_dry_run_changes_nothing(
         self, client: Client, findings: Findings, rule: dict[str, Any], database: Database, tenant: str
     ) -> None:

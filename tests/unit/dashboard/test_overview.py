@@ -13,8 +13,10 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from dashboard.components.figures import ago
+from sentinel.client import models
 from sentinel.client.client import Client
 from sentinel.settings import PROJECT_ROOT
+from tests.unit.dashboard.conftest import ME
 
 NOW = datetime(2026, 1, 31, 8, tzinfo=UTC).isoformat()
 HOSTILE = "**bold** <script>alert(1)</script> :red[x] [link](http://x.example) $x^2$"
@@ -67,10 +69,9 @@ class StubApi:
         path = request.url.path
         if request.method == "PATCH":
             return self.patch(path, json.loads(request.content), request.headers.get("If-Match"))
-        if path == "/api/pipelines":
-            return httpx.Response(200, json=self.pipelines)
-        if path == "/api/pipelines/7/rules":
-            return httpx.Response(200, json=self.rules)
+        lists = {"/api/me": ME, "/api/pipelines": self.pipelines, "/api/pipelines/7/rules": self.rules}
+        if path in lists:
+            return httpx.Response(200, json=lists[path])
         if path == "/api/pipelines/7/progress":
             part = {"partition": 0, "first_offset": 0, "next_offset": 60_000, "updated_at": NOW}
             return httpx.Response(
@@ -99,7 +100,8 @@ class StubApi:
 def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[StubApi]:
     stub = StubApi()
     client = Client("http://api.example", transport=httpx.MockTransport(stub.answer))
-    monkeypatch.setattr("dashboard.session.api_client", lambda: client)
+    monkeypatch.setattr("dashboard.session._shared_client", lambda: (client, False))
+    monkeypatch.setattr("dashboard.session._is_reached_by_others", lambda: False)
     yield stub
     client.close()
     st.cache_resource.clear()
@@ -141,6 +143,14 @@ class TestOverview:
         assert not shown.exception
         table = shown.dataframe[0].value
         assert (table["rule"][0], table["pipeline"][0]) == ("ten times the mean", "detector amount_spike")
+
+    def test_the_alert_that_was_chosen_stays_when_newer_ones_come(self, api: StubApi) -> None:
+        shown = page()
+        shown.session_state["alerts-7-opened"] = models.Alert.model_validate(api.alerts[1])
+        api.alerts.insert(0, {**api.alerts[0], "id": 9})
+        shown.run()
+        assert not shown.exception
+        assert any(element.value.startswith("alert 2:") for element in shown.text)
 
     def test_alerts_of_one_severity(self, api: StubApi) -> None:
         shown = page()
@@ -193,7 +203,7 @@ class TestTrouble:
 
     def test_without_a_key_the_setting_is_named(self, api: StubApi) -> None:
         api.unauthorized = True
-        assert "SENTINEL_DASHBOARD__API_KEY" in page().error[0].value
+        assert "SENTINEL_DASHBOARD__API_KEY" in page().markdown[0].value
 
     def test_no_pipeline_yet(self, api: StubApi) -> None:
         api.pipelines = []

@@ -23,6 +23,7 @@ class Alert(Model):
     id: int
     pipeline_id: int | None
     rule_id: int | None
+    rule_version_id: int | None = None
     severity: Severity
     rule_name: str = ""
     rule_description: str
@@ -30,6 +31,7 @@ class Alert(Model):
     transaction_data: Any
     evidence: list[Evidence] = Field(default_factory=list)
     event_id: str
+    entities: dict[str, Any] = Field(default_factory=dict)
     score: int
     kafka_partition: int | None
     kafka_offset: int | None

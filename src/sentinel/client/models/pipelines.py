@@ -55,6 +55,7 @@ class Schema(Model):
     version: int
     fields: list[SchemaField] = Field(alias="schema")
     created_at: datetime
+    created_by: str = ""
 
 
 class SchemaPut(Schema):

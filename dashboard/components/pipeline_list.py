@@ -1,0 +1,71 @@
+"""Pipelines as a table, with how far each is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from dashboard.components.sections import pick_row, table_key
+from dashboard.components.text import line
+from dashboard.session import Visit
+from sentinel.client import models
+
+# Each costs a request of some milliseconds.
+MAX_PROGRESS = 50
+
+
+def lag_of(progress: models.Progress | None) -> int | None:
+    """Return how many records wait, as the job said last; None where none runs or it has not said."""
+    if progress is None or progress.job is None or not progress.job.is_running:
+        return None
+    lag = progress.job.details.get("lag_records")
+    return lag if isinstance(lag, int) else None
+
+
+def job_of(progress: models.Progress | None) -> str:
+    """Say in words whether a job runs a pipeline."""
+    if progress is None:
+        return ""
+    return "running" if progress.job is not None and progress.job.is_running else "not running"
+
+
+def show_pipelines(visit: Visit, pipelines: Sequence[models.Pipeline], opened: int | None) -> None:
+    """Show pipelines, newest first. The one whose row is chosen stands in the address."""
+    shown = sorted(pipelines, key=lambda each: -each.id)
+    with st.spinner("Asking how far they are…"):
+        progress = {each.id: visit.client.progress(each.id) for each in shown[:MAX_PROGRESS]}
+    ids = [each.id for each in shown]
+    key = table_key("pipelines", ids)
+    st.dataframe(
+        [
+            {
+                "id": each.id,
+                "name": line(each.name, 100),
+                "status": each.status,
+                "job": job_of(progress.get(each.id)),
+                "lag": lag_of(progress.get(each.id)),
+                "processed": progress[each.id].decided_records if each.id in progress else None,
+                "alerts": each.alert_count,
+                "topic": line(each.kafka_topic, 100),
+                "schema": each.schema_version,
+            }
+            for each in shown
+        ],
+        column_config={
+            "id": st.column_config.NumberColumn("id", width="small"),
+            "name": st.column_config.TextColumn("pipeline", width="medium"),
+            "lag": st.column_config.NumberColumn("records waiting", format="localized"),
+            "processed": st.column_config.NumberColumn("records processed", format="localized"),
+            "alerts": st.column_config.NumberColumn("alerts", format="localized"),
+            "schema": st.column_config.NumberColumn("schema version", width="small"),
+        },
+        hide_index=True,
+        height=min(38 + 35 * len(shown), 400),
+        selection_mode="single-row",
+        selection_default={"selection": {"rows": [ids.index(opened)]}} if opened in ids else None,
+        key=key,
+        on_select=pick_row(key, ids, "pipeline"),
+    )
+    if len(shown) > MAX_PROGRESS:
+        st.caption(f"How far they are is asked for the newest {MAX_PROGRESS}.")

@@ -1,0 +1,94 @@
+"""Rules: what is looked for, written with a check at hand, published, taken back, explained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from dashboard.components import links
+from dashboard.components.page import show_page
+from dashboard.components.pipeline_choice import choose_pipeline
+from dashboard.components.rule_add import show_add
+from dashboard.components.rule_detail import show_rule
+from dashboard.components.rule_list import show_list
+from dashboard.session import Visit
+from sentinel.client import models
+from sentinel.errors import NotFoundError
+
+STATES = ("active", "draft", "shadow", "rollout", "paused")
+
+
+def rules(visit: Visit) -> None:
+    """Draw the page."""
+    pipelines = visit.client.list_pipelines()
+    if not pipelines:
+        st.info("No pipeline yet, and a rule is about one: create it on the page “Pipelines”.", icon=":material/info:")
+        return
+    _follow_rule(visit)
+    pipeline = choose_pipeline("rules-pipeline", pipelines, _forget_rule)
+    found = visit.client.list_rules(pipeline)
+    shown = _filtered(found)
+    opened = links.chosen("rule")
+    if shown:
+        show_list(visit, pipeline, shown, opened)
+    elif found:
+        st.info("No rule fits.", icon=":material/filter_alt_off:")
+    else:
+        st.info(
+            "No rule yet. Write one below: a condition on the fields, as `amount > 1000`. It is checked as you write.",
+            icon=":material/info:",
+        )
+    if visit.may_write:
+        with st.expander("Add a rule", icon=":material/add:", expanded=not found):
+            show_add(visit, pipeline)
+    if opened is None:
+        if shown:
+            st.caption("Choose a row to see, change or explain a rule.")
+        return
+    st.divider()
+    rule = next((each for each in found if each.id == opened), None)
+    if rule is None:
+        try:
+            rule = visit.client.get_rule(opened)
+        except NotFoundError:
+            st.warning(f"There is no rule {opened}.", icon=":material/link_off:")
+            return
+    show_rule(visit, rule)
+
+
+def _follow_rule(visit: Visit) -> None:
+    """Open the pipeline of the rule that a link names, where it names the rule alone."""
+    rule = links.chosen("rule")
+    if rule is None or "pipeline" in st.query_params or "rules-pipeline" in st.session_state:
+        return
+    try:
+        links.keep({"pipeline": visit.client.get_rule(rule).pipeline_id})
+    except NotFoundError:
+        # It is said where the rule would stand.
+        return
+
+
+def _forget_rule() -> None:
+    links.keep({"rule": None})
+
+
+def _filtered(found: Sequence[models.Rule]) -> list[models.Rule]:
+    links.seed("rules-state", "state", links.one_of(STATES))
+    links.seed("rules-text", "text", links.text_of(200))
+    row = st.columns([2, 1])
+    state = row[0].pills("State", STATES, key="rules-state")
+    text = row[1].text_input("Text", key="rules-text", max_chars=200, placeholder="in name, description or rule")
+    links.keep({"state": state, "text": text})
+    wanted = text.casefold()
+    return [
+        each
+        for each in found
+        if state in {None, each.state}
+        and (
+            not wanted or any(wanted in part.casefold() for part in (each.name, each.description, each.rule_expression))
+        )
+    ]
+
+
+show_page("Rules", rules)

@@ -1,0 +1,282 @@
+"""The page of rules: listed with their figures, written with a check, published, taken back, explained."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboard.components.rule_editor import mark
+from tests.unit.dashboard import rule_data
+from tests.unit.dashboard.alert_data import pipeline, rule
+from tests.unit.dashboard.conftest import HOSTILE, StubApi, is_clean, labels, open_page, problem, ran, texts, widget
+
+
+@pytest.fixture
+def api(stub: StubApi) -> StubApi:
+    return rule_data.fill(stub)
+
+
+def area(page: AppTest, key: str) -> Any:
+    return next(each for each in page.text_area if each.key == key)
+
+
+def writes(api: StubApi) -> list[tuple[str, str, Any]]:
+    return [each for each in api.writes() if each[1] != "/api/rules/check"]
+
+
+class TestList:
+    def test_with_figures_and_cost(self, api: StubApi) -> None:
+        table = open_page("rules").dataframe[0].value
+        assert list(table["name"]) == ["large", "small"]
+        assert (list(table["matched"]), list(table["unknown"])) == ([14, 0], [6, 0])
+        assert table["cost"][0] == 1.25
+
+    def test_figures_are_not_asked_for_at_every_click(self, api: StubApi) -> None:
+        page = open_page("rules")
+        ran(page.run())
+        assert len(api.asked("/api/rules/11/outcomes")) == 1
+
+    def test_filters_stand_in_the_address(self, api: StubApi) -> None:
+        page = open_page("rules", state="draft", text="SMALL")
+        assert list(page.dataframe[0].value["id"]) == [12]
+        ran(widget(page, "pills", "State").set_value("paused").run())
+        assert "No rule fits" in page.info[0].value
+        assert page.query_params["state"] == "paused"
+
+    def test_one_in_quarantine_is_said_to_be(self, api: StubApi) -> None:
+        api.answers["GET /api/pipelines/7/quarantines"] = [rule_data.quarantine()]
+        assert open_page("rules").dataframe[0].value["state"][0] == "in quarantine"
+
+    def test_no_rule_yet_opens_the_editor(self, api: StubApi) -> None:
+        api.answers["GET /api/pipelines/7/rules"] = []
+        page = open_page("rules")
+        assert "No rule yet" in page.info[0].value
+        assert "Add the rule" in labels(page)
+
+    def test_no_pipeline_yet(self, api: StubApi) -> None:
+        api.answers["GET /api/pipelines"] = []
+        assert "Pipelines" in open_page("rules").info[0].value
+
+    def test_a_link_to_a_pipeline_that_is_gone_shows_another(self, api: StubApi) -> None:
+        assert widget(open_page("rules", pipeline="99"), "selectbox", "Pipeline").value == 7
+
+    def test_a_link_to_a_rule_alone_opens_its_pipeline(self, api: StubApi) -> None:
+        api.answers["GET /api/pipelines"] = [pipeline(), pipeline(id=8, name="newer")]
+        page = open_page("rules", rule="11")
+        assert widget(page, "selectbox", "Pipeline").value == 7
+        assert page.query_params["pipeline"] == "7"
+
+    def test_a_link_to_a_rule_that_is_gone(self, api: StubApi) -> None:
+        api.answers["GET /api/rules/99"] = problem(404, "not-found", "there is no rule 99")
+        assert "no rule 99" in open_page("rules", rule="99").warning[0].value
+
+    def test_an_archived_rule_is_shown_by_its_link(self, api: StubApi) -> None:
+        api.answers["GET /api/rules/13"] = rule(13, state="archived")
+        api.answers |= {"GET /api/rules/13/quarantines": [], "GET /api/rules/13/outcomes": []}
+        api.answers["GET /api/rules/13/cost"] = problem(404, "not-found", "no")
+        page = open_page("rules", rule="13")
+        assert "amount > 800" in [each.value for each in page.code]
+        assert "Pause" not in labels(page)
+
+    def test_the_api_is_down(self, api: StubApi) -> None:
+        api.is_down = True
+        assert "does not answer" in open_page("rules").error[0].value
+
+    @pytest.mark.parametrize("section", ["rule", "versions", "explain"])
+    def test_what_tenants_wrote_is_shown_as_text(self, api: StubApi, section: str) -> None:
+        api.answers["GET /api/rules/11/quarantines"] = [rule_data.quarantine()]
+        api.answers["POST /api/rules/check"] = rule_data.WRONG
+        assert is_clean(open_page("rules", rule="11", show=section))
+
+    @pytest.mark.parametrize("section", ["rule", "versions", "explain"])
+    def test_a_key_that_only_looks_is_offered_nothing(self, looking: StubApi, section: str) -> None:
+        rule_data.fill(looking)
+        page = open_page("rules", rule="11", show=section)
+        assert not {"Pause", "Archive it", "Add the rule", "Go back to version 1"} & set(labels(page))
+        assert page.metric[0].value == "14"
+
+
+class TestEditor:
+    def edited(self, text: str) -> AppTest:
+        page = open_page("rules", rule="11")
+        return ran(area(page, "rule-edit-11-2-expression").set_value(text).run())
+
+    def test_a_checked_change_is_published_as_the_version_that_was_seen(self, api: StubApi) -> None:
+        api.answers["PUT /api/rules/11"] = rule(version=3)
+        page = self.edited("amount > 900")
+        widget(page, "text_input", "Why, for the record").set_value("fewer")
+        ran(widget(page, "button", "Publish version 3").click().run())
+        method, path, body = writes(api)[0]
+        assert (method, path) == ("PUT", "/api/rules/11")
+        assert (body["rule_expression"], body["severity"], body["comment"]) == ("amount > 900", "warning", "fewer")
+        assert [each.if_match for each in api.requests if each.method == "PUT"] == ['"4"']
+        assert "Version 3 is written" in page.toast[0].value
+
+    def test_an_error_is_marked_at_its_place_with_a_suggestion(self, api: StubApi) -> None:
+        api.answers["POST /api/rules/check"] = rule_data.WRONG
+        page = self.edited("a > 1 OR amuont > 1")
+        assert "line 1: a > 1 OR amuont > 1\n                ^^^^^^" in [each.value for each in page.code]
+        assert "Did you mean amount?" in texts(page)
+        assert widget(page, "button", "Publish version 3").disabled
+
+    def test_the_longest_description_can_be_edited(self, api: StubApi) -> None:
+        api.answers["GET /api/pipelines/7/rules"] = [rule(description="d" * 2000)]
+        page = open_page("rules", rule="11")
+        field = next(each for each in page.text_input if each.key == "rule-edit-11-2-description")
+        assert len(field.value) == 2000
+
+    def test_what_was_typed_outlives_a_look_at_the_versions(self, api: StubApi) -> None:
+        page = self.edited("amount > 900")
+        ran(widget(page, "button_group", "Section").set_value("versions").run())
+        ran(widget(page, "button_group", "Section").set_value("rule").run())
+        assert area(page, "rule-edit-11-2-expression").value == "amount > 900"
+
+    def test_nothing_changed_is_nothing_to_publish(self, api: StubApi) -> None:
+        page = open_page("rules", rule="11")
+        assert not [label for label in labels(page) if label.startswith("Publish version")]
+
+    def test_a_draft_may_be_saved_with_errors(self, api: StubApi) -> None:
+        api.answers["POST /api/rules/check"] = rule_data.WRONG
+        api.answers["PUT /api/rules/12"] = rule(12, version=3)
+        page = open_page("rules", rule="12")
+        ran(area(page, "rule-edit-12-2-expression").set_value("amuont >").run())
+        ran(widget(page, "button", "Save the draft").click().run())
+        assert writes(api)[0][1] == "/api/rules/12"
+
+    def test_tests_that_fail_are_listed(self, api: StubApi) -> None:
+        errors = [{"pointer": "", "detail": HOSTILE}]
+        api.refused["PUT /api/rules/11"] = problem(409, "rule-tests-failed", "1 test fails", errors)
+        page = self.edited("amount > 900")
+        ran(widget(page, "button", "Publish version 3").click().run())
+        assert "as things stand" in page.error[0].value
+        assert "1 test fails" in texts(page)
+        assert is_clean(page)
+
+    def test_when_the_check_cannot_be_asked_nothing_can_be_published(self, api: StubApi) -> None:
+        api.refused["POST /api/rules/check"] = problem(503, "unavailable", "x does not answer: y")
+        assert widget(self.edited("amount > 900"), "button", "Publish version 3").disabled
+
+
+class TestMark:
+    def test_the_line_and_the_place(self) -> None:
+        assert mark("a\nbcd\ne", 3, 5) == "line 2: bcd\n         ^^"
+
+    @pytest.mark.parametrize(("start", "end"), [(None, None), (-1, 2), (99, 100)])
+    def test_no_place(self, start: int | None, end: int | None) -> None:
+        assert mark("abc", start, end) == ""
+
+    def test_the_end_of_the_text(self) -> None:
+        assert mark("abc", 3, 3) == "line 1: abc\n           ^"
+
+    def test_a_long_line_is_cut_around_the_place(self) -> None:
+        shown, carets = mark("x" * 5000 + "!" + "y" * 5000, 5000, 5001).split("\n")
+        assert len(shown) < 140
+        assert shown[carets.index("^")] == "!"
+
+    def test_one_sign_stands_for_one_character(self) -> None:
+        shown, carets = mark("\u202e\t!", 2, 3).split("\n")
+        assert shown[carets.index("^")] == "!"
+        assert "\u202e" not in shown
+
+
+class TestStates:
+    @pytest.mark.parametrize(
+        ("state", "words", "wanted"),
+        [("active", "Pause", "paused"), ("paused", "Resume", "active"), ("draft", "Publish", "active")],
+    )
+    def test_changed_as_it_was_seen(self, api: StubApi, state: str, words: str, wanted: str) -> None:
+        api.answers["GET /api/pipelines/7/rules"] = [rule(state=state)]
+        api.answers["POST /api/rules/11/state"] = rule()
+        ran(widget(open_page("rules", rule="11"), "button", words).click().run())
+        ((_, path, body),) = writes(api)
+        assert (path, body["state"]) == ("/api/rules/11/state", wanted)
+        assert [each.if_match for each in api.requests if each.path == path] == ['"4"']
+
+    def test_a_refusal_is_shown(self, api: StubApi) -> None:
+        api.refused["POST /api/rules/11/state"] = problem(409, "conflict", HOSTILE)
+        page = open_page("rules", rule="11")
+        ran(widget(page, "button", "Pause").click().run())
+        assert "as things stand" in page.error[0].value
+        assert is_clean(page)
+
+    def test_one_in_quarantine_is_released(self, api: StubApi) -> None:
+        api.answers["GET /api/rules/11/quarantines"] = [rule_data.quarantine()]
+        api.answers["POST /api/rules/11/release"] = rule()
+        page = open_page("rules", rule="11")
+        assert "took this rule out" in page.error[0].value
+        ran(widget(page, "button", "Release it").click().run())
+        assert writes(api)[0][1] == "/api/rules/11/release"
+
+
+class TestVersions:
+    def test_two_versions_side_by_side(self, api: StubApi) -> None:
+        page = open_page("rules", rule="11", show="versions")
+        assert api.asked("/api/rules/11/versions/diff") == [{"from": "1", "to": "2"}]
+        assert "amount > 200" in [each.value for each in page.code]
+
+    def test_back_to_an_earlier_one(self, api: StubApi) -> None:
+        api.answers["POST /api/rules/11/rollback"] = rule(version=3)
+        page = open_page("rules", rule="11", show="versions")
+        ran(widget(page, "text_input", "Why, for the record").set_value("too loud").run())
+        ran(widget(page, "button", "Go back to version 1").click().run())
+        assert writes(api) == [("POST", "/api/rules/11/rollback", {"version": 1, "comment": "too loud"})]
+
+
+class TestExplain:
+    def asked(self, event: str = "", text: str = "") -> AppTest:
+        page = open_page("rules", rule="11", show="explain")
+        widget(page, "text_input", "Event id, or the place of its record").set_value(event)
+        area(page, "explain-text-11").set_value(text)
+        return ran(widget(page, "button", "Explain").click().run())
+
+    def test_an_event_that_was_seen(self, api: StubApi) -> None:
+        page = self.asked("0:4711")
+        assert api.asked("/api/pipelines/7/explain") == [{"event": "0:4711", "rule": "11"}]
+        assert "cannot tell" in page.info[0].value
+        assert "missing: country" in texts(page)
+        assert any(str(2**70) in each.value for each in page.code)
+        parts = next(table.value for table in page.dataframe if "part" in table.value)
+        assert parts["part"][1].startswith("\u00a0" * 4)
+        assert is_clean(page)
+
+    def test_a_link_names_the_event(self, api: StubApi) -> None:
+        page = open_page("rules", rule="11", show="explain", event="t-1")
+        ran(widget(page, "button", "Explain").click().run())
+        assert api.asked("/api/pipelines/7/explain") == [{"event": "t-1", "rule": "11"}]
+
+    def test_an_event_that_is_pasted(self, api: StubApi) -> None:
+        page = self.asked(text='{"amount": 1.10}')
+        assert writes(api)[0][2] == {"event_text": '{"amount": 1.10}', "rule": 11}
+        assert page.info[0].value == "It matches."
+
+    def test_none_is_asked_for(self, api: StubApi) -> None:
+        assert "Name an event" in self.asked().info[0].value
+
+    def test_the_worker_is_away(self, api: StubApi) -> None:
+        api.refused["GET /api/pipelines/7/explain"] = problem(503, "engine-unavailable", "no worker")
+        assert "rule worker is away" in self.asked("t-1").error[0].value
+
+
+class TestAdd:
+    def test_added_and_opened(self, api: StubApi) -> None:
+        api.answers["POST /api/pipelines/7/rules"] = rule()
+        page = open_page("rules")
+        assert widget(page, "button", "Add the rule").disabled
+        ran(area(page, "rule-add-7-expression").set_value("amount > 800").run())
+        widget(page, "text_input", "Name").set_value("large")
+        ran(widget(page, "button", "Add the rule").click().run())
+        _, path, body = writes(api)[0]
+        assert path == "/api/pipelines/7/rules"
+        assert (body["rule_expression"], body["name"], body["state"]) == ("amount > 800", "large", "active")
+        assert page.query_params["rule"] == "11"
+        assert area(page, "rule-add-7-expression").value == ""
+
+    def test_what_is_wrong_keeps_the_form(self, api: StubApi) -> None:
+        api.refused["POST /api/pipelines/7/rules"] = problem(409, "conflict", "the name is taken")
+        page = open_page("rules")
+        ran(area(page, "rule-add-7-expression").set_value("amount > 800").run())
+        ran(widget(page, "button", "Add the rule").click().run())
+        assert "the name is taken" in texts(page)
+        assert area(page, "rule-add-7-expression").value == "amount > 800"
