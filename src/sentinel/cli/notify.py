@@ -12,6 +12,7 @@ import yaml
 
 from sentinel.cli.output import print_table, say
 from sentinel.cli.remote import Url, open_client
+from sentinel.documents import read_file
 from sentinel.errors import InvalidError
 
 app = typer.Typer(help="Notifications: who is told of what, and why.", no_args_is_help=True)
@@ -224,15 +225,14 @@ def audit(url: Url = "") -> None:
 
 
 def _read(file: Path) -> dict[str, Any]:
-    try:
-        found = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidError(f"{file} cannot be read: {error}") from error
-    except yaml.YAMLError as error:
-        raise InvalidError(f"{file} is neither YAML nor JSON: {error}") from error
+    documents = read_file(file)
+    if len(documents) != 1:
+        raise InvalidError(f"{file} holds {len(documents)} documents; a policy is one")
+    found = documents[0].value
     if not isinstance(found, dict):
         raise InvalidError(f"{file} is no policy: it holds {type(found).__name__}, not members with values")
-    return found
+    # YAML knows dates, JSON does not.
+    return dict(json.loads(json.dumps(found, default=str)))
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -16,7 +16,7 @@ from itertools import islice
 from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from sentinel.domain.daily_time import next_time
 from sentinel.domain.label_matcher import ALERT_LABEL, Matcher, check_label, matcher_of
@@ -62,6 +62,12 @@ def _zone(name: str) -> str:
     return name
 
 
+def _of_yaml(value: object) -> object:
+    # YAML reads 22:00 as a number of base 60.
+    is_minutes = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 24 * 60
+    return f"{value // 60:02d}:{value % 60:02d}" if isinstance(value, int) and is_minutes else value
+
+
 def _minute(text: str) -> str:
     if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", text):
         raise ValueError(f"{text[:20]!r} is no time of day; write HH:MM, 00:00 to 23:59")
@@ -71,7 +77,7 @@ def _minute(text: str) -> str:
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
 LabelName = Annotated[str, StringConstraints(max_length=200), AfterValidator(_label)]
 MatcherText = Annotated[str, StringConstraints(max_length=1000), AfterValidator(_matcher)]
-Minute = Annotated[str, AfterValidator(_minute)]
+Minute = Annotated[str, BeforeValidator(_of_yaml), AfterValidator(_minute)]
 Zone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_zone)]
 Matchers = Annotated[tuple[MatcherText, ...], Field(max_length=20)]
 
