@@ -53,4 +53,6 @@ def test_every_action_is_named() -> None:
     recorded = {f"{kind}.{verb}" for kind, verb in re.findall(r'auditor\.(rule|scorecard|pipeline)\(\s*"(\w+)"', text)}
     recorded |= set(re.findall(r'record\(\s*"(\w+\.\w+)"', text))
     recorded |= {f"list.{cause}" for cause in re.findall(r'cause="(\w+)", comment=comment\)', text)}
-    assert recorded == set(re.findall(r"`((?:rule|test|mute|scorecard|pipeline|schema|list)\.\w+)`", GUIDE))
+    kinds = "rule|test|mute|scorecard|pipeline|schema|list|notification_policy|silence|delivery"
+    routing = (PROJECT_ROOT / "docs" / "routing.md").read_text()
+    assert recorded == set(re.findall(rf"`((?:{kinds})\.\w+)`", GUIDE + routing))
