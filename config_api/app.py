@@ -55,6 +55,35 @@ from sentinel.wiring_intake import build_intake
 from sentinel.wiring_telemetry import begin_logs
 from sentinel.wiring_webhooks import Webhooks
 
+# Routes are tried in order, and most requests are these.
+ROUTED = (
+    events,
+    pipelines,
+    schemas,
+    rules,
+    lifecycle,
+    rule_tests,
+    explain,
+    backtests,
+    rule_outcomes,
+    lists,
+    mutes,
+    scorecards,
+    audit,
+    event_routes,
+    alerts,
+    detectors,
+    ledger,
+    webhook_sources,
+    webhook_backfills,
+    webhooks,
+    channels,
+    notifications,
+    deliveries,
+    me,
+    health,
+    metrics,
+)
 LABELS_PATH = re.compile(r"/api/pipelines/\d+/labels")
 EVENTS_PATH = re.compile(r"/events|/api/pipelines/\d+/events")
 WEBHOOKS_PATH = re.compile(r"/webhooks/(?:stripe|in)/[^/]+")
@@ -131,35 +160,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.add_middleware(RequestIdMiddleware)
     app.add_middleware(MetricsMiddleware, metrics=app.state.metrics)
-    for module in (
-        # Routes are tried in order, and most requests are these.
-        events,
-        pipelines,
-        schemas,
-        rules,
-        lifecycle,
-        rule_tests,
-        explain,
-        backtests,
-        rule_outcomes,
-        lists,
-        mutes,
-        scorecards,
-        audit,
-        event_routes,
-        alerts,
-        detectors,
-        ledger,
-        webhook_sources,
-        webhook_backfills,
-        webhooks,
-        channels,
-        notifications,
-        deliveries,
-        me,
-        health,
-        metrics,
-    ):
+    for module in ROUTED:
         app.include_router(module.router)
     return app
 

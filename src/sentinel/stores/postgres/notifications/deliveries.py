@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
 
 from sentinel.domain.delivery import AttemptResult, ChannelQueue, ClaimedDelivery, DeliveryState
 from sentinel.domain.notification_decision import Decision, Outcome
-from sentinel.stores.postgres.database import Connection, Database, Row, required
+from sentinel.stores.postgres.database import Database, required
 from sentinel.stores.postgres.notifications.rows import json_of, write_decisions
+from sentinel.stores.postgres.notifications.tenant_statements import TenantStatements
 from sentinel.stores.postgres.statements import load_statements
 
 _SQL = load_statements("deliveries")
@@ -47,12 +47,10 @@ class PostgresDeliveries:
             yield PostgresDeliveryTransaction(connection, tenant_id)
 
 
-class PostgresDeliveryTransaction:
+class PostgresDeliveryTransaction(TenantStatements):
     """Deliveries of one tenant."""
 
-    def __init__(self, connection: Connection, tenant_id: str) -> None:
-        self._connection = connection
-        self._tenant_id = tenant_id
+    statements = _SQL
 
     def queue(self, channel_id: int, *, wait: bool) -> ChannelQueue | None:
         """Return a channel's queue and hold it; None: there is none, or, unless waited for, somebody else holds it."""
@@ -106,7 +104,7 @@ class PostgresDeliveryTransaction:
 
     def hasten(self, channel_id: int, at: datetime) -> int:
         """Have what was tried and waits on a channel be due at once; return how much that is."""
-        return self._connection.execute(_SQL["hasten"], {"channel_id": channel_id, "at": at}).rowcount
+        return self._run("hasten", channel_id=channel_id, at=at)
 
     def give_up(self, channel_id: int, reason: str, at: datetime, *, limit: int, disable: bool) -> int:
         """Have what waits for a channel be dead, longest due first, each with a decision; return how much that is."""
@@ -128,9 +126,3 @@ class PostgresDeliveryTransaction:
     def decide(self, decisions: Sequence[Decision]) -> None:
         """Write decisions, in their order."""
         write_decisions(self._connection, self._tenant_id, decisions)
-
-    def _rows(self, statement: str, **parameters: Any) -> list[Row]:
-        return self._connection.execute(_SQL[statement], {"tenant_id": self._tenant_id, **parameters}).fetchall()
-
-    def _run(self, statement: str, **parameters: Any) -> None:
-        self._connection.execute(_SQL[statement], {"tenant_id": self._tenant_id, **parameters})

@@ -10,14 +10,11 @@ from typing import Any
 
 import psycopg
 
-from sentinel.domain.escalation import DueEscalation
 from sentinel.domain.label_matcher import known_matcher_of
-from sentinel.domain.notification import MAX_TOLD_ALERTS, AlertEvent
+from sentinel.domain.notification import AlertEvent
 from sentinel.domain.notification_decision import Decision
 from sentinel.domain.notification_group import (
-    AlertTally,
     ChannelRef,
-    DueSummary,
     Fingerprint,
     FiringLabels,
     Group,
@@ -27,10 +24,11 @@ from sentinel.domain.notification_group import (
     RoutedAlert,
     SilenceInForce,
 )
-from sentinel.domain.notification_policy import EscalationStep, PolicyVersion
+from sentinel.domain.notification_policy import PolicyVersion
 from sentinel.domain.rule import Severity
 from sentinel.errors import ConfigurationError, InvalidError, StoreUnavailableError
-from sentinel.stores.postgres.database import Connection, Database, Row, first_line, required
+from sentinel.stores.postgres.database import Connection, Database, first_line, required
+from sentinel.stores.postgres.notifications.follow_ups import FollowUpStatements
 from sentinel.stores.postgres.notifications.rows import (
     MAX_ENTITY_CHARACTERS,
     MAX_EVENT_CHARACTERS,
@@ -94,12 +92,13 @@ class PostgresRouting:
             yield PostgresRoutingTransaction(connection, tenant_id, self._policies) if row["locked"] else None
 
 
-class PostgresRoutingTransaction:
+class PostgresRoutingTransaction(FollowUpStatements):
     """One turn for one tenant."""
 
+    statements = _SQL
+
     def __init__(self, connection: Connection, tenant_id: str, policies: Policies) -> None:
-        self._connection = connection
-        self._tenant_id = tenant_id
+        super().__init__(connection, tenant_id)
         self._policies = policies
 
     @contextmanager
@@ -317,14 +316,9 @@ class PostgresRoutingTransaction:
 
     def prune(self, at: datetime, *, keep_days: int, limit: int) -> int:
         """Delete what is no longer needed, at most `limit` of each kind, and return how much that was."""
-        parameters = {
-            "tenant_id": self._tenant_id,
-            "idle_before": at - IDLE,
-            "ended_before": at - timedelta(days=keep_days),
-            "limit": limit,
-        }
+        ages = {"idle_before": at - IDLE, "ended_before": at - timedelta(days=keep_days)}
         statements = ("prune_fingerprints", "prune_deliveries", "prune_groups", "prune_decisions")
-        return sum(self._connection.execute(_SQL[name], parameters).rowcount for name in statements)
+        return sum(self._run(name, **ages, limit=limit) for name in statements)
 
     def due_repeats(self, at: datetime, limit: int) -> list[Group]:
         """Return the groups whose alerts are to be told again by now."""
@@ -349,23 +343,6 @@ class PostgresRoutingTransaction:
         self._run("mark", alert_id=alert_id, acknowledged_at=acknowledged_at, resolved_at=resolved_at)
         return [group_of(row) for row in self._rows("groups_of_alert", alert_id=alert_id)]
 
-    def due_summaries(self, at: datetime) -> list[DueSummary]:
-        """Return the summaries that are due."""
-        return [DueSummary(**row) for row in self._rows("due_summaries", at=at)]
-
-    def tally(self, since: datetime, until: datetime) -> AlertTally:
-        """Count the alerts of a range of time."""
-        row = self._rows("tally", since=since, until=until, limit=MAX_TOLD_ALERTS)[0]
-        return AlertTally(
-            {Severity(severity): int(count) for severity, count in row["by_severity"].items()},
-            tuple((rule, int(count)) for rule, count in row["by_rule"]),
-            tuple(reversed(row["newest"])),
-        )
-
-    def save_summary(self, name: str, told_until: datetime, next_at: datetime | None) -> None:
-        """Write until when a summary told, and when it is told next; None: never, it is no longer there."""
-        self._run("save_summary", name=name, told_until=told_until, next_at=next_at)
-
     def unmark(self, alert_id: int) -> list[Group]:
         """Note that an alert is open again, and return the groups in which it was told."""
         self._run("unmark", alert_id=alert_id)
@@ -374,48 +351,3 @@ class PostgresRoutingTransaction:
     def remember(self, fingerprint: bytes) -> None:
         """Note that an alert of a fingerprint is open again, so that it inhibits."""
         self._run("remember", fingerprint=fingerprint)
-
-    def begin_escalation(
-        self, group_id: int, name: str, steps: Sequence[EscalationStep], policy_version: int, at: datetime
-    ) -> None:
-        """Begin to escalate a group, unless that is going on."""
-        self._run(
-            "begin_escalation",
-            group_id=group_id,
-            name=name,
-            chain=json_of([step.model_dump(mode="json") for step in steps]),
-            policy_version=policy_version,
-            next_at=at + timedelta(minutes=steps[0].after_minutes),
-            at=at,
-        )
-
-    def due_escalations(self, at: datetime, limit: int) -> list[DueEscalation]:
-        """Return the escalations with a step that is due."""
-        return [
-            DueEscalation(
-                id=row["escalation_id"],
-                name=row["escalation"],
-                group=group_of(row),
-                steps=tuple(EscalationStep.model_validate(step) for step in row["chain"]),
-                next_step=row["next_step"],
-                started_at=row["started_at"],
-            )
-            for row in self._rows("due_escalations", at=at, limit=limit)
-        ]
-
-    def save_escalation(self, escalation: DueEscalation, *, next_at: datetime | None, state: str, at: datetime) -> None:
-        """Write where an escalation stands."""
-        self._run(
-            "save_escalation", id=escalation.id, next_step=escalation.next_step, next_at=next_at, state=state, at=at
-        )
-
-    def stop_escalation(self, group_id: int, at: datetime) -> bool:
-        """Stop the escalation of a group, and return whether there was one."""
-        cursor = self._connection.execute(_SQL["stop_escalation"], {"group_id": group_id, "at": at})
-        return cursor.rowcount > 0
-
-    def _rows(self, statement: str, **parameters: Any) -> list[Row]:
-        return self._connection.execute(_SQL[statement], {"tenant_id": self._tenant_id, **parameters}).fetchall()
-
-    def _run(self, statement: str, **parameters: Any) -> None:
-        self._connection.execute(_SQL[statement], {"tenant_id": self._tenant_id, **parameters})
