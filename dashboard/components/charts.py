@@ -236,10 +236,11 @@ def _scale(series: list[str], values: list[Any]) -> alt.Scale:
 
 
 def _legend(series: list[str]) -> alt.Legend | None:
+    if len(series) < 2:
+        return None
     # At 390 pixels a legend at the side would leave no room for the chart.
-    return (
-        alt.Legend(title=None, orient="top", columns=2, labelLimit=130, symbolDash=[1, 0]) if len(series) > 1 else None
-    )
+    columns = 3 if max(map(len, series)) <= _SHORT else 2
+    return alt.Legend(title=None, orient="top", columns=columns, labelLimit=130, symbolDash=[1, 0], symbolStrokeWidth=1)
 
 
 def _tooltip(unit: str) -> list[alt.Tooltip]:

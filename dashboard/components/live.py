@@ -28,6 +28,8 @@ class _Seen:
 
 def choose_refresh() -> float | None:
     """Offer the switch, and return how often to refresh; None: it pauses. It stands in the address as `refresh`."""
+    # What is drawn anew every two seconds must not fade while it is read.
+    st.html("<style>[data-stale='true'] {opacity: 1 !important; transition: none !important}</style>")
     links.seed(_SWITCH, "refresh", lambda text: links.one_of((_OFF,))(text) != _OFF)
     st.session_state.setdefault(_SWITCH, True)
     is_on = st.toggle(f"Refresh every {REFRESH_SECONDS:g} s", key=_SWITCH)

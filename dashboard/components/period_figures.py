@@ -31,18 +31,17 @@ def show_period(figures: Figures, hours: int, names: Mapping[int, str]) -> None:
         _card(f"Critical in {span}", f"{period.critical:,}", change(period.critical, before.critical), True)
         dead = change(period.dead_letters, before.dead_letters)
         _card(f"Dead letters in {span}", f"{period.dead_letters:,}", dead, True)
-        rate = change(period.decided / seconds, before.decided / seconds, "/s")
-        _card("Events/s now", amount(now.events_per_second), rate, False, f"The change is of the mean over {span}.")
-        lag = "unknown" if now.worst_lag is None else f"{now.worst_lag:,}"
-        worst = change(period.worst_lag, before.worst_lag)
-        which = f" Now it is pipeline {now.worst_lag_pipeline_id}." if behind is not None else ""
-        _card("Worst lag, records", lag, worst, True, f"The change is of the worst in {span}.{which}")
+        mean, mean_before = period.decided / seconds, before.decided / seconds
+        share = f" ({mean / mean_before - 1:+.0%})" if mean_before else ""
+        _card("Events/s now", amount(now.events_per_second), f"mean {amount(mean)}/s{share}", None)
+        lag = "unknown" if period.worst_lag is None else f"{period.worst_lag:,}"
+        _card(f"Worst lag in {span}", lag, change(period.worst_lag, before.worst_lag), True, "Records that waited.")
         delay = "unknown" if period.p95_ms is None else milliseconds(period.p95_ms)
         said = "From the record in Kafka to its alert, of the newest 1,000 alerts of the period."
         _card(f"p95 delay in {span}", delay, change(period.p95_ms, before.p95_ms, " ms"), True, said)
     st.caption(f"Changes are against the {span} before.")
     if behind is not None and now.worst_lag:
-        st.text(f"Furthest behind: {line(behind, 60)} ({now.worst_lag_pipeline_id}), {now.worst_lag:,} records")
+        st.text(f"Furthest behind now: {line(behind, 60)} ({now.worst_lag_pipeline_id}), {now.worst_lag:,} records")
 
 
 def show_velocity(figures: Figures) -> None:

@@ -22,6 +22,8 @@ from sentinel.errors import SentinelError, StoreUnavailableError
 
 PERIODS = (1, 6, 24, 96)
 _COUNT = "overview-pipelines"
+# No id is 0.
+_ALL = 0
 
 
 def overview(visit: Visit) -> None:
@@ -45,18 +47,18 @@ def _choose(names: Mapping[int, str]) -> tuple[int, int | None]:
     links.seed("overview-pipeline", "pipeline", links.number)
     st.session_state.setdefault("overview-hours", 24)
     if st.session_state.get("overview-pipeline") not in names:
-        st.session_state["overview-pipeline"] = None
+        st.session_state["overview-pipeline"] = _ALL
     with st.sidebar:
         hours: int = st.selectbox("Period", PERIODS, format_func=lambda each: f"{each} h", key="overview-hours")
-        options: list[int | None] = [None, *sorted(names, reverse=True)]
-        chosen: int | None = st.selectbox(
+        chosen: int = st.selectbox(
             "Alerts and rules of",
-            options,
-            format_func=lambda each: "all pipelines" if each is None else f"{line(names[each], 60)} ({each})",
+            [_ALL, *sorted(names, reverse=True)],
+            format_func=lambda each: "all pipelines" if each == _ALL else f"{line(names[each], 60)} ({each})",
             key="overview-pipeline",
         )
-    links.keep({"hours": None if hours == 24 else hours, "pipeline": chosen})
-    return hours, chosen
+    of_one = None if chosen == _ALL else chosen
+    links.keep({"hours": None if hours == 24 else hours, "pipeline": of_one})
+    return hours, of_one
 
 
 def _live(visit: Visit, names: Mapping[int, str], hours: int, chosen: int | None) -> None:

@@ -119,7 +119,8 @@ def _logs(visit: Visit) -> None:
     if not found:
         st.info("This log is empty.", icon=":material/info:")
         return
-    text = "\n".join(plain(each, 2000) for each in found)
+    st.caption("Newest first.")
+    text = "\n".join(plain(each, 2000) for each in reversed(found))
     st.code(text, language=None, height=_LOG_PIXELS)
 
 

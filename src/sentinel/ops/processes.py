@@ -99,7 +99,7 @@ class ProcessWatch:
                     if len(body) > MAX_ANSWER_BYTES:
                         return _odd(place, "its answer is too long to be one of ours")
                 status = response.status_code
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             return ProcessHealth(place.name, "away", {"answers": f"{type(error).__name__} at {place.address}"}, 1)
         if place.path != "/readyz":
             return ProcessHealth(place.name, "ok", {}, 1) if status < 400 else _odd(place, f"it answers with {status}")

@@ -167,15 +167,22 @@ class TestOverview:
             "Alerts in 24 h": ("150", "+50 (+50%)"),
             "Critical in 24 h": ("12", "-12 (-50%)"),
             "Dead letters in 24 h": ("3", "+3 (0 before)"),
-            "Events/s now": ("123", "+50/s (+100%)"),
-            "Worst lag, records": ("77", "the same"),
+            "Events/s now": ("123", "mean 100/s (+100%)"),
+            "Worst lag in 24 h": ("900", "the same"),
             "p95 delay in 24 h": ("31 ms", "+10 ms (+47%)"),
         }
+
+    def test_who_is_furthest_behind_now_as_text(self, api: StubApi) -> None:
+        assert any(
+            element.value.startswith("Furthest behind now: **bold**") and "77 records" in element.value
+            for element in page().text
+        )
 
     def test_what_nobody_knows_is_unknown_and_not_zero(self, api: StubApi) -> None:
         api.figures["period"] = totals()
         found = {metric.label: (metric.value, metric.delta) for metric in page().metric}
         assert found["p95 delay in 24 h"] == ("unknown", "")
+        assert found["Worst lag in 24 h"] == ("unknown", "")
 
     def test_another_period(self, api: StubApi) -> None:
         shown = opened(hours="6")
