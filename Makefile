@@ -95,6 +95,9 @@ format: install ## format the code and repair what the linter can
 bench: install ## measure throughput and latency beside bare Spark
 	@$(BIN)/python -m tests.bench.detection $(ARGS)
 
+chaos: install ## the whole fault campaign, hours; ARGS=--list, ARGS="--only Redis"
+	@$(BIN)/python -m tests.chaos --rounds 3 --write $(ARGS)
+
 lock: install ## pin the newest versions that requirements/*.in allow (ARGS=--upgrade)
 	@cd requirements && ../$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 \
 		--no-header --no-annotate bootstrap.in -o bootstrap.txt $(ARGS)
