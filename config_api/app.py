@@ -13,6 +13,7 @@ from fastapi import FastAPI
 
 from config_api import problems
 from config_api.access import refuse_open_to_others
+from config_api.kept import Kept
 from config_api.metrics import MetricsMiddleware, ProcessMetrics
 from config_api.middleware import BodyLimitMiddleware, RequestIdMiddleware
 from config_api.routers import (
@@ -25,6 +26,7 @@ from config_api.routers import (
     event_routes,
     events,
     explain,
+    figures,
     health,
     ledger,
     lifecycle,
@@ -34,15 +36,18 @@ from config_api.routers import (
     mutes,
     notifications,
     pipelines,
+    recent_records,
     rule_outcomes,
     rule_tests,
     rules,
     schemas,
     scorecards,
+    system,
     webhook_backfills,
     webhook_sources,
     webhooks,
 )
+from sentinel.clock import monotonic_seconds
 from sentinel.domain.labels import MAX_LABEL_BYTES
 from sentinel.domain.webhook import MAX_BODY_BYTES
 from sentinel.errors import StoreUnavailableError
@@ -52,6 +57,7 @@ from sentinel.wiring import Backend
 from sentinel.wiring_channels import Channels
 from sentinel.wiring_detectors import RequestedRuns
 from sentinel.wiring_intake import build_intake
+from sentinel.wiring_system import System
 from sentinel.wiring_telemetry import begin_logs
 from sentinel.wiring_webhooks import Webhooks
 
@@ -74,6 +80,8 @@ ROUTED = (
     alerts,
     detectors,
     ledger,
+    figures,
+    recent_records,
     webhook_sources,
     webhook_backfills,
     webhooks,
@@ -82,6 +90,7 @@ ROUTED = (
     deliveries,
     me,
     health,
+    system,
     metrics,
 )
 LABELS_PATH = re.compile(r"/api/pipelines/\d+/labels")
@@ -131,6 +140,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             intake.close()
             inbound.close()
             outbound.close()
+            app.state.system.close()
             backend.close()
             traces.close()
 
@@ -143,6 +153,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = chosen
     app.state.intake = intake
     app.state.detector_runs = RequestedRuns(chosen, backend)
+    app.state.figures = Kept(monotonic_seconds)
+    app.state.system = System(chosen, backend, intake)
     app.state.traces = traces
     app.state.metrics = ProcessMetrics.new()
     problems.install(app)

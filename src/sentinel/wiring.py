@@ -44,7 +44,7 @@ from sentinel.notify.channel_rules import ChannelRules
 from sentinel.ops.alerts import AlertHandling
 from sentinel.settings import Settings
 from sentinel.stores.alerts import QualityReader
-from sentinel.stores.base import AlertReader, AnswerStore, FigureReader, LedgerReader
+from sentinel.stores.base import AlertReader, AnswerStore, FigureReader, LedgerReader, PeriodReader
 from sentinel.stores.beside_rules import AuditStore, OutcomeReader
 from sentinel.stores.postgres.alert_states import PostgresAlertStates, PostgresQuality
 from sentinel.stores.postgres.alerts import PostgresAlerts
@@ -67,6 +67,7 @@ from sentinel.stores.postgres.mutes import PostgresMutes
 from sentinel.stores.postgres.notifications.history import PostgresDeliveryReader
 from sentinel.stores.postgres.notifications.policies import PostgresPolicies, PostgresSilences
 from sentinel.stores.postgres.outcomes import PostgresOutcomes
+from sentinel.stores.postgres.period import PostgresPeriods
 from sentinel.stores.postgres.pipelines import PostgresPipelines, find_topic_owner
 from sentinel.stores.postgres.quarantines import PostgresQuarantines
 from sentinel.stores.postgres.rule_tests import PostgresRuleTests
@@ -111,6 +112,7 @@ class Unit:
     backtests: BacktestCatalog
     event_routes: EventRouteCatalog
     figures: FigureReader
+    periods: PeriodReader
     webhooks: WebhookCatalog
     channels: ChannelCatalog
     policies: NotificationPolicyCatalog
@@ -323,6 +325,7 @@ class Backend:
             ),
             event_routes=EventRouteCatalog(PostgresEventRoutes(connection), pipelines, auditor),
             figures=PostgresFigures(connection),
+            periods=PostgresPeriods(connection),
             webhooks=webhooks,
             backfills=BackfillCatalog(
                 webhooks, PostgresBackfills(connection, self._secrets), auditor, caller=caller, now=utc_now
