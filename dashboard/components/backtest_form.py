@@ -18,7 +18,7 @@ from dashboard.components.times import zone, zone_name
 from dashboard.session import Visit
 from sentinel.client import models
 from sentinel.clock import utc_now
-from sentinel.errors import InvalidError, InvalidRuleError, SentinelError
+from sentinel.errors import InvalidError, SentinelError
 
 SPANS = {"24 hours": 1, "7 days": 7, "30 days": 30, "90 days": 90, "between two days": None}
 # Texts as they were written; a backtest itself keeps the condition alone.
@@ -65,9 +65,6 @@ def show_form(visit: Visit, pipeline_id: int, rule: models.Rule | None) -> None:
             more["sweep"] = {"rule": 0, "constant": constant.strip(), "values": _numbers(values)}
         with st.spinner("Asking for it…"):
             made = visit.client.start_backtest(pipeline_id, [chosen or {}], start, end, **more)
-    except InvalidRuleError as error:
-        show_problem(error)
-        return
     except SentinelError as error:
         show_problem(error)
         return
@@ -131,7 +128,7 @@ def _labels(visit: Visit, pipeline_id: int, key: str) -> dict[str, Any]:
     with st.popover("Upload labels", icon=":material/upload:"):
         st.caption("CSV with a heading: event ids in the first column, 1/0, true/false or yes/no in the second.")
         file = st.file_uploader("CSV file", type=["csv", "txt"], key=f"{key}-labels-file")
-        name = st.text_input("What to call them", key=f"{key}-labels-name", max_chars=200)
+        name = st.text_input("What to call them", key=f"{key}-labels-name", max_chars=128)
         ready = file is not None and name.strip()
         if st.button("Upload them", key=f"{key}-labels-add", disabled=not ready) and file is not None:
             try:

@@ -97,15 +97,10 @@ def _sweep(result: Mapping[str, Any]) -> None:
     st.markdown("**With other numbers**")
     rows = []
     for each in points:
-        quality = each.get("quality") or {}
-        rows.append(
-            {
-                "number": line(each.get("value"), 60),
-                "matches": each.get("matches"),
-                "precision": quality.get("precision"),
-                "recall": quality.get("recall"),
-            }
-        )
+        row = {"number": line(each.get("value"), 60), "matches": each.get("matches")}
+        if isinstance(each.get("quality"), dict):
+            row |= {name: each["quality"].get(name) for name in ("precision", "recall")}
+        rows.append(row)
     config = {
         "matches": st.column_config.NumberColumn("matches", format="localized"),
         "precision": st.column_config.NumberColumn("precision", format="percent"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import streamlit as st
@@ -14,9 +15,10 @@ from dashboard.components.backtest_result import show_result
 from dashboard.components.problems import show_problem
 from dashboard.components.sections import pick_row, table_key
 from dashboard.components.text import line, show_text
-from dashboard.components.times import said, time_column
+from dashboard.components.times import absolute, said, time_column
 from dashboard.session import Visit
 from sentinel.client import models
+from sentinel.clock import utc_now
 from sentinel.errors import NotFoundError, SentinelError
 
 SHOWN = 20
@@ -103,7 +105,7 @@ def _progress(visit: Visit, task: models.HistoryTask) -> None:
     phase = "waiting for a rule worker" if now.state == "queued" else line(now.progress.get("phase", "running"), 60)
     st.progress(share)
     show_text(f"{phase}, {share:.0%}")
-    if now.state == "queued" and (visit.now - now.created_at).total_seconds() > _NO_WORKER_SECONDS:
+    if now.state == "queued" and (utc_now() - now.created_at).total_seconds() > _NO_WORKER_SECONDS:
         st.caption("It still waits. Start a rule worker with `sentinel rule-worker`, or wait for a free one.")
 
 
@@ -142,11 +144,15 @@ def _asked(task: models.HistoryTask) -> list[dict[str, Any]]:
 
 
 def _named(asked: dict[str, Any]) -> str:
-    version = f" version {asked['version']}" if asked.get("version") else ""
-    name = f"{asked.get('name')}{version}: " if asked.get("name") else ""
-    return f"{name}{asked.get('condition', '')}"
+    name, condition = str(asked.get("name") or ""), str(asked.get("condition") or "")
+    return condition if not name or condition.startswith(name) else f"{name}: {condition}"
 
 
 def _range(task: models.HistoryTask) -> str:
     span = task.request.get("range")
-    return f"{span.get('from', '')} to {span.get('to', '')}" if isinstance(span, dict) else ""
+    if not isinstance(span, dict):
+        return ""
+    try:
+        return " to ".join(absolute(datetime.fromisoformat(str(span[name]))) for name in ("from", "to"))
+    except (KeyError, ValueError):
+        return ""

@@ -15,14 +15,18 @@ from sentinel.errors import NotFoundError
 
 PAGE = 100
 _PAGES = "list-rows"
+MAX_VERSION = 2**31 - 1
 
 
 def show_rows(visit: Visit, detail: ListDetail) -> None:
     """Show the rows of a version, and offer to change single ones of the newest."""
-    version = _version(detail)
-    links.seed("list-rows-key", "key", links.text_of(key_pages.MAX_KEY_CHARACTERS))
-    key = st.text_input(
-        "Key", key="list-rows-key", max_chars=key_pages.MAX_KEY_CHARACTERS, placeholder="exactly, or all rows"
+    row = st.columns(2)
+    with row[0]:
+        version = _version(detail)
+    named = f"list-rows-key-{detail.name}"
+    links.seed(named, "key", links.text_of(key_pages.MAX_KEY_CHARACTERS))
+    key = row[1].text_input(
+        "Key", key=named, max_chars=key_pages.MAX_KEY_CHARACTERS, placeholder="exactly, or all rows"
     )
     links.keep({"key": key})
     after = None if key else key_pages.place("after")
@@ -49,7 +53,7 @@ def show_rows(visit: Visit, detail: ListDetail) -> None:
 
 def _version(detail: ListDetail) -> int | None:
     """Offer the versions; None: the newest."""
-    links.seed(f"list-version-{detail.name}", "version", links.number)
+    links.seed(f"list-version-{detail.name}", "version", _number)
     number = st.number_input(
         f"Version (of {detail.version})",
         min_value=1,
@@ -63,6 +67,18 @@ def _version(detail: ListDetail) -> int | None:
     chosen = None if number is None or number == detail.version else int(number)
     links.keep({"version": chosen})
     return chosen
+
+
+def _number(text: str) -> int:
+    """Read a version.
+
+    Raises:
+        ValueError: It is none.
+    """
+    number = links.number(text)
+    if number > MAX_VERSION:
+        raise ValueError(text[:60])
+    return number
 
 
 def _cells(detail: ListDetail, row: ListRow) -> dict[str, str]:

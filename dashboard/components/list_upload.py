@@ -140,6 +140,6 @@ def _show_written(writing: str) -> None:
         return
     work.forget(writing)
     say_done(f"Version {made.version} is in force" if made.changed else "These were its rows already")
-    links.keep({"show": None, "after": None, "key": None, "version": None})
+    links.keep({"show": None, "after": None, "diff_after": None, "key": None, "version": None})
     st.session_state.pop(f"list-section-{made.name}", None)
     st.rerun()

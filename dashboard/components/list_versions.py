@@ -14,7 +14,7 @@ from sentinel.client.lists import ListDetail
 PAGE = 100
 # Newer ones are shown; all of them can be compared.
 MAX_SHOWN = 200
-_PAGES = "list-diff"
+_PAGES, _AFTER = "list-diff", "diff_after"
 
 
 def show_versions(visit: Visit, detail: ListDetail) -> None:
@@ -60,14 +60,14 @@ def show_versions(visit: Visit, detail: ListDetail) -> None:
         return
     with st.spinner("Comparing…"):
         found = visit.client.list_list_diff(
-            detail.name, int(older), int(newer), from_key=key_pages.place("after"), limit=PAGE + 1
+            detail.name, int(older), int(newer), from_key=key_pages.place(_AFTER), limit=PAGE + 1
         )
     if found:
         show_changes(found[:PAGE])
     else:
-        st.caption("They have the same rows." if key_pages.place("after") is None else "No more changes.")
-    key_pages.show_pager(_PAGES, "after", found[PAGE - 1].key if len(found) > PAGE else None)
+        st.caption("They have the same rows." if key_pages.place(_AFTER) is None else "No more changes.")
+    key_pages.show_pager(_PAGES, _AFTER, found[PAGE - 1].key if len(found) > PAGE else None)
 
 
 def _begin_anew() -> None:
-    key_pages.begin_anew(_PAGES, "after")
+    key_pages.begin_anew(_PAGES, _AFTER)

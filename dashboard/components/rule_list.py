@@ -56,7 +56,7 @@ def show_list(visit: Visit, pipeline_id: int, rules: Sequence[models.Rule], open
             "unknown": st.column_config.NumberColumn(
                 "unknown, 24 h", format="percent", help="Share of events that lack what the rule needs."
             ),
-            "cost": st.column_config.NumberColumn("cost (µs per event)", format="%.2f"),
+            "cost": st.column_config.NumberColumn("µs per event", format="%.2f", help="Of one core."),
             "last": time_column("last alert"),
             "version": st.column_config.NumberColumn("version", width="small"),
         },
@@ -75,16 +75,16 @@ def show_list(visit: Visit, pipeline_id: int, rules: Sequence[models.Rule], open
 def _row(rule: models.Rule, figures: models.RuleFigures | None, held: bool) -> dict[str, object]:
     return {
         "on": rule.is_active and not held,
-        "id": rule.id,
         "name": line(rule.name, 100),
         "state": "in quarantine" if held else rule.state,
-        "severity": rule.severity,
-        "what": line(rule.description or rule.short_form or rule.rule_expression),
         "matched": figures.matched if figures else None,
         "unknown": figures.unknown / figures.evaluated if figures and figures.evaluated else None,
-        "cost": figures.microseconds if figures else None,
         "last": figures.last_alert_at if figures else None,
+        "cost": figures.microseconds if figures else None,
+        "severity": rule.severity,
+        "what": line(rule.description or rule.short_form or rule.rule_expression),
         "version": rule.version,
+        "id": rule.id,
     }
 
 

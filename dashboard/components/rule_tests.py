@@ -16,11 +16,11 @@ from dashboard.components.times import time_column
 from dashboard.session import Visit
 from sentinel.client import models
 from sentinel.client.rule_tests import Expected, RuleTest, RuleTestRun
+from sentinel.domain.rule_test import MAX_EVENT_CHARACTERS
 from sentinel.errors import SentinelError
 
 EXPECTED: dict[Expected, str] = {"match": "it matches", "no_match": "it does not match", "unknown": "it cannot tell"}
 _NO_EVENT = "the record is no event"
-MAX_EVENT_CHARACTERS = 100_000
 
 
 def show_tests(visit: Visit, rule: models.Rule) -> None:
@@ -133,7 +133,7 @@ def _form(visit: Visit, rule: models.Rule, test: RuleTest | None) -> None:
     prefix = f"rule-test-{rule.id}-{'new' if test is None else f'{test.id}-{test.row_version}'}"
     with st.form(prefix, border=False):
         row = st.columns([2, 1])
-        row[0].text_input("Name", test.name if test else "", key=f"{prefix}-name", max_chars=200)
+        row[0].text_input("Name", test.name if test else "", key=f"{prefix}-name", max_chars=128)
         row[1].selectbox(
             "What the rule must say",
             list(EXPECTED),

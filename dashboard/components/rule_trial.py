@@ -81,8 +81,7 @@ def _steps(visit: Visit, rule: models.Rule, now: Tried) -> None:
             _button(words, ":material/undo:", f"{key}-abort", _abort(visit, rule, key))
         elif now.is_candidate:
             _button("Give it up", ":material/undo:", f"{key}-abort", _abort(visit, rule, key))
-    if now.state != "paused":
-        _rollout_form(visit, rule, now, key)
+    _rollout_form(visit, rule, now, key)
 
 
 def _rollout_form(visit: Visit, rule: models.Rule, now: Tried, key: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
@@ -80,8 +80,19 @@ def _table(found: Sequence[ReferenceList], opened: str) -> None:
         selection_mode="single-row",
         selection_default={"selection": {"rows": [names.index(opened)]}} if opened in names else None,
         key=key,
-        on_select=pick_row(key, names, "list"),
+        on_select=_pick(key, names),
     )
+
+
+def _pick(key: str, names: Sequence[str]) -> Callable[[], None]:
+    """Open another list, at its first rows: pages and keys are those of the one before."""
+    pick = pick_row(key, names, "list")
+
+    def chosen() -> None:
+        pick()
+        links.keep({"after": None, "diff_after": None, "key": None, "version": None})
+
+    return chosen
 
 
 def _detail(visit: Visit, detail: ListDetail) -> None:

@@ -102,6 +102,12 @@ class TestRows:
         api.refused["GET /api/lists/users/rows"] = problem(404, "not-found", "users has no version 99")
         assert "no version 99" in open_page("lists", list="users", version="99").warning[0].value
 
+    @pytest.mark.parametrize("version", ["0", "x", str(2**31), str(2**60)])
+    def test_a_version_that_is_none_is_left_out(self, api: StubApi, version: str) -> None:
+        page = open_page("lists", list="users", version=version)
+        assert "means nothing" in page.warning[0].value
+        assert api.asked("/api/lists/users/rows") == [{"limit": "101"}]
+
     def test_no_row_has_the_key(self, api: StubApi) -> None:
         assert "No row" in open_page("lists", list="users", key="nobody").info[0].value
 
