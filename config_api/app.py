@@ -164,6 +164,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         max_bytes=chosen.api.max_body_bytes,
         larger={
             ("PUT", re.compile(r"/api/lists/[^/]+/rows")): chosen.api.max_upload_bytes,
+            ("POST", re.compile(r"/api/lists/[^/]+/rows/preview")): chosen.api.max_upload_bytes,
             ("POST", LABELS_PATH): MAX_LABEL_BYTES,
             ("POST", EVENTS_PATH): chosen.ingest.max_body_bytes,
             ("POST", WEBHOOKS_PATH): MAX_BODY_BYTES,
