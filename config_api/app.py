@@ -26,6 +26,7 @@ from config_api.routers import (
     events,
     explain,
     health,
+    lake,
     ledger,
     lifecycle,
     lists,
@@ -52,6 +53,7 @@ from sentinel.wiring import Backend
 from sentinel.wiring_channels import Channels
 from sentinel.wiring_detectors import RequestedRuns
 from sentinel.wiring_intake import build_intake
+from sentinel.wiring_lake import LakeQueries
 from sentinel.wiring_telemetry import begin_logs
 from sentinel.wiring_webhooks import Webhooks
 
@@ -74,6 +76,7 @@ ROUTED = (
     alerts,
     detectors,
     ledger,
+    lake,
     webhook_sources,
     webhook_backfills,
     webhooks,
@@ -142,6 +145,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.channels = outbound
     app.state.settings = chosen
     app.state.intake = intake
+    app.state.lake_queries = LakeQueries(chosen)
     app.state.detector_runs = RequestedRuns(chosen, backend)
     app.state.traces = traces
     app.state.metrics = ProcessMetrics.new()

@@ -16,6 +16,7 @@ from sentinel.client.channels import ChannelCalls
 from sentinel.client.detectors import DetectorCalls
 from sentinel.client.events import EventCalls
 from sentinel.client.explain import ExplainCalls
+from sentinel.client.lake import LakeCalls
 from sentinel.client.lifecycle import LifecycleCalls
 from sentinel.client.lists import ListCalls
 from sentinel.client.me import MeCalls
@@ -36,6 +37,7 @@ class Client(
     DetectorCalls,
     EventCalls,
     ExplainCalls,
+    LakeCalls,
     LifecycleCalls,
     ListCalls,
     MeCalls,
