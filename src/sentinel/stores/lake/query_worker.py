@@ -34,6 +34,8 @@ from sentinel.stores.lake.query_guard import tables_of
 # Few, since one value may be large: what is fetched is in memory before it is counted.
 ROWS_PER_LINE = 50
 PROCESS_MIB = 1_536
+# Tables that the answer to a wrong name lists.
+MOST_NAMED = 40
 # The lake must not hold up the caller for the minutes that the client would go on trying.
 _CLIENT_OPTIONS = {"connect_timeout": "3s", "timeout": "20s", "max_retries": "2", "retry_timeout": "8s"}
 _SMALLEST, _LARGEST = -(2**63), 2**63 - 1
@@ -107,7 +109,8 @@ def answer(request: dict[str, Any], output: BinaryIO) -> None:
     except duckdb.OutOfMemoryException as error:
         raise _RefusedError("memory") from error
     except duckdb.CatalogException as error:
-        known = ", ".join(sorted(tables)) or "none yet"
+        more = f" and {len(tables) - MOST_NAMED} more" if len(tables) > MOST_NAMED else ""
+        known = (", ".join(sorted(tables)[:MOST_NAMED]) or "none yet") + more
         text = f"{first_lines(error)} Tables of this tenant: {known}"
         raise _RefusedError("invalid", text, position_of(error, request["sql"])) from error
     except duckdb.PermissionException as error:
@@ -118,8 +121,8 @@ def answer(request: dict[str, Any], output: BinaryIO) -> None:
         if "S3 error" in text or names_a_place(text, request):
             raise _RefusedError("unavailable", text) from error
         raise _RefusedError("invalid", text, position_of(error, request["sql"])) from error
-    except (OverflowError, ValueError) as error:
-        # Times beyond the year 9999 have no form here; as text they have.
+    except (OverflowError, TypeError, ValueError) as error:
+        # Such as one that is nested deeper than JSON is written.
         raise _RefusedError("invalid", f"a value cannot be answered: {error}; CAST it to VARCHAR") from error
     finally:
         interrupt.cancel()
