@@ -28,6 +28,7 @@ from config_api.routers import (
     explain,
     figures,
     health,
+    lake,
     ledger,
     lifecycle,
     lists,
@@ -57,6 +58,7 @@ from sentinel.wiring import Backend
 from sentinel.wiring_channels import Channels
 from sentinel.wiring_detectors import RequestedRuns
 from sentinel.wiring_intake import build_intake
+from sentinel.wiring_lake import LakeQueries
 from sentinel.wiring_system import System
 from sentinel.wiring_telemetry import begin_logs
 from sentinel.wiring_webhooks import Webhooks
@@ -82,6 +84,7 @@ ROUTED = (
     ledger,
     figures,
     recent_records,
+    lake,
     webhook_sources,
     webhook_backfills,
     webhooks,
@@ -152,6 +155,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.channels = outbound
     app.state.settings = chosen
     app.state.intake = intake
+    app.state.lake_queries = LakeQueries(chosen)
     app.state.detector_runs = RequestedRuns(chosen, backend)
     app.state.figures = Kept(monotonic_seconds)
     app.state.system = System(chosen, backend, intake)

@@ -18,6 +18,7 @@ from sentinel.catalog.deliveries import DeliveryCatalog
 from sentinel.catalog.detectors import DetectorCatalog
 from sentinel.catalog.engine_tasks import EngineDesk, EngineTaskCatalog
 from sentinel.catalog.event_routes import EventRouteCatalog
+from sentinel.catalog.lake import LakeCatalog
 from sentinel.catalog.lifecycle import LifecycleCatalog
 from sentinel.catalog.lists import ListCatalog
 from sentinel.catalog.mutes import MuteCatalog
@@ -60,6 +61,7 @@ from sentinel.stores.postgres.engine_tasks import PostgresEngineTasks
 from sentinel.stores.postgres.event_routes import PostgresEventRoutes
 from sentinel.stores.postgres.figures import PostgresFigures
 from sentinel.stores.postgres.labels import PostgresLabels
+from sentinel.stores.postgres.lake_tables import PostgresLakeTables
 from sentinel.stores.postgres.ledger_reader import PostgresLedgerReader
 from sentinel.stores.postgres.lists import PostgresLists
 from sentinel.stores.postgres.migrate import schema_problem
@@ -113,6 +115,7 @@ class Unit:
     event_routes: EventRouteCatalog
     figures: FigureReader
     periods: PeriodReader
+    lake: LakeCatalog
     webhooks: WebhookCatalog
     channels: ChannelCatalog
     policies: NotificationPolicyCatalog
@@ -326,6 +329,7 @@ class Backend:
             event_routes=EventRouteCatalog(PostgresEventRoutes(connection), pipelines, auditor),
             figures=PostgresFigures(connection),
             periods=PostgresPeriods(connection),
+            lake=LakeCatalog(PostgresLakeTables(connection)),
             webhooks=webhooks,
             backfills=BackfillCatalog(
                 webhooks, PostgresBackfills(connection, self._secrets), auditor, caller=caller, now=utc_now

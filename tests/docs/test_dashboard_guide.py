@@ -15,6 +15,7 @@ from tests.unit.dashboard.alert_data import alert, answer_alerts
 from tests.unit.dashboard.conftest import StubApi, open_page, stub
 from tests.unit.dashboard.test_dead_letters import letters
 from tests.unit.dashboard.test_detectors import filled as with_detectors
+from tests.unit.dashboard.test_lake import filled as with_lake
 from tests.unit.dashboard.test_pipelines import filled as with_pipelines
 from tests.unit.dashboard.test_system import filled as with_system
 
@@ -35,6 +36,7 @@ def api(stub: StubApi) -> StubApi:
     stub.answers["GET /api/rules/11/rollout"] = {**rule_data.ROLLOUT, "guard_rail": None}
     list_data.fill(stub)
     with_detectors(stub)
+    with_lake(stub)
     stub.answers["GET /api/pipelines/7/dead-letters"] = letters
     return stub
 

@@ -17,6 +17,7 @@ from sentinel.client.detectors import DetectorCalls
 from sentinel.client.events import EventCalls
 from sentinel.client.explain import ExplainCalls
 from sentinel.client.figures import FigureCalls
+from sentinel.client.lake import LakeCalls
 from sentinel.client.lifecycle import LifecycleCalls
 from sentinel.client.lists import ListCalls
 from sentinel.client.me import MeCalls
@@ -39,6 +40,7 @@ class Client(
     EventCalls,
     ExplainCalls,
     FigureCalls,
+    LakeCalls,
     LifecycleCalls,
     ListCalls,
     MeCalls,
