@@ -45,7 +45,7 @@ def show_facets(visit: Visit, chosen: Chosen, beside: Mapping[str, DeltaGenerato
                 f"Counted among the newest {found.looked_at:,} alerts, those since {said(found.since, visit.now)}: "
                 "each count may be higher. Narrow the filter by time for exact ones."
             )
-        _tables(found, chosen)
+        _tables(found)
 
 
 def _counted(visit: Visit, chosen: Chosen) -> AlertFacets:
@@ -64,14 +64,14 @@ def _words(counts: Sequence[FacetCount], order: Sequence[str], more: str) -> str
     return " · ".join(f"{word} {known.get(word, 0):,}{more}" for word in order)
 
 
-def _tables(found: AlertFacets, chosen: Chosen) -> None:
+def _tables(found: AlertFacets) -> None:
     st.caption("A row that is clicked becomes the filter.")
     left, right = st.columns(2)
     with left:
         _table("pipeline", [(each, line(each.name or each.value, 60)) for each in found.pipeline])
         _table(
             "raised by",
-            [(each, each.value) for each in found.source if chosen.by is None or each.value == "rule"]
+            [(each, f"any {each.value}") for each in found.source]
             + [(each, f"detector {line(each.value, 60)}") for each in found.detector],
         )
     with right:

@@ -10,7 +10,7 @@ import streamlit as st
 from dashboard.components import links
 from dashboard.components.acts import act
 from dashboard.components.problems import show_problem
-from dashboard.components.text import plain
+from dashboard.components.text import line
 from dashboard.session import Visit
 from sentinel.client import models
 from sentinel.clock import utc_now
@@ -43,7 +43,7 @@ def show_snooze(visit: Visit, alert: models.AlertDetail) -> None:
         row[1].selectbox("For", list(_LENGTHS), key=f"alert-snooze-length-{alert.id}")
         row[2].text_input("Why", key=f"alert-snooze-why-{alert.id}", max_chars=MAX_COMMENT)
         matchers = matchers_of(labels, with_entities=which == _SAME)
-        st.code("\n".join(plain(each, 600) for each in matchers), language=None, wrap_lines=True)
+        st.code("\n".join(line(each, 600) for each in matchers), language=None, wrap_lines=True)
         left, right = st.columns(2)
         left.button(
             "Snooze them",

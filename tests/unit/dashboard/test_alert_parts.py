@@ -9,6 +9,7 @@ import httpx
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboard.components.alert_export import rows_of
 from dashboard.components.alert_facets import filter_of
 from sentinel.client.alert_finding import FacetCount
 from sentinel.clock import utc_now
@@ -52,6 +53,19 @@ class TestExport:
         assert (chosen.severity, rows, content) == ("critical", 1, file)
         assert api.asked("/api/alerts.csv") == [{"severity": "critical", "limit": "50000"}]
         assert "Download 1 rows" in [each.label for each in page.get("download_button")]
+
+    @pytest.mark.parametrize(
+        ("content", "rows"),
+        [
+            (b"id\r\n", 0),
+            (b'id\r\n"a\r\nb"\r\n', 1),
+            (b'id\r\n"say ""x\r\n"""\r\n"""",1\r\n', 2),
+            (b'id\r\n"' + b"x" * 200_000 + b'"\r\n', 1),
+        ],
+        ids=range(4),
+    )
+    def test_rows_are_counted_not_lines(self, content: bytes, rows: int) -> None:
+        assert rows_of(content) == rows
 
     def test_a_cut_is_said(self, api: StubApi, file: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("dashboard.components.alert_export.MAX_ROWS", 1)
