@@ -20,6 +20,7 @@ from config_api.routers import (
     audit,
     backtests,
     channels,
+    dead_letters,
     deliveries,
     detectors,
     event_routes,
@@ -50,6 +51,7 @@ from sentinel.settings import Settings
 from sentinel.telemetry.traces import begin_traces
 from sentinel.wiring import Backend
 from sentinel.wiring_channels import Channels
+from sentinel.wiring_dead_letters import Redrives
 from sentinel.wiring_detectors import RequestedRuns
 from sentinel.wiring_intake import build_intake
 from sentinel.wiring_telemetry import begin_logs
@@ -74,6 +76,7 @@ ROUTED = (
     alerts,
     detectors,
     ledger,
+    dead_letters,
     webhook_sources,
     webhook_backfills,
     webhooks,
@@ -114,6 +117,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     traces = begin_traces("api", os.environ)
     intake = build_intake(chosen, backend, traces)
     outbound = Channels(chosen, backend.channel_reader())
+    redrives = Redrives(chosen, backend)
     inbound = Webhooks(chosen, backend.webhook_inbox(), backend.backfill_inbox())
 
     @asynccontextmanager
@@ -131,6 +135,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             intake.close()
             inbound.close()
             outbound.close()
+            redrives.close()
             backend.close()
             traces.close()
 
@@ -140,6 +145,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.backend = backend
     app.state.webhooks = inbound
     app.state.channels = outbound
+    app.state.redrives = redrives
     app.state.settings = chosen
     app.state.intake = intake
     app.state.detector_runs = RequestedRuns(chosen, backend)
