@@ -45,6 +45,7 @@ from config_api.routers import (
     webhooks,
 )
 from sentinel.domain.labels import MAX_LABEL_BYTES
+from sentinel.domain.redrive import MAX_EDITED_BYTES
 from sentinel.domain.webhook import MAX_BODY_BYTES
 from sentinel.errors import StoreUnavailableError
 from sentinel.settings import Settings
@@ -89,6 +90,7 @@ ROUTED = (
 )
 LABELS_PATH = re.compile(r"/api/pipelines/\d+/labels")
 EVENTS_PATH = re.compile(r"/events|/api/pipelines/\d+/events")
+LETTER_PATH = re.compile(r"/api/pipelines/\d+/dead-letters/\d+/(?:check|redrive)")
 WEBHOOKS_PATH = re.compile(r"/webhooks/(?:stripe|in)/[^/]+")
 _LOG = logging.getLogger(__name__)
 
@@ -159,6 +161,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         larger={
             ("PUT", re.compile(r"/api/lists/[^/]+/rows")): chosen.api.max_upload_bytes,
             ("POST", LABELS_PATH): MAX_LABEL_BYTES,
+            ("POST", LETTER_PATH): MAX_EDITED_BYTES,
             ("POST", EVENTS_PATH): chosen.ingest.max_body_bytes,
             ("POST", WEBHOOKS_PATH): MAX_BODY_BYTES,
         },

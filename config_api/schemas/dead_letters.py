@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints, model_
 from config_api.schemas.base import AnswerModel, RequestModel, Text, Timestamp
 from sentinel.domain.redrive import (
     MAX_DISCARDED_AT_ONCE,
+    MAX_EDITED_BYTES,
     MAX_REASON_CHARACTERS,
     MAX_REDRIVEN_AT_ONCE,
     MAX_REDRIVES,
@@ -29,7 +30,7 @@ MAX_SECONDS = 15
 SHOWN_LEFT = 100
 _MAX_ID = 2**63 - 1
 Id = Annotated[int, Field(ge=1, le=_MAX_ID)]
-Record = Annotated[str, StringConstraints(max_length=8_000_000)]
+Record = Annotated[str, StringConstraints(max_length=MAX_EDITED_BYTES)]
 
 
 class DeadLetterAnswer(AnswerModel):

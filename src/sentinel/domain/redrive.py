@@ -12,6 +12,8 @@ MAX_REDRIVES = 5
 MAX_REDRIVEN_AT_ONCE = 500
 MAX_DISCARDED_AT_ONCE = 1000
 MAX_REASON_CHARACTERS = 500
+# Of the request with an edited record: the largest that a pipeline may take (7 MiB), and what JSON adds to it.
+MAX_EDITED_BYTES = 8 * 1024 * 1024
 
 # Headers of a record that was sent again: the dead letter, the first one of its line, and how often it was sent again.
 LETTER_HEADER = "sentinel-dead-letter"
