@@ -590,9 +590,41 @@ CREATE TABLE sentinel.dead_letters (
     raw             bytea,
     raw_size_bytes  integer NOT NULL,
     created_at      timestamptz NOT NULL DEFAULT now(),
+    state           text NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'redriven', 'discarded')),
+    reason          text NOT NULL DEFAULT '',
+    changed_by      text NOT NULL DEFAULT '',
+    changed_at      timestamptz,
+    claim           text,
+    claimed_until   timestamptz,
     UNIQUE (pipeline_id, source_epoch, kafka_partition, kafka_offset)
 );
 CREATE INDEX dead_letters_newest ON sentinel.dead_letters (pipeline_id, id DESC);
+CREATE INDEX dead_letters_cause ON sentinel.dead_letters (pipeline_id, state, cause, id DESC);
+CREATE INDEX dead_letters_created_at ON sentinel.dead_letters (pipeline_id, created_at, cause, state, id);
+
+-- Dead letters that were sent again, each with where its new record lies: what is found there, too, is no event again.
+CREATE TABLE sentinel.dead_letter_redrives (
+    id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    tenant_id       text NOT NULL,
+    pipeline_id     bigint NOT NULL,
+    dead_letter_id  bigint NOT NULL REFERENCES sentinel.dead_letters ON DELETE CASCADE,
+    first_id        bigint NOT NULL,
+    redrive_count   integer NOT NULL,
+    is_edited       boolean NOT NULL,
+    value_sha256    bytea NOT NULL,
+    size_bytes      integer NOT NULL,
+    kafka_topic     text NOT NULL,
+    source_epoch    integer NOT NULL,
+    kafka_partition integer NOT NULL,
+    kafka_offset    bigint NOT NULL,
+    request_key     text NOT NULL,
+    redriven_by     text NOT NULL,
+    redriven_at     timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX dead_letter_redrives_place
+    ON sentinel.dead_letter_redrives (pipeline_id, source_epoch, kafka_partition, kafka_offset);
+CREATE INDEX dead_letter_redrives_letter ON sentinel.dead_letter_redrives (dead_letter_id);
+CREATE INDEX dead_letter_redrives_request ON sentinel.dead_letter_redrives (pipeline_id, request_key);
 
 -- Alerts per entity since it was last quiet for the scores' time to live: the source of the absolute value in Redis.
 CREATE TABLE sentinel.entity_scores (
@@ -1303,6 +1335,9 @@ END $$;
 
 REVOKE UPDATE, DELETE ON sentinel.audit_entries FROM sentinel_app;
 REVOKE UPDATE, DELETE ON sentinel.alert_notes, sentinel.alert_changes FROM sentinel_app;
+-- Dead letters are part of the proof that nothing is lost: what they say of a record stays as the job wrote it.
+REVOKE UPDATE, DELETE ON sentinel.dead_letters, sentinel.dead_letter_redrives FROM sentinel_app;
+GRANT UPDATE (state, reason, changed_by, changed_at, claim, claimed_until) ON sentinel.dead_letters TO sentinel_app;
 
 -- A key is visible to whoever presents it: that is how its tenant becomes known.
 CREATE POLICY presented ON sentinel.api_keys FOR SELECT
@@ -1418,5 +1453,5 @@ CREATE TABLE public.alembic_version (
     version_num varchar(32) NOT NULL,
     CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO public.alembic_version VALUES ('0020');
+INSERT INTO public.alembic_version VALUES ('0021');
 GRANT SELECT ON public.alembic_version TO sentinel_app;

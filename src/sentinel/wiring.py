@@ -43,6 +43,7 @@ from sentinel.errors import SentinelError, StoreUnavailableError, Unauthenticate
 from sentinel.notify.addresses import AddressGuard
 from sentinel.notify.channel_rules import ChannelRules
 from sentinel.ops.alerts import AlertHandling
+from sentinel.ops.dead_letters import DeadLetterHandling
 from sentinel.settings import Settings
 from sentinel.stores.alerts import AlertFacetReader, EntityHistoryReader, QualityReader
 from sentinel.stores.base import AlertReader, AnswerStore, FigureReader, LedgerReader, PeriodReader
@@ -55,6 +56,7 @@ from sentinel.stores.postgres.api_keys import PostgresApiKeys, find_presented
 from sentinel.stores.postgres.audit import PostgresAudit
 from sentinel.stores.postgres.channels import PostgresChannelReader, PostgresChannels
 from sentinel.stores.postgres.database import Connection, Database, first_line
+from sentinel.stores.postgres.dead_letters import PostgresDeadLetters
 from sentinel.stores.postgres.detector_queries import DetectorQueries, DetectorQueryCheck
 from sentinel.stores.postgres.detector_work import PostgresDetectorWork
 from sentinel.stores.postgres.detectors import PostgresDetectors
@@ -127,6 +129,7 @@ class Unit:
     deliveries: DeliveryCatalog
     backfills: BackfillCatalog
     detectors: DetectorCatalog
+    dead_letters: DeadLetterHandling
 
 
 class Backend:
@@ -351,6 +354,9 @@ class Backend:
                 caller=caller,
                 now=utc_now,
                 new_secret=new_signing_secret,
+            ),
+            dead_letters=DeadLetterHandling(
+                pipelines, schemas, PostgresDeadLetters(connection), audit, caller=caller, now=utc_now
             ),
             detectors=DetectorCatalog(
                 PostgresDetectors(connection),
