@@ -21,4 +21,6 @@ def pages() -> list[StreamlitPage]:
         st.Page(_VIEWS / "detectors.py", title="Detectors", icon=":material/query_stats:"),
         st.Page(_VIEWS / "dead_letters.py", title="Dead letters", icon=":material/mail_off:"),
         st.Page(_VIEWS / "notifications.py", title="Notifications", icon=":material/send:"),
+        st.Page(_VIEWS / "system.py", title="System", icon=":material/monitor_heart:"),
+        st.Page(_VIEWS / "lake.py", title="Lake", icon=":material/database:"),
     ]
