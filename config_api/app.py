@@ -13,6 +13,7 @@ from fastapi import FastAPI
 
 from config_api import problems
 from config_api.access import refuse_open_to_others
+from config_api.kept import Kept
 from config_api.metrics import MetricsMiddleware, ProcessMetrics
 from config_api.middleware import BodyLimitMiddleware, RequestIdMiddleware
 from config_api.routers import (
@@ -26,7 +27,9 @@ from config_api.routers import (
     event_routes,
     events,
     explain,
+    figures,
     health,
+    lake,
     ledger,
     lifecycle,
     lists,
@@ -35,15 +38,18 @@ from config_api.routers import (
     mutes,
     notifications,
     pipelines,
+    recent_records,
     rule_outcomes,
     rule_tests,
     rules,
     schemas,
     scorecards,
+    system,
     webhook_backfills,
     webhook_sources,
     webhooks,
 )
+from sentinel.clock import monotonic_seconds
 from sentinel.domain.labels import MAX_LABEL_BYTES
 from sentinel.domain.redrive import MAX_EDITED_BYTES
 from sentinel.domain.webhook import MAX_BODY_BYTES
@@ -55,6 +61,8 @@ from sentinel.wiring_channels import Channels
 from sentinel.wiring_dead_letters import Redrives
 from sentinel.wiring_detectors import RequestedRuns
 from sentinel.wiring_intake import build_intake
+from sentinel.wiring_lake import LakeQueries
+from sentinel.wiring_system import System
 from sentinel.wiring_telemetry import begin_logs
 from sentinel.wiring_webhooks import Webhooks
 
@@ -77,6 +85,9 @@ ROUTED = (
     alerts,
     detectors,
     ledger,
+    figures,
+    recent_records,
+    lake,
     dead_letters,
     webhook_sources,
     webhook_backfills,
@@ -86,6 +97,7 @@ ROUTED = (
     deliveries,
     me,
     health,
+    system,
     metrics,
 )
 LABELS_PATH = re.compile(r"/api/pipelines/\d+/labels")
@@ -137,6 +149,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             intake.close()
             inbound.close()
             outbound.close()
+            app.state.system.close()
             redrives.close()
             backend.close()
             traces.close()
@@ -150,7 +163,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.redrives = redrives
     app.state.settings = chosen
     app.state.intake = intake
+    app.state.lake_queries = LakeQueries(chosen)
     app.state.detector_runs = RequestedRuns(chosen, backend)
+    app.state.figures = Kept(monotonic_seconds)
+    app.state.system = System(chosen, backend, intake)
     app.state.traces = traces
     app.state.metrics = ProcessMetrics.new()
     problems.install(app)
@@ -160,6 +176,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         max_bytes=chosen.api.max_body_bytes,
         larger={
             ("PUT", re.compile(r"/api/lists/[^/]+/rows")): chosen.api.max_upload_bytes,
+            ("POST", re.compile(r"/api/lists/[^/]+/rows/preview")): chosen.api.max_upload_bytes,
             ("POST", LABELS_PATH): MAX_LABEL_BYTES,
             ("POST", LETTER_PATH): MAX_EDITED_BYTES,
             ("POST", EVENTS_PATH): chosen.ingest.max_body_bytes,

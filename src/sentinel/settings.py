@@ -100,6 +100,18 @@ class LakeSettings(Group):
     conditional_put: bool = Field(default=True, description="The store honours If-None-Match (AWS, R2, S3Proxy do).")
 
 
+class LakeQuerySettings(Group):
+    """SQL over the lake through the API: what one query may use, and how many there may be."""
+
+    # The client waits for 30 s, and a query's process ends at most 5 s after its time.
+    seconds: float = Field(default=20.0, gt=0, le=24, description="How long one may run.")
+    memory_mib: int = Field(default=512, ge=64, description="For one; its process takes up to 1.5 GiB on top.")
+    answer_bytes: int = Field(default=4_194_304, ge=1_024, description="Of the rows of an answer.")
+    at_once: int = Field(
+        default=2, ge=1, description="Queries that a process of the API runs at once, each of its tenant."
+    )
+
+
 class ApiSettings(Group):
     """The configuration API."""
 
@@ -280,6 +292,7 @@ class Settings(BaseSettings):
     kafka: KafkaSettings = KafkaSettings()
     redis: RedisSettings = RedisSettings()
     lake: LakeSettings = LakeSettings()
+    lake_query: LakeQuerySettings = LakeQuerySettings()
     api: ApiSettings = ApiSettings()
     ingest: IngestSettings = IngestSettings()
     webhooks: WebhookSettings = WebhookSettings()

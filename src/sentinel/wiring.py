@@ -18,6 +18,7 @@ from sentinel.catalog.deliveries import DeliveryCatalog
 from sentinel.catalog.detectors import DetectorCatalog
 from sentinel.catalog.engine_tasks import EngineDesk, EngineTaskCatalog
 from sentinel.catalog.event_routes import EventRouteCatalog
+from sentinel.catalog.lake import LakeCatalog
 from sentinel.catalog.lifecycle import LifecycleCatalog
 from sentinel.catalog.lists import ListCatalog
 from sentinel.catalog.mutes import MuteCatalog
@@ -45,7 +46,7 @@ from sentinel.ops.alerts import AlertHandling
 from sentinel.ops.dead_letters import DeadLetterHandling
 from sentinel.settings import Settings
 from sentinel.stores.alerts import QualityReader
-from sentinel.stores.base import AlertReader, AnswerStore, FigureReader, LedgerReader
+from sentinel.stores.base import AlertReader, AnswerStore, FigureReader, LedgerReader, PeriodReader
 from sentinel.stores.beside_rules import AuditStore, OutcomeReader
 from sentinel.stores.postgres.alert_states import PostgresAlertStates, PostgresQuality
 from sentinel.stores.postgres.alerts import PostgresAlerts
@@ -62,6 +63,7 @@ from sentinel.stores.postgres.engine_tasks import PostgresEngineTasks
 from sentinel.stores.postgres.event_routes import PostgresEventRoutes
 from sentinel.stores.postgres.figures import PostgresFigures
 from sentinel.stores.postgres.labels import PostgresLabels
+from sentinel.stores.postgres.lake_tables import PostgresLakeTables
 from sentinel.stores.postgres.ledger_reader import PostgresLedgerReader
 from sentinel.stores.postgres.lists import PostgresLists
 from sentinel.stores.postgres.migrate import schema_problem
@@ -69,6 +71,7 @@ from sentinel.stores.postgres.mutes import PostgresMutes
 from sentinel.stores.postgres.notifications.history import PostgresDeliveryReader
 from sentinel.stores.postgres.notifications.policies import PostgresPolicies, PostgresSilences
 from sentinel.stores.postgres.outcomes import PostgresOutcomes
+from sentinel.stores.postgres.period import PostgresPeriods
 from sentinel.stores.postgres.pipelines import PostgresPipelines, find_topic_owner
 from sentinel.stores.postgres.quarantines import PostgresQuarantines
 from sentinel.stores.postgres.rule_tests import PostgresRuleTests
@@ -113,6 +116,8 @@ class Unit:
     backtests: BacktestCatalog
     event_routes: EventRouteCatalog
     figures: FigureReader
+    periods: PeriodReader
+    lake: LakeCatalog
     webhooks: WebhookCatalog
     channels: ChannelCatalog
     policies: NotificationPolicyCatalog
@@ -326,6 +331,8 @@ class Backend:
             ),
             event_routes=EventRouteCatalog(PostgresEventRoutes(connection), pipelines, auditor),
             figures=PostgresFigures(connection),
+            periods=PostgresPeriods(connection),
+            lake=LakeCatalog(PostgresLakeTables(connection)),
             webhooks=webhooks,
             backfills=BackfillCatalog(
                 webhooks, PostgresBackfills(connection, self._secrets), auditor, caller=caller, now=utc_now

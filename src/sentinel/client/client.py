@@ -17,6 +17,8 @@ from sentinel.client.dead_letters import DeadLetterCalls
 from sentinel.client.detectors import DetectorCalls
 from sentinel.client.events import EventCalls
 from sentinel.client.explain import ExplainCalls
+from sentinel.client.figures import FigureCalls
+from sentinel.client.lake import LakeCalls
 from sentinel.client.lifecycle import LifecycleCalls
 from sentinel.client.lists import ListCalls
 from sentinel.client.me import MeCalls
@@ -24,6 +26,7 @@ from sentinel.client.notifications import NotificationCalls
 from sentinel.client.past import PastCalls
 from sentinel.client.rule_outcomes import OutcomeCalls
 from sentinel.client.rule_tests import RuleTestCalls
+from sentinel.client.system import SystemCalls
 from sentinel.client.webhook_backfills import BackfillCalls
 from sentinel.client.webhooks import WebhookCalls
 
@@ -38,6 +41,8 @@ class Client(
     DetectorCalls,
     EventCalls,
     ExplainCalls,
+    FigureCalls,
+    LakeCalls,
     LifecycleCalls,
     ListCalls,
     MeCalls,
@@ -45,6 +50,7 @@ class Client(
     OutcomeCalls,
     PastCalls,
     RuleTestCalls,
+    SystemCalls,
     WebhookCalls,
 ):
     """Speaks to the configuration API. Safe to share between threads.

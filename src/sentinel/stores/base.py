@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from sentinel.domain.alert import Alert, AlertFilter, AlertPage
@@ -19,6 +19,7 @@ from sentinel.domain.ledger import (
     RecordPlace,
     RunningJob,
 )
+from sentinel.domain.period import AlertHour, HistoryPoint, JobState, Period, PeriodTotals, PresentState
 from sentinel.domain.pipeline import Pipeline, PipelineConfig, PipelineStatus
 from sentinel.domain.rollout import ArmCount
 from sentinel.domain.rule import RolloutPlan, Rule, RuleContent, RuleHistoryEntry, RuleSetMembers, RuleState
@@ -87,6 +88,25 @@ class FigureReader(Protocol):
 
     def tenant(self) -> TenantFigures:
         """Return what waits in the tenant."""
+
+
+class PeriodReader(Protocol):
+    """Reads figures of a period of time."""
+
+    def totals(self, period: Period) -> tuple[PeriodTotals, PeriodTotals]:
+        """Return what happened in a period, and in the one before."""
+
+    def present(self, now: datetime) -> PresentState:
+        """Return what is the case now."""
+
+    def alert_hours(self, since: datetime, until: datetime) -> list[AlertHour]:
+        """Return alerts by hour, oldest first; the first hour is whole."""
+
+    def history(self, pipeline_id: int, since: datetime, until: datetime, span: timedelta) -> list[HistoryPoint]:
+        """Return a pipeline in spans of time, oldest first; none from before it was created."""
+
+    def jobs(self) -> list[JobState]:
+        """Return the job of each pipeline that is to run or that one holds."""
 
 
 class SchemaStore(Protocol):
