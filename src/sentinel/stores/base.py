@@ -13,7 +13,6 @@ from sentinel.domain.api_key import ApiKey, Scope
 from sentinel.domain.event_schema import EventSchema
 from sentinel.domain.figures import PipelineFigures, TenantFigures
 from sentinel.domain.ledger import (
-    DeadLetterEntry,
     EventMatches,
     GenerationEntry,
     PartitionProgress,
@@ -206,11 +205,6 @@ class LedgerReader(Protocol):
 
     def job(self, pipeline_id: int) -> RunningJob | None:
         """Return who runs the pipeline, or ran it last."""
-
-    def dead_letters(
-        self, pipeline_id: int, *, cause: str | None, before: int | None, limit: int
-    ) -> list[DeadLetterEntry]:
-        """Return dead letters, newest first."""
 
     def dead_letter_at(self, pipeline_id: int, source_epoch: int, place: RecordPlace) -> str | None:
         """Return the cause when the record at this place is a dead letter."""
