@@ -192,6 +192,12 @@ class TestMinutes:
         desk.commit(desk.match(9, "e2"))
         assert self.total(desk) == (10, 1)
 
+    def test_offsets_that_jump_stop_no_commit(self, desk: Desk) -> None:
+        for jump in (2**40, 2**41):
+            desk.commit(desk.match(jump, f"e{jump}"), borders={0: 0})
+        assert desk.bench.decided(desk.pipeline_id) == {0: 2**41 + 1}
+        assert {decided for (decided,) in self.minutes(desk, "decided_count")} == {2**31 - 1}
+
     def test_alerts_count_by_severity_where_they_are_new(self, desk: Desk) -> None:
         for _ in range(2):
             desk.commit(desk.match(3, rules=(0, 1)), borders={0: 0})

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException, TopicPartition
 
 from sentinel.clock import monotonic_seconds
+from sentinel.domain.timestamps import utc
 from sentinel.errors import NotFoundError, StoreUnavailableError
 from sentinel.settings import KafkaSettings
 
@@ -97,9 +98,8 @@ def _read(consumer: Consumer, topic: str, limit: int) -> list[TailRecord]:
                 continue
             value = message.value()
             size = 0 if value is None else len(value)
-            moment = datetime.fromtimestamp(max(0, message.timestamp()[1]) / 1000, UTC)
             kept = None if value is None else value[:MAX_RECORD_BYTES]
-            records.append(TailRecord(message.partition(), message.offset(), moment, kept, size))
+            records.append(TailRecord(message.partition(), message.offset(), utc(message.timestamp()[1]), kept, size))
         # A topic that is written to as fast as it is read has no end.
         records = _newest(records, limit)
     return records

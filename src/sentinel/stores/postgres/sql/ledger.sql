@@ -110,11 +110,14 @@ WITH before AS (
 SELECT coalesce(sum(decided), 0)::bigint AS decided FROM advanced;
 
 -- name: count_minute
--- Add to what was gone through in this minute; is_new where nothing was yet.
+-- Add to what was gone through in this minute; is_new where nothing was yet. Offsets may jump, and a count that has no end
+-- must not stop a commit: it stays at the most that fits.
 INSERT INTO sentinel.detection_minutes AS m (pipeline_id, tenant_id, minute, decided_count, dead_count)
-VALUES (%(pipeline_id)s, %(tenant_id)s, date_bin('1 minute', now(), 'epoch'), %(decided)s, %(dead)s)
+VALUES (%(pipeline_id)s, %(tenant_id)s, date_bin('1 minute', now(), 'epoch'),
+        least(%(decided)s::bigint, 2147483647), least(%(dead)s::bigint, 2147483647))
 ON CONFLICT (pipeline_id, minute) DO UPDATE
-SET decided_count = m.decided_count + excluded.decided_count, dead_count = m.dead_count + excluded.dead_count
+SET decided_count = least(m.decided_count::bigint + excluded.decided_count, 2147483647),
+    dead_count = least(m.dead_count::bigint + excluded.dead_count, 2147483647)
 RETURNING xmax = 0 AS is_new;
 
 -- name: note_lag
