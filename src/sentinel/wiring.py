@@ -43,10 +43,12 @@ from sentinel.errors import SentinelError, StoreUnavailableError, Unauthenticate
 from sentinel.notify.addresses import AddressGuard
 from sentinel.notify.channel_rules import ChannelRules
 from sentinel.ops.alerts import AlertHandling
+from sentinel.ops.dead_letters import DeadLetterHandling
 from sentinel.settings import Settings
-from sentinel.stores.alerts import QualityReader
-from sentinel.stores.base import AlertReader, AnswerStore, FigureReader, LedgerReader
+from sentinel.stores.alerts import AlertFacetReader, EntityHistoryReader, QualityReader
+from sentinel.stores.base import AlertReader, AnswerStore, FigureReader, LedgerReader, PeriodReader
 from sentinel.stores.beside_rules import AuditStore, OutcomeReader
+from sentinel.stores.postgres.alert_facets import PostgresAlertFacets
 from sentinel.stores.postgres.alert_states import PostgresAlertStates, PostgresQuality
 from sentinel.stores.postgres.alerts import PostgresAlerts
 from sentinel.stores.postgres.answers import PostgresAnswers
@@ -54,10 +56,12 @@ from sentinel.stores.postgres.api_keys import PostgresApiKeys, find_presented
 from sentinel.stores.postgres.audit import PostgresAudit
 from sentinel.stores.postgres.channels import PostgresChannelReader, PostgresChannels
 from sentinel.stores.postgres.database import Connection, Database, first_line
+from sentinel.stores.postgres.dead_letters import PostgresDeadLetters
 from sentinel.stores.postgres.detector_queries import DetectorQueries, DetectorQueryCheck
 from sentinel.stores.postgres.detector_work import PostgresDetectorWork
 from sentinel.stores.postgres.detectors import PostgresDetectors
 from sentinel.stores.postgres.engine_tasks import PostgresEngineTasks
+from sentinel.stores.postgres.entity_history import PostgresEntityHistory
 from sentinel.stores.postgres.event_routes import PostgresEventRoutes
 from sentinel.stores.postgres.figures import PostgresFigures
 from sentinel.stores.postgres.labels import PostgresLabels
@@ -69,6 +73,7 @@ from sentinel.stores.postgres.mutes import PostgresMutes
 from sentinel.stores.postgres.notifications.history import PostgresDeliveryReader
 from sentinel.stores.postgres.notifications.policies import PostgresPolicies, PostgresSilences
 from sentinel.stores.postgres.outcomes import PostgresOutcomes
+from sentinel.stores.postgres.period import PostgresPeriods
 from sentinel.stores.postgres.pipelines import PostgresPipelines, find_topic_owner
 from sentinel.stores.postgres.quarantines import PostgresQuarantines
 from sentinel.stores.postgres.rule_tests import PostgresRuleTests
@@ -104,6 +109,8 @@ class Unit:
     keys: KeyCatalog
     scores: ScoreCatalog
     alerts: AlertReader
+    facets: AlertFacetReader
+    entity_history: EntityHistoryReader
     handling: AlertHandling
     quality: QualityReader
     ledger: LedgerReader
@@ -113,6 +120,7 @@ class Unit:
     backtests: BacktestCatalog
     event_routes: EventRouteCatalog
     figures: FigureReader
+    periods: PeriodReader
     lake: LakeCatalog
     webhooks: WebhookCatalog
     channels: ChannelCatalog
@@ -121,6 +129,7 @@ class Unit:
     deliveries: DeliveryCatalog
     backfills: BackfillCatalog
     detectors: DetectorCatalog
+    dead_letters: DeadLetterHandling
 
 
 class Backend:
@@ -132,6 +141,7 @@ class Backend:
         self._secrets = SecretBox(settings.webhooks)
         self._channel_rules = ChannelRules(settings.notify, AddressGuard(settings.notify.networks))
         self._scores = RedisScoreReader(self._redis, settings.redis)
+        self._score_ttl_seconds = settings.redis.score_ttl_seconds
         self._role_is_checked = False
         self._lake = settings.lake
         self._answer_seconds = settings.worker.answer_seconds
@@ -307,6 +317,8 @@ class Backend:
                 scores=self._scores,
             ),
             alerts=alerts,
+            facets=PostgresAlertFacets(connection),
+            entity_history=PostgresEntityHistory(connection, alerts, score_ttl_seconds=self._score_ttl_seconds),
             handling=AlertHandling(alerts, PostgresAlertStates(connection), audit, caller=caller, now=utc_now),
             quality=PostgresQuality(connection),
             ledger=ledger,
@@ -326,6 +338,7 @@ class Backend:
             ),
             event_routes=EventRouteCatalog(PostgresEventRoutes(connection), pipelines, auditor),
             figures=PostgresFigures(connection),
+            periods=PostgresPeriods(connection),
             lake=LakeCatalog(PostgresLakeTables(connection)),
             webhooks=webhooks,
             backfills=BackfillCatalog(
@@ -341,6 +354,9 @@ class Backend:
                 caller=caller,
                 now=utc_now,
                 new_secret=new_signing_secret,
+            ),
+            dead_letters=DeadLetterHandling(
+                pipelines, schemas, PostgresDeadLetters(connection), audit, caller=caller, now=utc_now
             ),
             detectors=DetectorCatalog(
                 PostgresDetectors(connection),
