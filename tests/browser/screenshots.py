@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from PIL import Image
 from playwright.sync_api import Browser, expect
@@ -29,7 +29,7 @@ from tests.support.visitor import Visitor, browser, find_chromium, menu
 
 IMAGES = PROJECT_ROOT / "docs" / "images"
 SIZES = {1440: 1000, 390: 844}
-SCHEMES = ("light", "dark")
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 MOST_BYTES, MOST_TOTAL_BYTES = 250_000, 6_000_000
 SECONDS, RATE = 20, 200
 SQL = (

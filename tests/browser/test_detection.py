@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import expect
 
 from sentinel.client.client import Client
+from sentinel.errors import TransientError
 from sentinel.testing.servers import ServerSet
 from tests.support.detection import Workbench
 from tests.support.visitor import Visitor
@@ -21,6 +22,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.browser]
 
 # Three seconds on a machine that does nothing else; the figure is printed.
 ALERT_SECONDS = 15
+WORKER_SECONDS = 120
 SAMPLE = {"id": "t-1", "user_id": "u-1", "amount": 12.5, "country": "DE"}
 
 
@@ -77,10 +79,10 @@ def test_from_nothing_to_an_alert_that_is_dealt_with(visitor: Visitor, api: Clie
     visitor.choose_row("alert-list")
     expect(page).to_have_url(re.compile(r"alert=\d+"))
     address = page.url.removeprefix(visitor.url)
-    bench.wait_until("the rule worker is there", lambda: worker.process.poll() is None)
+    bench.wait_until("the rule worker answers", lambda: answers(api, pipeline.id, rule.id), worker)
+    visitor.open(f"{address}&show=explain")
     visitor.click("Explain this match")
-    visitor.click("Explain")
-    expect(page.get_by_text("It matches.")).to_be_visible(timeout=120_000)
+    expect(page.get_by_text("It matches.")).to_be_visible(timeout=WORKER_SECONDS * 1000)
 
     # It is dealt with.
     visitor.open(address)
@@ -97,3 +99,22 @@ def test_from_nothing_to_an_alert_that_is_dealt_with(visitor: Visitor, api: Clie
     (row,) = csv.DictReader(download.value.path().read_text().splitlines())
     assert (row["event_id"], row["status"]) == ("'=2+3", "acknowledged")
     assert json.loads(row["transaction_data"])["amount"] == 5000
+
+    # What another rule would have found, which then acts.
+    bench.wait_archived(pipeline.id, job)
+    draft = api.add_rule(pipeline.id, "amount > 10", "info", "any", state="draft")
+    visitor.open(f"/rules?pipeline={pipeline.id}&rule={draft.id}&show=backtest")
+    visitor.click("Test it")
+    expect(page).to_have_url(re.compile(r"backtest=\d+"))
+    visitor.button("Publish it").click(timeout=WORKER_SECONDS * 1000)
+    expect(page.get_by_text("is in force as it was tested")).to_be_visible()
+    assert api.get_rule(draft.id).state == "active"
+
+
+def answers(api: Client, pipeline_id: int, rule_id: int) -> bool:
+    """Whether a rule worker is there."""
+    try:
+        api.explain_event(pipeline_id, SAMPLE, rule_id=rule_id)
+    except TransientError:
+        return False
+    return True
