@@ -17,6 +17,8 @@ from config_api.kept import Kept
 from config_api.metrics import MetricsMiddleware, ProcessMetrics
 from config_api.middleware import BodyLimitMiddleware, RequestIdMiddleware
 from config_api.routers import (
+    alert_facets,
+    alert_files,
     alerts,
     audit,
     backtests,
@@ -82,6 +84,9 @@ ROUTED = (
     scorecards,
     audit,
     event_routes,
+    # Before `alerts`, whose `/{alert_id}` would take `/facets` for an id.
+    alert_facets,
+    alert_files,
     alerts,
     detectors,
     ledger,

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import orjson
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import AwareDatetime
 
+from config_api.alert_filters import WantedAlerts, refuse_empty_range
 from config_api.dependencies import MAX_ID, Answer, ExpectedVersion, OnlyOnce, Reading, Writing, etag, next_link
 from config_api.schemas.alert_states import (
     AlertActionAnswer,
@@ -20,16 +20,11 @@ from config_api.schemas.alert_states import (
     AlertStateAnswer,
 )
 from config_api.schemas.alerts import AlertAnswer, AmendmentAnswer
-from config_api.schemas.base import Text
 from config_api.schemas.problems import problems
-from sentinel.domain.alert import Alert, AlertFilter, AlertSource
-from sentinel.domain.alert_state import AlertStatus, Disposition
-from sentinel.domain.rule import Severity
-from sentinel.errors import ErrorDetail, InvalidError
+from sentinel.domain.alert import Alert
 
 router = APIRouter(prefix="/api/alerts", tags=["alerts"])
 
-Id = Annotated[int | None, Query(ge=1, le=MAX_ID)]
 AlertId = Annotated[int, Path(ge=1, le=MAX_ID, description="The alert.", examples=[17])]
 
 
@@ -37,23 +32,8 @@ AlertId = Annotated[int, Path(ge=1, le=MAX_ID, description="The alert.", example
 def list_alerts(
     request: Request,
     unit: Reading,
+    wanted: WantedAlerts,
     limit: Annotated[int, Query(ge=1, le=1000)] = 50,
-    pipeline_id: Id = None,
-    severity: Severity | None = None,
-    rule_id: Id = None,
-    event_id: Annotated[Text | None, Query(max_length=2000)] = None,
-    since: Annotated[AwareDatetime | None, Query(description="From this time on, with its zone.")] = None,
-    until: Annotated[AwareDatetime | None, Query(description="Before this time.")] = None,
-    text: Annotated[
-        Text | None, Query(min_length=1, max_length=500, description="Anywhere in the event, without case.")
-    ] = None,
-    status: AlertStatus | None = None,
-    assignee: Annotated[Text | None, Query(max_length=128, description="Who has it; empty: nobody.")] = None,
-    disposition: Disposition | None = None,
-    source: Annotated[
-        AlertSource | None, Query(description="Only alerts of rules, or only those of detectors.")
-    ] = None,
-    detector: Annotated[Text | None, Query(max_length=100, description="Only alerts of this detector.")] = None,
     before: Annotated[int | None, Query(ge=1, le=MAX_ID, description="Continue after this alert.")] = None,
 ) -> Response:
     """Alerts, newest first. The header `Link: <...>; rel="next"` leads to the next page while there is one.
@@ -61,21 +41,6 @@ def list_alerts(
     A search by `text`, for `status=open` or for no assignee reads alerts for about two seconds; a page may then hold
     fewer than `limit`, even none, and its link goes on from there.
     """
-    wanted = AlertFilter(
-        pipeline_id,
-        severity,
-        rule_id,
-        event_id,
-        since,
-        until,
-        text,
-        status,
-        assignee,
-        disposition,
-        source,
-        detector,
-    )
-    _refuse_empty_range(wanted)
     page = unit.alerts.page(wanted, before=before, limit=limit)
     headers = next_link(request, before=page.next_before) if page.next_before is not None else {}
     body = orjson.dumps([_answer(alert) for alert in page.alerts], option=orjson.OPT_UTC_Z)
@@ -95,7 +60,7 @@ def change_alerts(body: AlertActionRequest, unit: Writing, once: OnlyOnce) -> Re
             result = unit.handling.change_ids(body.ids or [], body.wanted(), dry_run=body.dry_run)
         else:
             chosen = body.filter.chosen()
-            _refuse_empty_range(chosen)
+            refuse_empty_range(chosen)
             result = unit.handling.change_matching(
                 chosen, body.wanted(), before=body.before, limit=body.limit, dry_run=body.dry_run
             )
@@ -140,11 +105,6 @@ def add_note(alert_id: AlertId, body: AlertNoteRequest, unit: Writing, once: Onl
     return once.run(work, status=201)
 
 
-def _refuse_empty_range(wanted: AlertFilter) -> None:
-    if wanted.since is not None and wanted.until is not None and wanted.since >= wanted.until:
-        raise InvalidError("since must be before until", details=[ErrorDetail("", "since must be before until")])
-
-
 @router.get("/{alert_id}/amendments", responses=problems(404))
 def list_amendments(
     alert_id: Annotated[int, Path(ge=1, le=MAX_ID, description="The alert.")], unit: Reading
@@ -181,4 +141,6 @@ def _answer(alert: Alert) -> dict[str, object]:
         "window_end": alert.window_end,
         "subject": alert.subject,
         "revision": alert.revision,
+        "request_id": alert.request_id,
+        "trace_id": alert.trace_id,
     }

@@ -11,6 +11,7 @@ from sentinel.errors import SentinelError
 
 _REFUSED = "act-refused"
 _DONE = "act-done"
+_COUNT = "act-count"
 
 
 def act(done: str, call: Callable[[], object]) -> bool:
@@ -31,6 +32,18 @@ def act(done: str, call: Callable[[], object]) -> bool:
 def say_done(words: str) -> None:
     """Say on the page that is drawn next what was done."""
     st.session_state[_DONE] = words
+    count_act()
+
+
+def count_act() -> None:
+    """Have what is kept for a while be asked for again."""
+    st.session_state[_COUNT] = acted() + 1
+
+
+def acted() -> int:
+    """Return how often this visitor did something: what was read before the last time may no longer be so."""
+    count: int = st.session_state.get(_COUNT, 0)
+    return count
 
 
 def show_last_act() -> None:

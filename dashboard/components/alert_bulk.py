@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from dashboard.components.acts import count_act
 from dashboard.components.alert_filter import DISPOSITIONS, Chosen
 from dashboard.components.alert_work import VERBS
 from dashboard.components.problems import show_problem
@@ -124,6 +125,7 @@ def _do(visit: Visit, counted: Counted) -> None:
         return
     finally:
         bar.empty()
+        count_act()
     st.success(f"{tally.changed:,} were changed.", icon=":material/check:")
     if tally.conflicts:
         st.caption(f"{tally.conflicts:,} were left as they were:")

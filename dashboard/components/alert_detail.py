@@ -1,4 +1,4 @@
-"""One alert: the event, what matched, where it stands, and why somebody was told."""
+"""One alert: the event, what matched and why, what else there was, where it stands, and why somebody was told."""
 
 from __future__ import annotations
 
@@ -7,14 +7,27 @@ from collections.abc import Mapping
 import streamlit as st
 
 from dashboard.components import links
+from dashboard.components.alert_related import show_related
+from dashboard.components.alert_snooze import show_snooze
 from dashboard.components.alert_work import show_work
 from dashboard.components.alerts_table import place, what, where
+from dashboard.components.explanation import show_explanation
+from dashboard.components.problems import show_problem
+from dashboard.components.sections import choose_section
 from dashboard.components.text import compact, line, show_json, show_text
 from dashboard.components.times import absolute, said, time_column
 from dashboard.components.why import show_why
 from dashboard.session import Visit
 from sentinel.client import models
+from sentinel.errors import SentinelError
 
+SECTIONS = {
+    "event": "What happened",
+    "explain": "Explanation",
+    "same": "About the same",
+    "told": "Who was told",
+    "past": "Notes and history",
+}
 BADGES = {"critical": "red", "warning": "orange", "info": "blue"}
 
 
@@ -34,13 +47,48 @@ def show_detail(visit: Visit, alert_id: int, pipeline_names: Mapping[int, str]) 
     show_text(what(alert), limit=500)
     st.caption(f"Raised {said(alert.alert_timestamp, visit.now)}.")
     show_work(visit, alert)
-    about, told, past = st.tabs(["What happened", "Who was told", "Notes and history"])
-    with about:
-        _about(visit, alert, pipeline_names)
-    with told:
-        show_why(visit, alert.id)
-    with past:
-        _past(visit, alert)
+    if visit.may_write:
+        show_snooze(visit, alert)
+    match choose_section("alert-show", SECTIONS):
+        case "explain":
+            _explain(visit, alert)
+        case "same":
+            show_related(visit, alert)
+        case "told":
+            show_why(visit, alert.id)
+        case "past":
+            _past(visit, alert)
+        case _:
+            _about(visit, alert, pipeline_names)
+
+
+def _explain(visit: Visit, alert: models.AlertDetail) -> None:
+    """Explain the match by the version that made it, on demand: the rule worker computes it anew."""
+    if alert.pipeline_id is None or alert.rule_id is None:
+        st.info(
+            "A detector raised this about a window of time. What it found and against what it measured it stands under "
+            "“What happened”.",
+            icon=":material/info:",
+        )
+        return
+    versions = visit.client.list_rule_versions(alert.rule_id)
+    fired = next((each.version for each in versions if each.rule_version_id == alert.rule_version_id), None)
+    by = "the version that made it" if fired is None else f"version {fired}, which made it"
+    st.caption(f"The event goes through the rule once more, by {by}: each part with its value.")
+    key = "alert-explained"
+    if st.button("Explain this match", type="primary", icon=":material/psychology:", key="alert-explain"):
+        st.session_state.pop(key, None)
+        try:
+            with st.spinner("Asking the rule worker…", show_time=True):
+                found = visit.client.explain(alert.pipeline_id, alert.rule_id, alert.event_id, version=fired)
+        except SentinelError as error:
+            show_problem(error)
+            return
+        st.session_state[key] = (alert.id, found)
+    # It stays while the page is drawn anew, until another alert is explained.
+    kept = st.session_state.get(key)
+    if kept is not None and kept[0] == alert.id:
+        show_explanation(kept[1])
 
 
 def _about(visit: Visit, alert: models.AlertDetail, pipeline_names: Mapping[int, str]) -> None:
@@ -50,6 +98,10 @@ def _about(visit: Visit, alert: models.AlertDetail, pipeline_names: Mapping[int,
         show_json(alert.transaction_data)
         show_text(f"event id: {alert.event_id}")
         show_text(place(alert))
+        if alert.request_id is not None:
+            show_text(f"request: {alert.request_id}")
+        if alert.trace_id is not None:
+            show_text(f"trace: {alert.trace_id}")
     with right:
         st.markdown("**Why it was raised**")
         if alert.evidence:
@@ -84,7 +136,7 @@ def _rule(visit: Visit, alert: models.AlertDetail, rule_id: int) -> None:
     with st.container(horizontal=True):
         if st.button("Open the rule", icon=":material/rule:", key="alert-rule"):
             links.go("rules", rule=rule_id)
-        if st.button("Explain this match", icon=":material/psychology:", key="alert-explain"):
+        if st.button("Try another event", icon=":material/psychology:", key="alert-try"):
             links.go("rules", rule=rule_id, show="explain", event=alert.event_id)
     if fired is None:
         show_text(f"rule {rule_id} ({alert.rule_name})")
@@ -135,7 +187,8 @@ def _changes(change: models.AlertChange) -> list[str]:
 
 
 def _close() -> None:
-    st.query_params.pop("alert", None)
+    for name in ("alert", "show"):
+        st.query_params.pop(name, None)
 
 
 _STATUSES = ("open", "acknowledged", "resolved", "suppressed")

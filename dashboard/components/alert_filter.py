@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from dashboard.components import links
 from dashboard.components.text import line
@@ -81,12 +82,13 @@ class Chosen:
         return {name: value for name, value in found.items() if value is not None}
 
 
-def choose(visit: Visit, pipelines: Sequence[models.Pipeline]) -> Chosen:
-    """Draw the filter and return what is chosen."""
+def choose(visit: Visit, pipelines: Sequence[models.Pipeline]) -> tuple[Chosen, dict[str, DeltaGenerator]]:
+    """Draw the filter and return what is chosen, and places for what is said beside `status` and `severity`."""
     _seed()
     top = st.columns(2)
     status = top[0].pills("Status", STATUSES, key=_key("status"))
     severity = top[1].pills("Severity", SEVERITIES, key=_key("severity"))
+    beside = {"status": top[0].empty(), "severity": top[1].empty()}
     row = st.columns(4)
     with row[0]:
         pipeline = _pick("Pipeline", "pipeline", {each.id: f"{line(each.name, 60)} ({each.id})" for each in pipelines})
@@ -111,7 +113,13 @@ def choose(visit: Visit, pipelines: Sequence[models.Pipeline]) -> Chosen:
         severity, status, pipeline, rule, by, time, since, until, text or None, assignee or None, judged, event or None
     )
     links.keep({name: _written(getattr(chosen, name)) for name in NAMES})
-    return chosen
+    return chosen, beside
+
+
+def set_filter(**values: Any) -> None:
+    """Choose values as if by their widgets; for a callback, since widgets that are drawn cannot be set any more."""
+    for name, value in values.items():
+        st.session_state[_key(name)] = value
 
 
 def clear() -> None:

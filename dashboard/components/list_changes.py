@@ -25,7 +25,7 @@ def show_changes(changes: Sequence[RowChange]) -> None:
         ],
         column_config={
             "key": st.column_config.TextColumn("key", width="medium"),
-            "what": st.column_config.TextColumn("what became of it", width="small"),
+            "what": st.column_config.TextColumn("what", width="small"),
             "before": st.column_config.TextColumn("before", width="large"),
             "after": st.column_config.TextColumn("after", width="large"),
         },

@@ -82,7 +82,8 @@ def _content(detail: ListDetail) -> bytes | None:
 
 def _mistakes(error: InvalidError) -> None:
     count = len(error.details)
-    st.error(f"This cannot be the list; nothing was changed. {count} mistakes:", icon=":material/error:")
+    what = "One mistake" if count <= 1 else f"{count} mistakes"
+    st.error(f"This cannot be the list; nothing was changed. {what}:", icon=":material/error:")
     st.dataframe(
         [{"place": _place(each.pointer), "what is wrong": line(each.detail, 500)} for each in error.details]
         or [{"place": "", "what is wrong": line(error.message, 500)}],
@@ -110,7 +111,8 @@ def _preview(visit: Visit, detail: ListDetail, content: bytes, found: ListPrevie
     if found.row_count == 0:
         st.warning("It would be empty.", icon=":material/warning:")
     if found.pipelines:
-        st.caption(f"Taken by the running jobs of {len(found.pipelines)} pipelines within seconds.")
+        count = len(found.pipelines)
+        st.caption(f"Rules of {'a pipeline' if count == 1 else f'{count} pipelines'} read it: their jobs take it over.")
     show_changes(found.changes)
     if len(found.changes) < total:
         st.caption(f"The first {len(found.changes):,} of {total:,} changes, in the order of their keys.")

@@ -27,8 +27,13 @@ def show_quality(visit: Visit, rule: models.Rule) -> None:
     columns[0].metric("Alerts", f"{total.alerts:,}", border=True)
     columns[1].metric("True positives", f"{total.true_positives:,}", border=True)
     columns[2].metric("False positives", f"{total.false_positives:,}", border=True)
-    columns[3].metric("Precision", precision(total), border=True, help="With its interval of 95 % (Wilson, 1927).")
-    if total.precision is None:
+    columns[3].metric("Precision", f"{total.precision.value:.0%}" if total.precision else "no figure", border=True)
+    if total.precision is not None:
+        st.caption(
+            f"The precision lies between {total.precision.low:.0%} and {total.precision.high:.0%} with a confidence of "
+            "95 % (Wilson's interval); the fewer alerts were judged, the wider."
+        )
+    else:
         st.info(
             "No alert of this time was judged. Resolve alerts with what they turned out to be, and this says how often "
             "the rule is right.",

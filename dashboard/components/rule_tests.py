@@ -37,6 +37,8 @@ def show_tests(visit: Visit, rule: models.Rule) -> None:
     if not visit.may_write:
         return
     opened = links.chosen("test")
+    if tests and opened is None:
+        st.caption("Choose a row to change or delete a test.")
     chosen = next((each for each in tests if each.id == opened), None)
     if chosen is not None:
         st.markdown("**Change the test**")

@@ -8,6 +8,7 @@ from dashboard.components import links
 from dashboard.components.alert_bulk import show_bulk
 from dashboard.components.alert_detail import show_detail
 from dashboard.components.alert_export import show_export
+from dashboard.components.alert_facets import show_facets
 from dashboard.components.alert_filter import Chosen, choose, clear
 from dashboard.components.alert_list import show_list
 from dashboard.components.page import show_page
@@ -27,17 +28,21 @@ def alerts(visit: Visit) -> None:
     """Draw the page."""
     pipelines = visit.client.list_pipelines()
     names = {each.id: each.name for each in pipelines}
-    chosen = choose(visit, pipelines)
+    chosen, beside = choose(visit, pipelines)
     if st.session_state.get(_FILTER, chosen) != chosen:
         # Another filter begins at its newest alert.
         st.query_params.pop("before", None)
         st.session_state.pop(_NEWER, None)
     st.session_state[_FILTER] = chosen
     before = links.chosen("before")
+    counts = st.container()
     with st.spinner("Looking for alerts…"):
         found = _page(visit, chosen, before)
     opened = links.chosen("alert")
     _table(found, names, chosen, opened, before)
+    # Their place is above, their time after: nobody waits for counts to see the alerts.
+    with counts:
+        show_facets(visit, chosen, beside)
     with st.popover("CSV", icon=":material/download:"):
         show_export(visit, chosen)
     if visit.may_write:

@@ -45,9 +45,10 @@ from sentinel.notify.channel_rules import ChannelRules
 from sentinel.ops.alerts import AlertHandling
 from sentinel.ops.dead_letters import DeadLetterHandling
 from sentinel.settings import Settings
-from sentinel.stores.alerts import QualityReader
+from sentinel.stores.alerts import AlertFacetReader, EntityHistoryReader, QualityReader
 from sentinel.stores.base import AlertReader, AnswerStore, FigureReader, LedgerReader, PeriodReader
 from sentinel.stores.beside_rules import AuditStore, OutcomeReader
+from sentinel.stores.postgres.alert_facets import PostgresAlertFacets
 from sentinel.stores.postgres.alert_states import PostgresAlertStates, PostgresQuality
 from sentinel.stores.postgres.alerts import PostgresAlerts
 from sentinel.stores.postgres.answers import PostgresAnswers
@@ -60,6 +61,7 @@ from sentinel.stores.postgres.detector_queries import DetectorQueries, DetectorQ
 from sentinel.stores.postgres.detector_work import PostgresDetectorWork
 from sentinel.stores.postgres.detectors import PostgresDetectors
 from sentinel.stores.postgres.engine_tasks import PostgresEngineTasks
+from sentinel.stores.postgres.entity_history import PostgresEntityHistory
 from sentinel.stores.postgres.event_routes import PostgresEventRoutes
 from sentinel.stores.postgres.figures import PostgresFigures
 from sentinel.stores.postgres.labels import PostgresLabels
@@ -107,6 +109,8 @@ class Unit:
     keys: KeyCatalog
     scores: ScoreCatalog
     alerts: AlertReader
+    facets: AlertFacetReader
+    entity_history: EntityHistoryReader
     handling: AlertHandling
     quality: QualityReader
     ledger: LedgerReader
@@ -137,6 +141,7 @@ class Backend:
         self._secrets = SecretBox(settings.webhooks)
         self._channel_rules = ChannelRules(settings.notify, AddressGuard(settings.notify.networks))
         self._scores = RedisScoreReader(self._redis, settings.redis)
+        self._score_ttl_seconds = settings.redis.score_ttl_seconds
         self._role_is_checked = False
         self._lake = settings.lake
         self._answer_seconds = settings.worker.answer_seconds
@@ -312,6 +317,8 @@ class Backend:
                 scores=self._scores,
             ),
             alerts=alerts,
+            facets=PostgresAlertFacets(connection),
+            entity_history=PostgresEntityHistory(connection, alerts, score_ttl_seconds=self._score_ttl_seconds),
             handling=AlertHandling(alerts, PostgresAlertStates(connection), audit, caller=caller, now=utc_now),
             quality=PostgresQuality(connection),
             ledger=ledger,

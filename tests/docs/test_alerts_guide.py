@@ -53,7 +53,7 @@ def test_the_commands_run(settings: Settings, database: Database, tenant: str) -
             command = re.sub(r"/rules/1\b", f"/rules/{rule['id']}", command)
             command = command.replace('"rule_id": 1', f'"rule_id": {rule["id"]}')
             done = subprocess.run(["sh", "-ec", command], capture_output=True, text=True, check=True)
-            answers[name] = decoded(done.stdout)
+            answers[name] = [done.stdout] if name == "file" else decoded(done.stdout)
     taken, note, resolved, shown = answers["take"]
     assert (taken["status"], resolved["status"]) == ("acknowledged", "resolved")
     assert shown["notes"] == [note]
@@ -65,5 +65,14 @@ def test_the_commands_run(settings: Settings, database: Database, tenant: str) -
     assert [alert["id"] for alert in still_open] == [third]
     assert anns == []
     assert [alert["id"] for alert in false] == [second, first]
+    divided, related = answers["divide"]
+    assert (divided["total"], divided["status"]) == (
+        1, [
+            {"value": "resolved", "name": "", "pipeline_id": None, "count": 2},
+            {"value": "open", "name": "", "pipeline_id": None, "count": 1},
+        ],
+    )  # fmt: skip
+    assert related["before"] == []
+    assert answers["file"][0].count("\n") == 4
     (quality,) = answers["quality"]
     assert (quality["total"]["false_positives"], quality["total"]["precision"]["value"]) == (2, 0.0)

@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -60,7 +61,7 @@ def list_alerts(  # noqa: PLR0917 - options of a command
             str(alert.id),
             alert.alert_timestamp.isoformat(timespec="seconds"),
             alert.severity,
-            alert.rule_name or str(alert.rule_id),
+            alert.rule_name or alert.detector or str(alert.rule_id),
             _printable(alert.event_id),
             alert.status,
             alert.assignee or "",
@@ -71,12 +72,46 @@ def list_alerts(  # noqa: PLR0917 - options of a command
     print_table(("id", "at", "severity", "rule", "event", "status", "assignee", "disposition"), rows, frozenset({0}))
 
 
+@app.command("export")
+def export(  # noqa: PLR0917 - options of a command
+    out: Annotated[Path | None, typer.Option(help="The file; without it, to the standard output.")] = None,
+    pipeline: Pipeline = None,
+    rule: Rule = None,
+    severity: Severity = None,
+    event: Event = None,
+    text: Text = None,
+    since: Since = None,
+    until: Until = None,
+    status: Status = None,
+    assignee: Assignee = None,
+    disposition: Judged = None,
+    limit: Annotated[int | None, typer.Option(min=1, max=10_000_000, help="At most so many.")] = None,
+) -> None:
+    """Write all alerts that fit as CSV, newest first; a spreadsheet computes none of its cells."""
+    wanted = _filter(pipeline, rule, severity, event, text, since, until, status, assignee, disposition)
+    with Client.of(Settings.load()) as client:
+        if out is None:
+            client.export_alerts(sys.stdout.buffer, limit=limit, **wanted)
+            return
+        # Under its name there is never half a file.
+        part = out.with_name(f"{out.name}.part")
+        try:
+            with part.open("wb") as file:
+                written = client.export_alerts(file, limit=limit, **wanted)
+            part.replace(out)
+        except OSError as error:
+            raise InvalidError(f"{out} cannot be written: {error.strerror or error}") from error
+        finally:
+            part.unlink(missing_ok=True)
+    say(f"{written:,} bytes in {out}")
+
+
 @app.command("show")
 def show(alert_id: AlertId) -> None:
     """Show an alert: what matched, where it stands, its notes and its history."""
     with Client.of(Settings.load()) as client:
         alert = client.get_alert(alert_id)
-    print(f"alert {alert.id} of {alert.rule_name or alert.rule_id}: {alert.severity}, {alert.status}")
+    print(f"alert {alert.id} of {alert.rule_name or alert.detector or alert.rule_id}: {alert.severity}, {alert.status}")
     if alert.rule_description:
         print(_printable(alert.rule_description))
     print(f"event {_printable(alert.event_id)} at {alert.alert_timestamp.isoformat(timespec='seconds')}")

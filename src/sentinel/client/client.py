@@ -11,6 +11,7 @@ from urllib.parse import quote
 import httpx
 
 from sentinel.client import models
+from sentinel.client.alert_finding import AlertFindingCalls
 from sentinel.client.alerts import AlertCalls
 from sentinel.client.channels import ChannelCalls
 from sentinel.client.dead_letters import DeadLetterCalls
@@ -36,6 +37,7 @@ _BEFORE = re.compile(r"[?&]before=(\d+)")
 class Client(
     ChannelCalls,
     AlertCalls,
+    AlertFindingCalls,
     BackfillCalls,
     DeadLetterCalls,
     DetectorCalls,

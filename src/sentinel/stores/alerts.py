@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
+from sentinel.domain.alert import Alert, AlertFilter
+from sentinel.domain.alert_facets import AlertFacets
 from sentinel.domain.alert_state import AlertChange, AlertNote, AlertStep
+from sentinel.domain.entity_history import EntityHistory
 from sentinel.domain.rule_quality import VersionQuality
 
 
@@ -38,4 +41,26 @@ class QualityReader(Protocol):
 
         Raises:
             TooBroadError: PostgreSQL did not count them in time.
+        """
+
+
+class AlertFacetReader(Protocol):
+    """Counts alerts."""
+
+    def count(self, wanted: AlertFilter) -> AlertFacets:
+        """Return how the alerts that fit divide.
+
+        Raises:
+            TooBroadError: PostgreSQL did not count them in time.
+        """
+
+
+class EntityHistoryReader(Protocol):
+    """Finds alerts about the same."""
+
+    def around(self, alert: Alert, *, limit: int) -> EntityHistory:
+        """Return up to `limit` alerts on each side of an alert that are about the same, and the scores of its entities.
+
+        Raises:
+            TooBroadError: PostgreSQL did not find them in time.
         """

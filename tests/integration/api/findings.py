@@ -15,8 +15,8 @@ INSERT INTO sentinel.alerts
     (tenant_id, pipeline_id, rule_id, rule_version_id, generation_id, event_id, severity, score, entities,
      transaction_data, content_hash, kafka_partition, kafka_offset, kafka_timestamp, alert_timestamp)
 VALUES
-    (%(tenant)s, %(pipeline_id)s, %(rule_id)s, %(rule_version_id)s, 1, %(event_id)s, %(severity)s, %(score)s, '{}',
-     %(data)s, '\\x00', 0, %(offset)s, %(kafka_timestamp)s, COALESCE(%(at)s, now()))
+    (%(tenant)s, %(pipeline_id)s, %(rule_id)s, %(rule_version_id)s, 1, %(event_id)s, %(severity)s, %(score)s,
+     %(entities)s, %(data)s, '\\x00', 0, %(offset)s, %(kafka_timestamp)s, COALESCE(%(at)s, now()))
 RETURNING id
 """
 
@@ -28,7 +28,15 @@ class Findings:
         self._database = database
         self._tenant = tenant
 
-    def alert(self, rule: dict[str, Any], event_id: str, data: Any = None, *, at: datetime | None = None) -> int:
+    def alert(
+        self,
+        rule: dict[str, Any],
+        event_id: str,
+        data: Any = None,
+        *,
+        at: datetime | None = None,
+        entities: dict[str, Any] | None = None,
+    ) -> int:
         """Write the alert of a rule (as the API answered it) for an event and return its id.
 
         Args:
@@ -43,6 +51,7 @@ class Findings:
             "event_id": event_id,
             "severity": rule["severity"],
             "score": 80,
+            "entities": json.dumps(entities or {}),
             "data": text,
             "offset": 0,
             "kafka_timestamp": KAFKA_TIME,
@@ -50,6 +59,25 @@ class Findings:
         }
         with self._database.transaction(self._tenant) as connection:
             row = connection.execute(_ALERT, values).fetchone()
+        assert row is not None
+        return int(row["id"])
+
+    def anomaly(self, subject: str, *, at: datetime, name: str = "spike") -> int:
+        """Write an alert of a detector, which is made where there is none of this name, and return its id."""
+        with self._database.transaction(self._tenant) as connection:
+            connection.execute(
+                "INSERT INTO sentinel.detectors (tenant_id, name, kind, mode, schedule, next_run_at) "
+                "SELECT %(tenant)s, %(name)s, 'sql', 'off', '{}', now() "
+                "WHERE NOT EXISTS (SELECT FROM sentinel.detectors WHERE name = %(name)s)",
+                {"tenant": self._tenant, "name": name},
+            )
+            row = connection.execute(
+                "INSERT INTO sentinel.alerts (tenant_id, event_id, severity, score, transaction_data, content_hash, "
+                "detector_id, window_start, window_end, subject, alert_timestamp) "
+                "SELECT %(tenant)s, 'e', 'warning', 40, '{}', '', id, %(at)s::timestamptz - interval '5 min', %(at)s, "
+                "%(subject)s, %(at)s FROM sentinel.detectors WHERE name = %(name)s RETURNING id",
+                {"tenant": self._tenant, "name": name, "at": at, "subject": subject},
+            ).fetchone()
         assert row is not None
         return int(row["id"])
 

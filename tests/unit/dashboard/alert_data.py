@@ -64,6 +64,43 @@ WHY = {
 }  # fmt: skip
 
 
+RELATED = {
+    "scores": [
+        {
+            "field": "user_id", "value": HOSTILE, "score": 88, "critical_count": 1, "warning_count": 1,
+            "info_count": 0,
+        }
+    ],
+    "before": [
+        {
+            "id": 2, "alert_timestamp": NOW, "severity": "info", "score": 10, "rule_id": 11, "rule_name": "large",
+            "rule_description": HOSTILE, "detector": None, "event_id": HOSTILE, "status": "open", "disposition": None,
+            "shared": ["user_id"],
+        }
+    ],
+    "after": [], "searched_since": NOW, "searched_until": None,
+}  # fmt: skip
+
+
+def facets(**more: Any) -> dict[str, Any]:
+    """Return counts as the API answers them."""
+
+    def count(value: str, number: int, name: str = "", pipeline_id: int | None = None) -> dict[str, Any]:
+        return {"value": value, "name": name, "pipeline_id": pipeline_id, "count": number}
+
+    return {
+        "total": 1234, "looked_at": 1234, "since": None,
+        "severity": [count("critical", 34), count("info", 1200)],
+        "status": [count("open", 1000), count("resolved", 234)],
+        "pipeline": [count("7", 1234, HOSTILE)],
+        "rule": [count("11", 1200, HOSTILE, 7), count("12", 34, "other", 7)],
+        "disposition": [count("benign", 4), count("", 1230)],
+        "source": [count("rule", 1230), count("detector", 4)],
+        "detector": [count("amount_spike", 4)],
+        **more,
+    }  # fmt: skip
+
+
 def pages(found: list[dict[str, Any]]) -> Any:
     """Return what answers pages of a list of alerts, newest first."""
 
@@ -86,8 +123,10 @@ def answer_alerts(stub: StubApi, found: list[dict[str, Any]], **detail: Any) -> 
         "GET /api/pipelines/7/rules": [rule()],
         "GET /api/detectors": [],
         "GET /api/alerts": pages(found),
+        "GET /api/alerts/facets": facets(),
         "GET /api/rules/11/versions": [version(2), version(1)],
     }
     for each in found[:20]:
         stub.answers[f"GET /api/alerts/{each['id']}"] = {**each, "notes": [], "changes": [], **detail}
         stub.answers[f"GET /api/alerts/{each['id']}/why"] = WHY
+        stub.answers[f"GET /api/alerts/{each['id']}/entity-history"] = RELATED

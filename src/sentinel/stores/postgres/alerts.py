@@ -121,7 +121,7 @@ def _parameters(wanted: AlertFilter) -> dict[str, Any]:
         "event_id": wanted.event_id,
         "since": wanted.since,
         "until": wanted.until,
-        "pattern": None if wanted.text is None else f"%{_escape(wanted.text)}%",
+        "pattern": contains(wanted.text),
         "status": wanted.status,
         "assignee": wanted.assignee,
         "disposition": wanted.disposition,
@@ -138,8 +138,12 @@ def _page(alerts: list[Alert], limit: int) -> AlertPage:
     return AlertPage(tuple(alerts[:limit]), alerts[limit - 1].id if more else None)
 
 
-def _escape(text: str) -> str:
-    return re.sub(r"([\\%_])", r"\\\1", text)
+def contains(text: str | None) -> str | None:
+    """Return the pattern of ILIKE for values that hold a text; None: for all."""
+    if text is None:
+        return None
+    escaped = re.sub(r"([\\%_])", r"\\\1", text)
+    return f"%{escaped}%"
 
 
 def _alert(row: Row) -> Alert:
