@@ -106,14 +106,15 @@ def count_dead_letters(
     return CountsAnswer.of(list(causes), list(hours), hours_since)
 
 
-@router.post("/redrive", responses=problems(404, 429))
+@router.post("/redrive", responses=problems(404, 409, 429))
 def redrive(
     pipeline_id: PipelineId, body: RedriveRequest, caller: WritingCaller, request: Request, key: RequestKey
 ) -> RedriveReportAnswer:
     """Send dead letters again, as new records of the pipeline's topic; or, by `dry_run`, say what that would do.
 
     Those that would be no events now are left as they are, unless `only_events` is false. A request that is repeated
-    with its `Idempotency-Key` sends nothing again. 503 while the broker is away: nothing has changed then.
+    with its `Idempotency-Key` sends nothing again. 503 while the broker is away: nothing has changed then. 409 for the
+    seconds in which the job still reads with the schema before the newest.
     """
     order = RedriveOrder(
         pipeline_id,

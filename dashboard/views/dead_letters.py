@@ -1,4 +1,4 @@
-"""Dead letters: records that are no events, by cause, with what is wrong and the record itself."""
+"""Dead letters: records that are no events, by cause and time; mended and sent again, or discarded."""
 
 from __future__ import annotations
 
@@ -7,18 +7,22 @@ from collections.abc import Sequence
 import streamlit as st
 
 from dashboard.components import links
+from dashboard.components.dead_letter_bulk import show_bulk
+from dashboard.components.dead_letter_counts import show_counts
+from dashboard.components.dead_letter_detail import show_detail
+from dashboard.components.dead_letter_filter import OPEN, ChosenLetters, choose
 from dashboard.components.page import show_page
 from dashboard.components.pipeline_choice import choose_pipeline
-from dashboard.components.sections import pick_row, table_key
-from dashboard.components.text import BLOCK_CHARACTERS, line, plain, show_text
-from dashboard.components.times import said, time_column
+from dashboard.components.sections import choose_section, pick_row, table_key
+from dashboard.components.text import line
+from dashboard.components.times import time_column
 from dashboard.session import Visit
 from sentinel.client import models
 from sentinel.domain.dead_letter import DeadLetterCause
+from sentinel.errors import NotFoundError
 
-# Each comes with up to 256 KiB of its record.
 PAGE = 20
-CAUSES = tuple(DeadLetterCause)
+SECTIONS = {"list": "Records", "counts": "By cause and time"}
 _NEWER = "letters-newer"
 
 
@@ -29,41 +33,51 @@ def dead_letters(visit: Visit) -> None:
         st.info("No pipeline yet, so there are no records: see the page “Pipelines”.", icon=":material/info:")
         return
     pipeline = choose_pipeline("letters-pipeline", pipelines, _begin_anew)
-    links.seed("letters-cause", "cause", links.one_of(tuple(CAUSES)))
-    cause = st.selectbox(
-        "Cause",
-        [None, *(each.value for each in CAUSES)],
-        format_func=lambda each: "all" if each is None else each.replace("_", " "),
-        key="letters-cause",
-        on_change=_begin_anew,
-    )
-    links.keep({"cause": cause})
-    if cause is not None:
-        st.caption(DeadLetterCause(cause).explanation)
+    section = choose_section("letters-section", SECTIONS)
+    chosen = choose(_begin_anew)
+    if chosen.cause is not None:
+        st.caption(DeadLetterCause(chosen.cause).explanation)
+    if section == "counts":
+        show_counts(visit, pipeline, chosen)
+        return
     before = links.chosen("before")
     with st.spinner("Looking for dead letters…"):
-        found = visit.client.dead_letters(pipeline, cause=cause, limit=PAGE, before=before)
-    if found:
-        _table(found)
-    elif before is not None:
-        st.info("There is nothing older.", icon=":material/info:")
-    elif cause is not None:
-        st.info("No dead letter of this cause.", icon=":material/filter_alt_off:")
+        page = visit.client.list_dead_letters(
+            pipeline, limit=PAGE, before=before, raw=False, **chosen.wanted(visit.now)
+        )
+    if page.letters:
+        _table(page.letters)
     else:
-        st.info("No dead letter: every record so far is an event of the schema.", icon=":material/check_circle:")
-    _pager(found, before)
+        _nothing(chosen, before)
+    _pager(page.next_before, before)
+    if visit.may_write and page.letters and chosen.state in {None, OPEN}:
+        with st.expander("All that fit", icon=":material/done_all:"):
+            show_bulk(visit, pipeline, chosen)
     opened = links.chosen("letter")
     if opened is None:
         return
-    letter = next((each for each in found if each.id == opened), None)
-    if letter is None:
-        older = visit.client.dead_letters(pipeline, limit=1, before=min(opened + 1, 2**63 - 1))
-        letter = next((each for each in older if each.id == opened), None)
     st.divider()
-    if letter is None:
+    try:
+        letter = visit.client.get_dead_letter(pipeline, opened)
+    except NotFoundError:
         st.warning(f"This pipeline has no dead letter {opened}.", icon=":material/link_off:")
         return
-    _detail(visit, letter)
+    show_detail(visit, pipeline, letter)
+
+
+def _nothing(chosen: ChosenLetters, before: int | None) -> None:
+    if before is not None:
+        st.info("There is nothing older.", icon=":material/info:")
+    elif chosen.cause is not None or chosen.time is not None:
+        st.info("No dead letter fits this filter. Take something away from it.", icon=":material/filter_alt_off:")
+    elif chosen.state == OPEN:
+        st.info(
+            "No open dead letter: every record so far is an event of the schema, or was seen to. State “all” shows "
+            "what was redriven or discarded.",
+            icon=":material/check_circle:",
+        )
+    else:
+        st.info("No dead letter in this state.", icon=":material/filter_alt_off:")
 
 
 def _table(found: Sequence[models.DeadLetter]) -> None:
@@ -74,6 +88,7 @@ def _table(found: Sequence[models.DeadLetter]) -> None:
         [
             {
                 "time": each.created_at,
+                "state": each.state,
                 "cause": each.cause.replace("_", " "),
                 "field": line(each.field or "", 128),
                 "detail": line(each.detail),
@@ -95,34 +110,18 @@ def _table(found: Sequence[models.DeadLetter]) -> None:
     )
 
 
-def _pager(found: Sequence[models.DeadLetter], before: int | None) -> None:
+def _pager(next_before: int | None, before: int | None) -> None:
     newer: list[int | None] = st.session_state.setdefault(_NEWER, [])
     with st.container(horizontal=True):
         st.button("Newer", key="letters-page-newer", disabled=before is None, on_click=_back, args=(newer,))
-        oldest = found[-1].id if len(found) == PAGE else None
         st.button(
-            "Older", key="letters-page-older", disabled=oldest is None, on_click=_on, args=(newer, before, oldest)
+            "Older",
+            key="letters-page-older",
+            disabled=next_before is None,
+            on_click=_on,
+            args=(newer, before, next_before),
         )
         st.button("Refresh", icon=":material/refresh:", key="letters-refresh")
-
-
-def _detail(visit: Visit, letter: models.DeadLetter) -> None:
-    st.subheader(f"Dead letter {letter.id}", anchor=False)
-    if letter.cause in set(CAUSES):
-        st.caption(DeadLetterCause(letter.cause).explanation)
-    show_text(letter.detail, limit=2000)
-    if letter.field:
-        show_text(f"field: {letter.field}")
-    show_text(
-        f"record {letter.kafka_offset} of partition {letter.kafka_partition}, {letter.raw_size_bytes:,} bytes, "
-        f"{said(letter.created_at, visit.now)}"
-    )
-    if letter.raw_text is None:
-        st.caption("The record has no value.")
-        return
-    st.markdown("**The record, as it came**")
-    st.code(plain(letter.raw_text, BLOCK_CHARACTERS), language=None, wrap_lines=True, height=300)
-    st.caption("Bytes that are no UTF-8 show as U+FFFD; marks that nobody sees are spelled out.")
 
 
 def _begin_anew() -> None:

@@ -356,7 +356,7 @@ class Backend:
                 new_secret=new_signing_secret,
             ),
             dead_letters=DeadLetterHandling(
-                pipelines, schemas, PostgresDeadLetters(connection), audit, caller=caller, now=utc_now
+                pipelines, schemas, PostgresDeadLetters(connection), ledger, audit, caller=caller, now=utc_now
             ),
             detectors=DetectorCatalog(
                 PostgresDetectors(connection),

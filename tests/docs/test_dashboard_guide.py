@@ -13,7 +13,7 @@ from sentinel.settings import PROJECT_ROOT
 from tests.unit.dashboard import list_data, page_data, rule_data
 from tests.unit.dashboard.alert_data import alert, answer_alerts
 from tests.unit.dashboard.conftest import StubApi, open_page, stub
-from tests.unit.dashboard.test_dead_letters import letters
+from tests.unit.dashboard.test_dead_letters import counts, letters
 from tests.unit.dashboard.test_detectors import filled as with_detectors
 from tests.unit.dashboard.test_lake import filled as with_lake
 from tests.unit.dashboard.test_pipelines import filled as with_pipelines
@@ -38,6 +38,7 @@ def api(stub: StubApi) -> StubApi:
     with_detectors(stub)
     with_lake(stub)
     stub.answers["GET /api/pipelines/7/dead-letters"] = letters
+    stub.answers["GET /api/pipelines/7/dead-letters/counts"] = counts()
     return stub
 
 

@@ -186,6 +186,12 @@ def test_the_guide_from_a_malformed_event_to_its_alert(world: World, client: Cli
         client.put_schema(world.pipeline_id, relaxed)
     except BreakingChangeError as error:
         client.put_schema(world.pipeline_id, relaxed, confirm=error.plan["confirm"])
+    world.bench.wait_until(
+        "the job has the new schema",
+        lambda: world.bench.generations(world.pipeline_id, "active")[0]["schema_version"] == 2,
+        world.job,
+        120,
+    )
     dry, many = run("many")
     assert (dry["events"], dry["by_cause"], dry["sent"], many["sent"]) == (2, {}, 0, 2)
     world.wait_alerted("e1", "e2")

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sentinel.domain.pipeline import Pipeline
+from sentinel.domain.pipeline import DetectMode, Pipeline
 from sentinel.domain.redrive import (
     MAX_DISCARDED_AT_ONCE,
     CauseCount,
@@ -17,8 +17,8 @@ from sentinel.domain.redrive import (
     Redrive,
     RedriveCandidate,
 )
-from sentinel.errors import ErrorDetail, InvalidError, NotFoundError
-from sentinel.stores.base import PipelineReader, SchemaStore
+from sentinel.errors import ConflictError, ErrorDetail, InvalidError, NotFoundError
+from sentinel.stores.base import LedgerReader, PipelineReader, SchemaStore
 from sentinel.stores.beside_rules import AuditStore
 from sentinel.stores.dead_letters import DeadLetterStore
 
@@ -58,6 +58,7 @@ class DeadLetterHandling:
         pipelines: PipelineReader,
         schemas: SchemaStore,
         letters: DeadLetterStore,
+        ledger: LedgerReader,
         audit: AuditStore,
         *,
         caller: str,
@@ -66,6 +67,7 @@ class DeadLetterHandling:
         self._pipelines = pipelines
         self._schemas = schemas
         self._letters = letters
+        self._ledger = ledger
         self._audit = audit
         self._caller = caller
         self._now = now
@@ -90,6 +92,29 @@ class DeadLetterHandling:
         if found is None:
             raise NotFoundError(f"there is no pipeline {pipeline_id}")
         return found
+
+    def refuse_older_schema(self, pipeline: Pipeline) -> None:
+        """Refuse what relies on the schema of now while the running job still parses with an older one.
+
+        In Real-Time Mode a change takes seconds to be in force; records that are sent before are judged by the old one.
+        A micro-batch looks the schema up itself, and a job that starts begins with the newest.
+
+        Raises:
+            ConflictError: It does.
+        """
+        job = self._ledger.job(pipeline.id)
+        if job is None or not job.is_running:
+            return
+        served = next(
+            (each for each in self._ledger.generations(pipeline.id, before=None, limit=20) if each.state == "active"),
+            None,
+        )
+        if served is None or served.mode != DetectMode.REALTIME or served.schema_version == pipeline.schema_version:
+            return
+        raise ConflictError(
+            f"the running job still reads pipeline {pipeline.id} with schema version {served.schema_version}; version "
+            f"{pipeline.schema_version} takes over within seconds, unless its generation failed: try again"
+        )
 
     def page(
         self, pipeline_id: int, chosen: DeadLetterFilter, *, before: int | None, limit: int, with_raw: bool = True

@@ -138,6 +138,7 @@ class Redriver:
         Raises:
             NotFoundError: There is no such pipeline.
             InvalidError: The filter fits no open dead letter.
+            ConflictError: Records are judged by the schema of now, and the running job has still an older one.
             StoreUnavailableError: The broker does not answer, and nothing was sent: no state has changed.
             EngineUnavailableError: Records were to be judged, and no rule worker answers in time.
         """
@@ -152,6 +153,8 @@ class Redriver:
                 last = before[-1].dead_letter_id
                 ends = order.ids is not None
                 return RedriveReport(len(before), before, next_after=None if ends else last, is_repeated=True)
+            if order.only_events and not order.dry_run:
+                unit.refuse_older_schema(pipeline)
             candidates, missing, next_after = unit.choose(
                 pipeline.id, order.ids, order.wanted, after=order.after, limit=order.limit
             )

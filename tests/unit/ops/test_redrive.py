@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from sentinel.domain.event_schema import EventSchema
+from sentinel.domain.ledger import GenerationEntry, RunningJob
 from sentinel.domain.pipeline import Pipeline, PipelineConfig, PipelineStatus
 from sentinel.domain.redrive import (
     DeadLetterFilter,
@@ -21,7 +22,7 @@ from sentinel.domain.redrive import (
     Redrive,
     RedriveCandidate,
 )
-from sentinel.errors import InvalidError, StoreUnavailableError
+from sentinel.errors import ConflictError, InvalidError, StoreUnavailableError
 from sentinel.ops.dead_letters import DeadLetterHandling
 from sentinel.ops.redrive import CHUNK_RECORDS, RedriveOrder, Redriver
 from sentinel.stores.base import SchemaVersion
@@ -40,6 +41,20 @@ class FakePipelines:
 class FakeSchemas:
     def get(self, pipeline_id: int, version: int) -> Any:
         return SchemaVersion(pipeline_id, version, SCHEMA, "", NOW)
+
+
+class FakeLedger:
+    """A job that may run a generation."""
+
+    def __init__(self) -> None:
+        self.schema_version, self.mode, self.is_running = 1, "realtime", True
+
+    def job(self, pipeline_id: int) -> Any:
+        return RunningJob("h", self.is_running, NOW, NOW, {})
+
+    def generations(self, pipeline_id: int, *, before: int | None, limit: int) -> list[GenerationEntry]:
+        entry = GenerationEntry(2, self.mode, 9, 1, 0, "", "starting", None, NOW, None, None, ())
+        return [entry, replace(entry, id=1, schema_version=self.schema_version, state="active")]
 
 
 class FakeAudit:
@@ -126,14 +141,14 @@ class FakeJudge:
 class World:
     def __init__(self, number: int = 5, refused: Mapping[int, str] | None = None) -> None:
         self.letters, self.topic, self.audit = FakeLetters(number), FakeTopic(), FakeAudit()
-        self.judge = FakeJudge(refused or {})
+        self.judge, self.ledger = FakeJudge(refused or {}), FakeLedger()
         self.seconds = 0.0
         names = count()
         self.open_units = 0
 
         @contextmanager
         def units() -> Iterator[DeadLetterHandling]:
-            parts: Any = (FakePipelines(), FakeSchemas(), self.letters, self.audit)
+            parts: Any = (FakePipelines(), FakeSchemas(), self.letters, self.ledger, self.audit)
             self.open_units += 1
             yield DeadLetterHandling(*parts, caller="ann", now=lambda: NOW)
             self.open_units -= 1
@@ -228,6 +243,28 @@ class TestSending:
     def test_only_open_ones_can_be_wanted(self, state: DeadLetterState) -> None:
         with pytest.raises(InvalidError, match="only open"):
             World().redriver.redrive(order(wanted=DeadLetterFilter(state=state)))
+
+
+class TestAJobThatStillHasTheSchemaBefore:
+    def test_is_waited_for_by_the_caller(self) -> None:
+        world = World(1)
+        world.ledger.schema_version = 0
+        with pytest.raises(ConflictError, match="still reads pipeline 7 with schema version 0; version 1 takes over"):
+            world.redriver.redrive(order())
+        assert (world.topic.records, world.letters.claims) == ([], {})
+
+    @pytest.mark.parametrize("more", [{"dry_run": True}, {"only_events": False}], ids=str)
+    def test_is_of_no_matter_where_nothing_relies_on_it(self, more: dict[str, Any]) -> None:
+        world = World(1)
+        world.ledger.schema_version = 0
+        assert world.redriver.redrive(order(**more)).looked_at == 1
+
+    @pytest.mark.parametrize(("name", "value"), [("mode", "microbatch"), ("is_running", False)])
+    def test_another_mode_or_no_job_reads_with_the_newest(self, name: str, value: object) -> None:
+        world = World(1)
+        world.ledger.schema_version = 0
+        setattr(world.ledger, name, value)
+        assert len(world.redriver.redrive(order()).sent) == 1
 
 
 class TestTrouble:
