@@ -11,7 +11,7 @@ BIN := .venv/bin
 SENTINEL := $(BIN)/sentinel
 
 .PHONY: help install up down restart status logs clean clean-checkpoints env-check server dashboard submit stop \
-	spark-ui db-shell kafka-consume producer reconcile lake demo test test-unit chromium screenshots check format bench \
+	spark-ui db-shell kafka-consume producer reconcile lake demo test test-unit chromium screenshots check format bench chaos \
 	lock
 
 help: ## list the verbs

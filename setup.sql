@@ -398,6 +398,9 @@ CREATE TABLE sentinel.alerts (
     subject          text,
     -- Grows when late events make it say something else; what it said before is in alert_amendments.
     version          integer NOT NULL DEFAULT 1,
+    -- The request that brought the event, and the span that produced its record; NULL: the record did not say.
+    request_id       text,
+    traceparent      text,
     PRIMARY KEY (id),
     UNIQUE (pipeline_id, event_id, rule_id),
     CONSTRAINT alerts_of_rule_or_detector CHECK (
@@ -993,6 +996,8 @@ CREATE TABLE sentinel.alert_fingerprints (
     last_fired_at  timestamptz NOT NULL,
     told_at        timestamptz,
     resolved_at    timestamptz,
+    -- Channel and target -> when an alert of it was last sent on its way there.
+    told_to        jsonb NOT NULL DEFAULT '{}',
     PRIMARY KEY (tenant_id, fingerprint)
 ) WITH (fillfactor = 70);
 CREATE INDEX alert_fingerprints_newest ON sentinel.alert_fingerprints (tenant_id, last_fired_at DESC);
@@ -1363,6 +1368,10 @@ CREATE POLICY publisher ON sentinel.webhook_events FOR SELECT
     USING (published_at IS NULL AND topic IS NOT NULL
            AND nullif(current_setting('app.webhook_publisher', true), '') IS NOT NULL);
 
+-- A notifier, which serves all tenants, sees which there are: it deletes what is old as each of them.
+CREATE POLICY notifier ON sentinel.tenants FOR SELECT
+    USING (nullif(current_setting('app.notifier', true), '') IS NOT NULL);
+
 -- A notifier, which serves all tenants, sees who waits. What it does about it happens as the tenant.
 CREATE POLICY notifier ON sentinel.alert_outbox FOR SELECT
     USING (nullif(current_setting('app.notifier', true), '') IS NOT NULL);
@@ -1453,5 +1462,5 @@ CREATE TABLE public.alembic_version (
     version_num varchar(32) NOT NULL,
     CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO public.alembic_version VALUES ('0021');
+INSERT INTO public.alembic_version VALUES ('0022');
 GRANT SELECT ON public.alembic_version TO sentinel_app;

@@ -231,6 +231,9 @@ class JobSettings(Group):
     archive_max_records: int = 1_000_000
     observe_interval_seconds: float = 60.0
     observe_max_records: int = 500_000
+    record_headers: bool = Field(
+        default=True, description="Alerts know the request and trace of their event, as its record's headers say."
+    )
     measuring_share: float = Field(
         default=0.1, gt=0, le=1, description="Of the time of one thread, for costs of rules."
     )

@@ -6,8 +6,8 @@ import csv
 import json
 from typing import Any, TextIO
 
-from sentinel.client.alert_csv import safe_cell
 from sentinel.client.lake import LakeAnswer
+from sentinel.domain.csv_cells import safe_cell
 
 # Their texts are numbers, also with a sign.
 _NUMBERS = ("DECIMAL", "HUGEINT", "UHUGEINT", "BIGINT", "UBIGINT", "DOUBLE", "FLOAT")

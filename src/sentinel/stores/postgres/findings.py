@@ -262,6 +262,8 @@ def alert_rows(
                 match.offset,
                 timestamp,
                 evidence_text(plans.of(rule), event),
+                match.origin.request_id or None,
+                match.origin.traceparent or None,
             )
 
 

@@ -3,7 +3,7 @@
 from sentinel.stores.postgres.migrations.plain_sql import run_sql_beside
 
 revision = "0021"
-down_revision = "0019"
+down_revision = "0020"
 
 
 def upgrade() -> None:
