@@ -1,7 +1,9 @@
-"""The fields that a rule may look at, with their types and values of the newest alerts."""
+"""The fields that a rule may look at, with their types and values that they had lately."""
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,28 +14,37 @@ from dashboard.components.text import compact, line
 from dashboard.session import Visit
 from sentinel.errors import SentinelError
 
-# Alerts carry their events; so many give an idea of what a field holds.
-SAMPLED = 5
+# So many events give an idea of what a field holds.
+SAMPLED = 10
 SHOWN_VALUES = 3
 _KEPT = timedelta(seconds=60)
 _SAMPLES = "rule-field-samples"
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Events of a pipeline, and where they are from; our own words."""
+
+    read_at: datetime
+    events: list[dict[str, Any]] = field(default_factory=list)
+    origin: str = ""
 
 
 def show_fields(visit: Visit, pipeline_id: int) -> None:
     """Show the fields of a pipeline's schema."""
     try:
         schema = visit.client.get_schema(pipeline_id)
-        events = _events(visit, pipeline_id)
     except SentinelError as error:
         show_problem(error)
         return
-    st.caption(f"Fields of schema version {schema.version}, with values of the newest alerts")
+    samples = _samples(visit, pipeline_id)
+    st.caption(f"Fields of schema version {schema.version}{samples.origin and f', with values of {samples.origin}'}")
     st.dataframe(
         [
             {
                 "field": line(each.name),
                 "type": line(each.type),
-                "values": _values(events, each.name),
+                "values": _values(samples.events, each.name),
                 "may be missing": each.nullable,
                 "role": each.role or "",
             }
@@ -43,20 +54,42 @@ def show_fields(visit: Visit, pipeline_id: int) -> None:
         hide_index=True,
         height=min(38 + 35 * len(schema.fields), 300),
     )
-    if not events:
-        st.caption("No alert yet, so there are no values to show.")
+    if not samples.events:
+        st.caption("No event to show values of could be read.")
 
 
-def _events(visit: Visit, pipeline_id: int) -> list[dict[str, Any]]:
-    """Return events of the newest alerts; kept for a while, since every key press would ask again."""
-    known: dict[int, tuple[datetime, list[dict[str, Any]]]] = st.session_state.setdefault(_SAMPLES, {})
+def _samples(visit: Visit, pipeline_id: int) -> Samples:
+    """Return events; kept for a while, since the editor is drawn again with every change of its text."""
+    known: dict[int, Samples] = st.session_state.setdefault(_SAMPLES, {})
     found = known.get(pipeline_id)
-    if found is not None and visit.now - found[0] < _KEPT:
-        return found[1]
-    alerts = visit.client.list_alerts(pipeline_id=pipeline_id, limit=SAMPLED).alerts
-    events = [each.transaction_data for each in alerts if isinstance(each.transaction_data, dict)]
-    known[pipeline_id] = (visit.now, events)
-    return events
+    if found is None or visit.now - found.read_at > _KEPT:
+        found = _read(visit, pipeline_id)
+        known[pipeline_id] = found
+    return found
+
+
+def _read(visit: Visit, pipeline_id: int) -> Samples:
+    """Read events of the newest alerts, which is done in an instant; where there is none, the newest records."""
+    try:
+        alerts = visit.client.list_alerts(pipeline_id=pipeline_id, limit=SAMPLED).alerts
+        if alerts:
+            events = [each.transaction_data for each in alerts if isinstance(each.transaction_data, dict)]
+            return Samples(visit.now, events, "the newest alerts")
+        with st.spinner("Reading the topic…"):
+            records = visit.client.recent_records(pipeline_id, limit=SAMPLED)
+    except SentinelError:
+        # Values are a help and not needed: without Kafka a rule can be written as well.
+        return Samples(visit.now)
+    events = [event for each in records if not each.is_cut and (event := _parsed(each.text)) is not None]
+    return Samples(visit.now, events, "the newest records" if events else "")
+
+
+def _parsed(text: str | None) -> dict[str, Any] | None:
+    try:
+        found = json.loads(text or "")
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _values(events: list[dict[str, Any]], name: str) -> str:

@@ -189,6 +189,24 @@ class TestEditor:
         assert fields["values"][1].endswith("characters)")
         assert is_clean(page)
 
+    def test_without_alerts_values_are_those_of_records(self, api: StubApi) -> None:
+        record = {"partition": 0, "kafka_timestamp": rule_data.NOW, "size_bytes": 9, "is_cut": False}
+        texts = ['{"amount": 77}', "no JSON", "[" * 100_000, None]
+        api.answers["GET /api/alerts"] = []
+        api.answers["GET /api/pipelines/7/recent-records"] = [
+            {**record, "offset": place, "text": text} for place, text in enumerate(texts)
+        ]
+        fields = next(each.value for each in open_page("rules", rule="11").dataframe if "field" in each.value)
+        assert fields["values"][0] == "77"
+        assert len(api.asked("/api/pipelines/7/recent-records")) == 1
+
+    def test_without_kafka_a_rule_can_be_written_as_well(self, api: StubApi) -> None:
+        api.answers["GET /api/alerts"] = []
+        api.refused["GET /api/pipelines/7/recent-records"] = problem(503, "unavailable", "Kafka does not answer: x")
+        page = open_page("rules", rule="11")
+        assert not page.error
+        assert any("could be read" in each.value for each in page.caption)
+
     def test_the_short_form_is_shown_as_sql_too(self, api: StubApi) -> None:
         page = self.edited('when amount > 800 then severity("info")')
         assert "amount > 800" in [each.value for each in page.code]
