@@ -11,6 +11,7 @@ from pyspark.sql import SparkSession
 from sentinel.domain.event_schema import EventSchema
 from sentinel.domain.lake_table import lake_columns
 from sentinel.settings import LakeSettings
+from sentinel.stores.lake.location import events_uri
 from sentinel.stores.lake.query import run_query
 from tests.support.lake import DirectoryLake
 
@@ -37,11 +38,13 @@ def schema(fields: dict[str, str]) -> EventSchema:
 
 
 def test_names_and_types_agree(spark: SparkSession, tmp_path: Path) -> None:
-    lake = DirectoryLake(spark, tmp_path / "tenant=acme" / "pipeline=1" / "events", schema(FIRST))
+    settings = LakeSettings(uri=f"file://{tmp_path}")
+    lake = DirectoryLake(spark, tmp_path, schema(FIRST))
+    lake.uri = events_uri(settings, "acme", 1)
     lake.add([EVENT])
     lake.change_schema(schema(SECOND))
     lake.add([EVENT], generation=2)
-    found = run_query(LakeSettings(uri=tmp_path.as_uri()), "acme", "DESCRIBE events_1", {"events_1": 1})
+    found = run_query(settings, "acme", "DESCRIBE events_1", {"events_1": 1})
     # DuckDB quotes a name within a type only where it must.
     written = {row[0]: str(row[1]).replace('"', "") for row in found.rows}
     assert written == {column.name: column.type.replace('"', "") for column in lake_columns(lake.history)}
