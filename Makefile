@@ -11,7 +11,8 @@ BIN := .venv/bin
 SENTINEL := $(BIN)/sentinel
 
 .PHONY: help install up down restart status logs clean clean-checkpoints env-check server dashboard submit stop \
-	spark-ui db-shell kafka-consume producer reconcile lake demo test test-unit check format bench lock
+	spark-ui db-shell kafka-consume producer reconcile lake demo test test-unit chromium screenshots check format bench chaos \
+	lock
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -82,6 +83,14 @@ test: install ## run all tests with real servers on free ports (more than half a
 test-unit: install ## run the tests that need no server (seconds)
 	@$(BIN)/python -m pytest tests/unit $(ARGS)
 
+chromium: ## install Debian's Chromium for the tests in tests/browser, where it is missing and this is root
+	@command -v chromium >/dev/null || test -n "$$SENTINEL_TEST_CHROMIUM" || \
+		{ test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } || \
+		echo "chromium: not installed; as root: apt-get install chromium" >&2
+
+screenshots: install chromium ## picture every page of the dashboard into docs/images, with data of a small demo
+	@$(BIN)/python -m tests.browser.screenshots $(ARGS)
+
 check: install ## format, lint, types, import contracts
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
@@ -94,6 +103,9 @@ format: install ## format the code and repair what the linter can
 
 bench: install ## measure throughput and latency beside bare Spark
 	@$(BIN)/python -m tests.bench.detection $(ARGS)
+
+chaos: install ## the whole fault campaign, hours; ARGS=--list, ARGS="--only Redis"
+	@$(BIN)/python -m tests.chaos --rounds 3 --write $(ARGS)
 
 lock: install ## pin the newest versions that requirements/*.in allow (ARGS=--upgrade)
 	@cd requirements && ../$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 \

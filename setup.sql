@@ -398,6 +398,9 @@ CREATE TABLE sentinel.alerts (
     subject          text,
     -- Grows when late events make it say something else; what it said before is in alert_amendments.
     version          integer NOT NULL DEFAULT 1,
+    -- The request that brought the event, and the span that produced its record; NULL: the record did not say.
+    request_id       text,
+    traceparent      text,
     PRIMARY KEY (id),
     UNIQUE (pipeline_id, event_id, rule_id),
     CONSTRAINT alerts_of_rule_or_detector CHECK (
@@ -432,6 +435,31 @@ CREATE TABLE sentinel.alert_counts (
     alert_count bigint NOT NULL,
     PRIMARY KEY (pipeline_id, severity)
 ) WITH (fillfactor = 50);
+
+-- What detection went through in a minute of the clock of PostgreSQL, for eight days. lag_records: the most that waited, as the job
+-- said when it renewed its lease; NULL where it said nothing.
+CREATE TABLE sentinel.detection_minutes (
+    pipeline_id   bigint NOT NULL,
+    tenant_id     text NOT NULL,
+    minute        timestamptz NOT NULL,
+    decided_count integer NOT NULL,
+    dead_count    integer NOT NULL,
+    lag_records   bigint,
+    PRIMARY KEY (pipeline_id, minute)
+) WITH (fillfactor = 50);
+CREATE INDEX detection_minutes_newest ON sentinel.detection_minutes (tenant_id, minute);
+
+-- Alerts that were raised in a minute, kept by a trigger of alerts, for eight days. pipeline_id 0: by detectors.
+CREATE TABLE sentinel.alert_minutes (
+    tenant_id      text NOT NULL,
+    pipeline_id    bigint NOT NULL,
+    minute         timestamptz NOT NULL,
+    critical_count integer NOT NULL,
+    warning_count  integer NOT NULL,
+    info_count     integer NOT NULL,
+    PRIMARY KEY (tenant_id, pipeline_id, minute)
+) WITH (fillfactor = 50);
+CREATE INDEX alert_minutes_newest ON sentinel.alert_minutes (tenant_id, minute);
 
 -- Alerts per rule and hour of the record's timestamp, kept by the triggers of alerts: what the storm guard goes by.
 CREATE TABLE sentinel.rule_hours (
@@ -507,6 +535,15 @@ CREATE FUNCTION sentinel.count_inserted_alerts() RETURNS trigger
         SELECT pipeline_id, tenant_id, rule_id, date_bin('1 hour', kafka_timestamp, 'epoch'), count(*)
         FROM changed WHERE pipeline_id IS NOT NULL GROUP BY 1, 2, 3, 4 ORDER BY 1, 3, 4
         ON CONFLICT (pipeline_id, rule_id, hour) DO UPDATE SET alert_count = h.alert_count + excluded.alert_count;
+        INSERT INTO sentinel.alert_minutes AS m
+            (tenant_id, pipeline_id, minute, critical_count, warning_count, info_count)
+        SELECT tenant_id, coalesce(pipeline_id, 0), date_bin('1 minute', alert_timestamp, 'epoch'),
+               count(*) FILTER (WHERE severity = 'critical'), count(*) FILTER (WHERE severity = 'warning'),
+               count(*) FILTER (WHERE severity = 'info')
+        FROM changed GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+        ON CONFLICT (tenant_id, pipeline_id, minute) DO UPDATE
+        SET critical_count = m.critical_count + excluded.critical_count,
+            warning_count = m.warning_count + excluded.warning_count, info_count = m.info_count + excluded.info_count;
         RETURN NULL;
     END $$;
 CREATE TRIGGER alerts_count_inserted AFTER INSERT ON sentinel.alerts REFERENCING NEW TABLE AS changed
@@ -556,9 +593,41 @@ CREATE TABLE sentinel.dead_letters (
     raw             bytea,
     raw_size_bytes  integer NOT NULL,
     created_at      timestamptz NOT NULL DEFAULT now(),
+    state           text NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'redriven', 'discarded')),
+    reason          text NOT NULL DEFAULT '',
+    changed_by      text NOT NULL DEFAULT '',
+    changed_at      timestamptz,
+    claim           text,
+    claimed_until   timestamptz,
     UNIQUE (pipeline_id, source_epoch, kafka_partition, kafka_offset)
 );
 CREATE INDEX dead_letters_newest ON sentinel.dead_letters (pipeline_id, id DESC);
+CREATE INDEX dead_letters_cause ON sentinel.dead_letters (pipeline_id, state, cause, id DESC);
+CREATE INDEX dead_letters_created_at ON sentinel.dead_letters (pipeline_id, created_at, cause, state, id);
+
+-- Dead letters that were sent again, each with where its new record lies: what is found there, too, is no event again.
+CREATE TABLE sentinel.dead_letter_redrives (
+    id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    tenant_id       text NOT NULL,
+    pipeline_id     bigint NOT NULL,
+    dead_letter_id  bigint NOT NULL REFERENCES sentinel.dead_letters ON DELETE CASCADE,
+    first_id        bigint NOT NULL,
+    redrive_count   integer NOT NULL,
+    is_edited       boolean NOT NULL,
+    value_sha256    bytea NOT NULL,
+    size_bytes      integer NOT NULL,
+    kafka_topic     text NOT NULL,
+    source_epoch    integer NOT NULL,
+    kafka_partition integer NOT NULL,
+    kafka_offset    bigint NOT NULL,
+    request_key     text NOT NULL,
+    redriven_by     text NOT NULL,
+    redriven_at     timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX dead_letter_redrives_place
+    ON sentinel.dead_letter_redrives (pipeline_id, source_epoch, kafka_partition, kafka_offset);
+CREATE INDEX dead_letter_redrives_letter ON sentinel.dead_letter_redrives (dead_letter_id);
+CREATE INDEX dead_letter_redrives_request ON sentinel.dead_letter_redrives (pipeline_id, request_key);
 
 -- Alerts per entity since it was last quiet for the scores' time to live: the source of the absolute value in Redis.
 CREATE TABLE sentinel.entity_scores (
@@ -927,6 +996,8 @@ CREATE TABLE sentinel.alert_fingerprints (
     last_fired_at  timestamptz NOT NULL,
     told_at        timestamptz,
     resolved_at    timestamptz,
+    -- Channel and target -> when an alert of it was last sent on its way there.
+    told_to        jsonb NOT NULL DEFAULT '{}',
     PRIMARY KEY (tenant_id, fingerprint)
 ) WITH (fillfactor = 70);
 CREATE INDEX alert_fingerprints_newest ON sentinel.alert_fingerprints (tenant_id, last_fired_at DESC);
@@ -1277,6 +1348,9 @@ END $$;
 
 REVOKE UPDATE, DELETE ON sentinel.audit_entries FROM sentinel_app;
 REVOKE UPDATE, DELETE ON sentinel.alert_notes, sentinel.alert_changes FROM sentinel_app;
+-- Dead letters are part of the proof that nothing is lost: what they say of a record stays as the job wrote it.
+REVOKE UPDATE, DELETE ON sentinel.dead_letters, sentinel.dead_letter_redrives FROM sentinel_app;
+GRANT UPDATE (state, reason, changed_by, changed_at, claim, claimed_until) ON sentinel.dead_letters TO sentinel_app;
 
 -- A key is visible to whoever presents it: that is how its tenant becomes known.
 CREATE POLICY presented ON sentinel.api_keys FOR SELECT
@@ -1301,6 +1375,10 @@ CREATE POLICY presented ON sentinel.webhook_sources FOR SELECT
 CREATE POLICY publisher ON sentinel.webhook_events FOR SELECT
     USING (published_at IS NULL AND topic IS NOT NULL
            AND nullif(current_setting('app.webhook_publisher', true), '') IS NOT NULL);
+
+-- A notifier, which serves all tenants, sees which there are: it deletes what is old as each of them.
+CREATE POLICY notifier ON sentinel.tenants FOR SELECT
+    USING (nullif(current_setting('app.notifier', true), '') IS NOT NULL);
 
 -- A notifier, which serves all tenants, sees who waits. What it does about it happens as the tenant.
 CREATE POLICY notifier ON sentinel.alert_outbox FOR SELECT
@@ -1392,5 +1470,5 @@ CREATE TABLE public.alembic_version (
     version_num varchar(32) NOT NULL,
     CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO public.alembic_version VALUES ('0022');
+INSERT INTO public.alembic_version VALUES ('0023');
 GRANT SELECT ON public.alembic_version TO sentinel_app;

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 
 from config_api import problems
 from config_api.access import refuse_open_to_others
+from config_api.kept import Kept
 from config_api.metrics import MetricsMiddleware, ProcessMetrics
 from config_api.middleware import BodyLimitMiddleware, RequestIdMiddleware
 from config_api.routers import (
@@ -22,12 +23,15 @@ from config_api.routers import (
     audit,
     backtests,
     channels,
+    dead_letters,
     deliveries,
     detectors,
     event_routes,
     events,
     explain,
+    figures,
     health,
+    lake,
     ledger,
     lifecycle,
     lists,
@@ -36,24 +40,31 @@ from config_api.routers import (
     mutes,
     notifications,
     pipelines,
+    recent_records,
     rule_outcomes,
     rule_tests,
     rules,
     schemas,
     scorecards,
+    system,
     webhook_backfills,
     webhook_sources,
     webhooks,
 )
+from sentinel.clock import monotonic_seconds
 from sentinel.domain.labels import MAX_LABEL_BYTES
+from sentinel.domain.redrive import MAX_EDITED_BYTES
 from sentinel.domain.webhook import MAX_BODY_BYTES
 from sentinel.errors import StoreUnavailableError
 from sentinel.settings import Settings
 from sentinel.telemetry.traces import begin_traces
 from sentinel.wiring import Backend
 from sentinel.wiring_channels import Channels
+from sentinel.wiring_dead_letters import Redrives
 from sentinel.wiring_detectors import RequestedRuns
 from sentinel.wiring_intake import build_intake
+from sentinel.wiring_lake import LakeQueries
+from sentinel.wiring_system import System
 from sentinel.wiring_telemetry import begin_logs
 from sentinel.wiring_webhooks import Webhooks
 
@@ -79,6 +90,10 @@ ROUTED = (
     alerts,
     detectors,
     ledger,
+    figures,
+    recent_records,
+    lake,
+    dead_letters,
     webhook_sources,
     webhook_backfills,
     webhooks,
@@ -87,10 +102,12 @@ ROUTED = (
     deliveries,
     me,
     health,
+    system,
     metrics,
 )
 LABELS_PATH = re.compile(r"/api/pipelines/\d+/labels")
 EVENTS_PATH = re.compile(r"/events|/api/pipelines/\d+/events")
+LETTER_PATH = re.compile(r"/api/pipelines/\d+/dead-letters/\d+/(?:check|redrive)")
 WEBHOOKS_PATH = re.compile(r"/webhooks/(?:stripe|in)/[^/]+")
 _LOG = logging.getLogger(__name__)
 
@@ -119,6 +136,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     traces = begin_traces("api", os.environ)
     intake = build_intake(chosen, backend, traces)
     outbound = Channels(chosen, backend.channel_reader())
+    redrives = Redrives(chosen, backend)
     inbound = Webhooks(chosen, backend.webhook_inbox(), backend.backfill_inbox())
 
     @asynccontextmanager
@@ -136,6 +154,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             intake.close()
             inbound.close()
             outbound.close()
+            app.state.system.close()
+            redrives.close()
             backend.close()
             traces.close()
 
@@ -145,9 +165,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.backend = backend
     app.state.webhooks = inbound
     app.state.channels = outbound
+    app.state.redrives = redrives
     app.state.settings = chosen
     app.state.intake = intake
+    app.state.lake_queries = LakeQueries(chosen)
     app.state.detector_runs = RequestedRuns(chosen, backend)
+    app.state.figures = Kept(monotonic_seconds)
+    app.state.system = System(chosen, backend, intake)
     app.state.traces = traces
     app.state.metrics = ProcessMetrics.new()
     problems.install(app)
@@ -157,7 +181,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         max_bytes=chosen.api.max_body_bytes,
         larger={
             ("PUT", re.compile(r"/api/lists/[^/]+/rows")): chosen.api.max_upload_bytes,
+            ("POST", re.compile(r"/api/lists/[^/]+/rows/preview")): chosen.api.max_upload_bytes,
             ("POST", LABELS_PATH): MAX_LABEL_BYTES,
+            ("POST", LETTER_PATH): MAX_EDITED_BYTES,
             ("POST", EVENTS_PATH): chosen.ingest.max_body_bytes,
             ("POST", WEBHOOKS_PATH): MAX_BODY_BYTES,
         },

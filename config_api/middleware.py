@@ -11,11 +11,11 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from config_api.problems import problem
-from sentinel.telemetry.context import REQUEST, TRACEPARENT, RequestContext
+from sentinel.domain.origin import REQUEST_ID, TRACEPARENT
+from sentinel.telemetry.context import REQUEST, RequestContext
 
 # In the scope of a request whose body was too large and is left to the application: how long it was, or at least is.
 REFUSED_BYTES = "sentinel.refused_bytes"
-_ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
 
 class RequestIdMiddleware:
@@ -50,7 +50,7 @@ class RequestIdMiddleware:
 
 def _id_of(headers: Headers) -> str:
     given = headers.get("x-request-id", "")
-    if _ACCEPTABLE_ID.fullmatch(given):
+    if REQUEST_ID.fullmatch(given):
         return given
     trace = TRACEPARENT.fullmatch(headers.get("traceparent", ""))
     return trace["trace_id"] if trace else ""

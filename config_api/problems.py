@@ -16,6 +16,7 @@ from sentinel.errors import (
     ConflictError,
     ForbiddenError,
     InvalidError,
+    InvalidQueryError,
     InvalidRuleError,
     NotFoundError,
     RateLimitedError,
@@ -115,6 +116,8 @@ def _members_of(error: SentinelError) -> dict[str, Any]:
     if isinstance(error, InvalidRuleError):
         issues = [{"pointer": "/rule_expression", "detail": issue["message"], **issue} for issue in error.issues]
         return {"errors": issues}
+    if isinstance(error, InvalidQueryError) and error.position is not None:
+        return {"errors": [{"pointer": "/sql", "detail": error.message, "start": error.position}]}
     members: dict[str, Any] = {}
     if isinstance(error, UnsignedDeliveryError | UnusableDeliveryError | SourceDisabledError):
         members["reason"] = error.reason

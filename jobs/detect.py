@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 
-from sentinel.errors import SentinelError
+from sentinel.errors import ConfigurationError, SentinelError
 from sentinel.settings import Settings
 from sentinel.stores.postgres.database import Database
 from sentinel.stores.postgres.snapshots import SnapshotStore
@@ -14,6 +15,7 @@ from sentinel.streaming.job.driver import Driver
 from sentinel.streaming.job.telling import PipelineStates, alive_of, checks_of
 from sentinel.streaming.metrics import JobMetrics
 from sentinel.telemetry.health import Check
+from sentinel.telemetry.traces import NO_TRACES, Traces, begin_traces
 from sentinel.wiring_telemetry import begin_logs, new_registry, telling
 
 log = logging.getLogger("sentinel.job")
@@ -37,10 +39,12 @@ def main(arguments: list[str]) -> int:
     begin_logs(settings, "job")
     if chosen.tenant:
         settings = settings.model_copy(update={"tenant": chosen.tenant})
+    traces = NO_TRACES
     try:
+        traces = begun_traces()
         pipeline_ids = chosen.pipeline_id or all_pipelines(settings)
         registry = new_registry()
-        driver = Driver(settings, pipeline_ids, master=chosen.master, metrics=JobMetrics(registry))
+        driver = Driver(settings, pipeline_ids, master=chosen.master, metrics=JobMetrics(registry), traces=traces)
         registry.register(PipelineStates(driver.runners))
 
         def ready() -> list[Check]:
@@ -51,7 +55,18 @@ def main(arguments: list[str]) -> int:
     except SentinelError as error:
         log.error("%s", error)
         return 1
+    finally:
+        traces.close()
     return 0
+
+
+def begun_traces() -> Traces:
+    """Return where spans are begun; nowhere, with a line in the log, where packages are missing: alerts matter more."""
+    try:
+        return begin_traces("job", os.environ)
+    except ConfigurationError as error:
+        log.error("this job sends no traces: %s", error)
+        return NO_TRACES
 
 
 def all_pipelines(settings: Settings) -> list[int]:

@@ -12,6 +12,7 @@ from sentinel.errors import SentinelError
 from sentinel.localstack.java import find_java
 from sentinel.settings import Settings
 from sentinel.streaming.engine_task import Handler
+from sentinel.streaming.explain.check import check_records
 from sentinel.streaming.explain.handler import explain
 from sentinel.streaming.explain.rule_tests import run_rule_tests
 from sentinel.streaming.history.tasks import backtest_task, refill_task
@@ -26,6 +27,7 @@ log = logging.getLogger("sentinel.worker")
 HANDLERS: dict[TaskKind, Handler] = {
     TaskKind.EXPLAIN: explain,
     TaskKind.TEST: run_rule_tests,
+    TaskKind.CHECK: check_records,
     TaskKind.BACKTEST: backtest_task,
     TaskKind.REFILL: refill_task,
 }

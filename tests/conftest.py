@@ -36,7 +36,7 @@ sys.dont_write_bytecode = False
 LONGEST_FILES = (
     "test_replay.py",
     "test_detection.py",
-    "test_outages.py",
+    "test_short_form.py",
     "test_demo.py",
     "test_local_stack.py",
     "test_local_stack_jobs.py",

@@ -141,4 +141,6 @@ def _answer(alert: Alert) -> dict[str, object]:
         "window_end": alert.window_end,
         "subject": alert.subject,
         "revision": alert.revision,
+        "request_id": alert.request_id,
+        "trace_id": alert.trace_id,
     }

@@ -21,9 +21,10 @@ from sentinel.catalog.intake import ItemStatus, Taken
 from sentinel.clock import monotonic_seconds
 from sentinel.domain.api_key import Scope, hash_secret
 from sentinel.domain.event_batch import read_batch
+from sentinel.domain.origin import REQUEST_ID_HEADER, TRACEPARENT, TRACEPARENT_HEADER
 from sentinel.errors import InvalidError, StoreUnavailableError
 from sentinel.stores.redis.seen_events import digest_of
-from sentinel.telemetry.context import REQUEST_ID_HEADER, TRACEPARENT, tenant_is
+from sentinel.telemetry.context import tenant_is
 from sentinel.telemetry.traces import MOST_VALUES, Span, Traces
 from sentinel.wiring_intake import EventIntake
 
@@ -178,7 +179,7 @@ def record_headers(request: Request, span: Span) -> tuple[tuple[str, bytes], ...
     found = [(REQUEST_ID_HEADER, str(request.scope["request_id"]).encode())]
     trace = span.traceparent or request.headers.get("traceparent", "")
     if TRACEPARENT.fullmatch(trace):
-        found.append(("traceparent", trace.encode()))
+        found.append((TRACEPARENT_HEADER, trace.encode()))
     return tuple(found)
 
 

@@ -1,4 +1,4 @@
-"""How far pipelines are, what answered for which offsets, dead letters, and verdicts on events."""
+"""How far pipelines are, what answered for which offsets, and verdicts on events."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from config_api.dependencies import MAX_ID, PipelineId, Reading, next_link
 from config_api.schemas.base import Text
 from config_api.schemas.ledger import (
-    DeadLetterAnswer,
     GenerationAnswer,
     JobAnswer,
     PartitionAnswer,
@@ -57,24 +56,6 @@ def list_generations(
     if len(found) > limit:
         response.headers.update(next_link(request, before=found[limit - 1].id))
     return [GenerationAnswer.model_validate(asdict(item)) for item in found[:limit]]
-
-
-@router.get("/dead-letters", responses=problems(404))
-def list_dead_letters(
-    pipeline_id: PipelineId,
-    unit: Reading,
-    request: Request,
-    response: Response,
-    limit: Limit = 50,
-    before: Before = None,
-    cause: Annotated[Text | None, Query(max_length=100, examples=["not_json"])] = None,
-) -> list[DeadLetterAnswer]:
-    """Records that are not events, newest first, with cause and raw bytes."""
-    unit.pipelines.get(pipeline_id)
-    found = unit.ledger.dead_letters(pipeline_id, cause=cause, before=before, limit=limit + 1)
-    if len(found) > limit:
-        response.headers.update(next_link(request, before=found[limit - 1].id))
-    return [DeadLetterAnswer.of(item) for item in found[:limit]]
 
 
 @router.get("/scores/{event_id:path}", responses=problems(404))

@@ -26,6 +26,7 @@ from config_api.schemas.lists import (
     ListCreateRequest,
     ListDetailAnswer,
     ListEditRequest,
+    ListPreviewAnswer,
     ListReaderAnswer,
     ListRowAnswer,
     ListUploadRequest,
@@ -42,11 +43,12 @@ ListName = Annotated[Text, Path(max_length=200, description="The list.", example
 Limit = Annotated[int, Query(ge=1, le=10_000)]
 Version = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="An earlier version.")]
 After = Annotated[Text | None, Query(max_length=2000, description="Continue after this key.")]
+_CSV: dict[str, Any] = {"schema": {"type": "string"}, "example": "user_id,note\nu-1,test account\n"}
 _UPLOAD: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
-            "text/csv": {"schema": {"type": "string"}, "example": "user_id,note\nu-1,test account\n"},
+            "text/csv": _CSV,
             "application/json": {"schema": ListUploadRequest.model_json_schema()},
         },
     }
@@ -162,6 +164,21 @@ def upload_list(
         raise InvalidError(f"the content type {kind[:100]!r} is not known; send text/csv or application/json")
 
     return once.run(work)
+
+
+@router.post(
+    "/{name}/rows/preview",
+    responses=problems(404, 413),
+    openapi_extra={"requestBody": {"required": True, "content": {"text/csv": _CSV}}},
+)
+def preview_upload(
+    name: ListName,
+    body: RawBody,
+    unit: Writing,
+    limit: Annotated[int, Query(ge=0, le=1000, description="Changes to show.")] = 100,
+) -> ListPreviewAnswer:
+    """What these rows, as CSV, would change were they all rows of the list. Nothing is changed."""
+    return ListPreviewAnswer.of(unit.lists.preview_csv(name, body, limit=limit))
 
 
 @router.post("/{name}/rows", response_model=ListChangeAnswer, responses=problems(404, 412))

@@ -16,6 +16,7 @@ from config_api.schemas.rule_outcomes import (
     HourOutcomesAnswer,
     QuarantineAnswer,
     RuleCostAnswer,
+    RuleFiguresAnswer,
     RuleReleaseRequest,
     RuleTrialsAnswer,
     TrialHourAnswer,
@@ -53,6 +54,18 @@ def list_rule_outcomes(
     rule = unit.rules.get(rule_id)
     since = utc_now() - timedelta(hours=hours)
     return [HourOutcomesAnswer.of(hour) for hour in unit.outcomes.of_rule(rule.pipeline_id, rule_id, since=since)]
+
+
+@router.get("/pipelines/{pipeline_id}/rule-figures", responses=problems(404))
+def list_rule_figures(
+    pipeline_id: PipelineId,
+    unit: Reading,
+    hours: Annotated[int, Query(ge=1, le=24 * 31, description="How far back.")] = 24,
+) -> list[RuleFiguresAnswer]:
+    """What was counted of every rule that is not archived, what it costs and when it alerted last; in one answer."""
+    unit.pipelines.get(pipeline_id)
+    since = utc_now() - timedelta(hours=hours)
+    return [RuleFiguresAnswer.of(figures) for figures in unit.outcomes.of_pipeline(pipeline_id, since=since)]
 
 
 @router.get("/rules/{rule_id}/trials", responses=problems(404))

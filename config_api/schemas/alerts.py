@@ -64,6 +64,8 @@ class AlertAnswer(AnswerModel):
                     "window_end": None,
                     "subject": None,
                     "revision": 1,
+                    "request_id": "shop-17",
+                    "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
                 }
             ]
         }
@@ -102,6 +104,10 @@ class AlertAnswer(AnswerModel):
     window_end: Timestamp | None = Field(description="Not included in the window.")
     subject: str | None = Field(description="What an anomaly is about.")
     revision: int = Field(description="Grows when an anomaly is amended.")
+    request_id: str | None = Field(
+        description="The request that brought the event, as its `X-Request-Id`; null: its record does not say."
+    )
+    trace_id: str | None = Field(description="The trace that the event is part of; null: it was not traced.")
 
 
 class AmendmentAnswer(AnswerModel):

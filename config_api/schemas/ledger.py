@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 from typing import Any
 
 from pydantic import Field
 
 from config_api.schemas.base import AnswerModel, Timestamp
 from sentinel.catalog.scores import Verdict
-from sentinel.domain.ledger import DeadLetterEntry
 from sentinel.domain.scorecard import Decision
 
 
@@ -64,47 +62,6 @@ class ProgressAnswer(AnswerModel):
     decided_records: int = Field(description="Records decided since the pipeline began.")
     partitions: list[PartitionAnswer]
     job: JobAnswer | None
-
-
-class DeadLetterAnswer(AnswerModel):
-    """A record that is not an event."""
-
-    id: int
-    pipeline_id: int
-    generation_id: int
-    cause: str
-    field: str | None
-    detail: str
-    kafka_topic: str
-    kafka_partition: int
-    kafka_offset: int
-    kafka_timestamp: Timestamp
-    source_epoch: int
-    raw_base64: str | None = Field(description="The record's value, perhaps only its beginning.")
-    raw_text: str | None = Field(description="The same as text; what is no UTF-8 shows as U+FFFD.")
-    raw_size_bytes: int = Field(description="Its full size.")
-    created_at: Timestamp
-
-    @classmethod
-    def of(cls, entry: DeadLetterEntry) -> DeadLetterAnswer:
-        """Build the answer."""
-        return cls(
-            id=entry.id,
-            pipeline_id=entry.pipeline_id,
-            generation_id=entry.generation_id,
-            cause=entry.cause,
-            field=entry.field,
-            detail=entry.detail,
-            kafka_topic=entry.kafka_topic,
-            kafka_partition=entry.kafka_partition,
-            kafka_offset=entry.kafka_offset,
-            kafka_timestamp=entry.kafka_timestamp,
-            source_epoch=entry.source_epoch,
-            raw_base64=None if entry.raw is None else base64.b64encode(entry.raw).decode(),
-            raw_text=None if entry.raw is None else entry.raw.decode("utf-8", "replace"),
-            raw_size_bytes=entry.raw_size_bytes,
-            created_at=entry.created_at,
-        )
 
 
 class DecisionAnswer(AnswerModel):

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, StringConstraints
 
 from config_api.schemas.base import AnswerModel, Description, RequestModel, Text, Timestamp
-from sentinel.catalog.lists import ColumnDefinition, ListChange
+from sentinel.catalog.lists import ColumnDefinition, ListChange, ListPreview
 from sentinel.domain.reference_list import (
     CellValue,
     ListDefinition,
@@ -224,6 +224,33 @@ class RowChangeAnswer(AnswerModel):
         )
         kind = "added" if before is None else "removed" if after is None else "changed"
         return cls(key=change.key, change=kind, before=before, after=after)
+
+
+class ListPreviewAnswer(AnswerModel):
+    """What an upload would change."""
+
+    version: int = Field(description="The version that it was held against; send it as `If-Match` with the upload.")
+    row_count: int = Field(description="Rows that the list would have then.")
+    added_count: int
+    changed_count: int
+    removed_count: int
+    expired_count: int = Field(description="Rows of the upload that would be left out because their time is over.")
+    pipelines: list[int] = Field(description="Pipelines whose running job would take the new version.")
+    changes: list[RowChangeAnswer] = Field(description="The first of them, in the order of their keys.")
+
+    @classmethod
+    def of(cls, preview: ListPreview) -> ListPreviewAnswer:
+        """Build the answer."""
+        return cls(
+            version=preview.list.version,
+            row_count=preview.row_count,
+            added_count=preview.counts.added,
+            changed_count=preview.counts.changed,
+            removed_count=preview.counts.removed,
+            expired_count=preview.expired,
+            pipelines=list(preview.pipelines),
+            changes=[RowChangeAnswer.of(preview.list.definition, change) for change in preview.changes],
+        )
 
 
 def _shown(value: CellValue) -> Any:

@@ -6,7 +6,7 @@ from pydantic import ConfigDict, Field
 
 from config_api.schemas.base import AnswerModel, RequestModel, Timestamp
 from config_api.schemas.rules import Comment
-from sentinel.domain.outcome import HourOutcomes
+from sentinel.domain.outcome import HourOutcomes, RuleFigures
 from sentinel.domain.trial import Disagreement
 
 
@@ -94,6 +94,35 @@ class HourOutcomesAnswer(AnswerModel):
             not_matched=hour.not_matched,
             unknown=hour.unknown,
             missing=dict(hour.missing),
+        )
+
+
+class RuleFiguresAnswer(AnswerModel):
+    """What was counted of a rule over some hours."""
+
+    rule_id: int
+    evaluated: int = Field(description="Events counted so far, over all versions of the rule.")
+    matched: int = Field(description="Alerts and suppressed matches.")
+    alerts: int
+    suppressed: int
+    unknown: int = Field(description="Events for which it is neither true nor false.")
+    microseconds: float | None = Field(
+        description="What its version costs, of one core, per event; null: not measured."
+    )
+    last_alert_at: Timestamp | None = Field(description="When its newest alert was made, however long ago.")
+
+    @classmethod
+    def of(cls, figures: RuleFigures) -> RuleFiguresAnswer:
+        """Build the answer."""
+        return cls(
+            rule_id=figures.rule_id,
+            evaluated=figures.evaluated,
+            matched=figures.alerts + figures.suppressed,
+            alerts=figures.alerts,
+            suppressed=figures.suppressed,
+            unknown=figures.unknown,
+            microseconds=figures.microseconds,
+            last_alert_at=figures.last_alert_at,
         )
 
 

@@ -98,6 +98,10 @@ def _about(visit: Visit, alert: models.AlertDetail, pipeline_names: Mapping[int,
         show_json(alert.transaction_data)
         show_text(f"event id: {alert.event_id}")
         show_text(place(alert))
+        if alert.request_id is not None:
+            show_text(f"request: {alert.request_id}")
+        if alert.trace_id is not None:
+            show_text(f"trace: {alert.trace_id}")
     with right:
         st.markdown("**Why it was raised**")
         if alert.evidence:

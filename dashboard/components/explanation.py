@@ -57,6 +57,13 @@ def show_explain(visit: Visit, rule: models.Rule) -> None:
     show_explanation(found)
 
 
+def open_explain(rule_id: int, event: str) -> None:
+    """Turn a rule's part of the page to the explanation of an event; called before the page is drawn."""
+    links.keep({"show": "explain", "event": event})
+    st.session_state["rule-section"] = "explain"
+    st.session_state[f"explain-event-{rule_id}"] = event
+
+
 def show_explanation(found: Explanation) -> None:
     """Show a verdict with all that led to it."""
     words, icon = _WORDS[found.verdict]

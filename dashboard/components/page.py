@@ -10,6 +10,7 @@ from dashboard import session
 from dashboard.components.acts import show_last_act
 from dashboard.components.problems import show_problem
 from dashboard.components.sign_in import show_sign_in
+from dashboard.components.style import show_style
 from sentinel.errors import SentinelError, StoreUnavailableError, UnauthenticatedError
 
 RETRY_SECONDS = 3.0
@@ -18,8 +19,7 @@ RETRY_SECONDS = 3.0
 def show_page(title: str, body: Callable[[session.Visit], None]) -> None:
     """Draw a page. Without a valid key it asks for one; while the API is away it says so, and comes back by itself."""
     st.title(title)
-    # The tables' own download would write cells that a spreadsheet computes; the page of alerts has a safe one.
-    st.html("<style>button[aria-label='Download as CSV'] {display: none}</style>")
+    show_style()
     try:
         visit = session.visit()
         show_last_act()

@@ -6,10 +6,14 @@ import streamlit as st
 
 from dashboard.components import links
 from dashboard.components.acts import act
+from dashboard.components.generations import show_generations
+from dashboard.components.pipeline_charts import show_charts
 from dashboard.components.pipeline_list import job_of, lag_of
 from dashboard.components.pipeline_schema import show_schema
-from dashboard.components.text import line, show_text
-from dashboard.components.times import said, time_column
+from dashboard.components.recent_records import show_recent
+from dashboard.components.sections import choose_section
+from dashboard.components.text import show_text
+from dashboard.components.times import said
 from dashboard.session import Visit
 from sentinel.client import models
 
@@ -20,7 +24,7 @@ _NEXT = {
     "stopped": (("active", "Start again", ":material/play_arrow:"),),
 }
 _DONE = {"active": "It runs", "paused": "Paused; it keeps its place", "stopped": "Stopped"}
-GENERATIONS = 20
+_SECTIONS = {"schema": "Schema", "charts": "Over time", "records": "Recent records", "generations": "Generations"}
 
 
 def show_pipeline(visit: Visit, pipeline: models.Pipeline) -> None:
@@ -46,11 +50,15 @@ def show_pipeline(visit: Visit, pipeline: models.Pipeline) -> None:
         for words, view in (("Its alerts", "alerts"), ("Its rules", "rules"), ("Its dead letters", "dead_letters")):
             if st.button(words, key=f"pipeline-{view}", type="tertiary", icon=":material/arrow_forward:"):
                 links.go(view, pipeline=pipeline.id)
-    schema, past = st.tabs(["Schema", "Generations"])
-    with schema:
-        show_schema(visit, pipeline)
-    with past:
-        _generations(visit, pipeline.id)
+    match choose_section("pipeline-section", _SECTIONS):
+        case "charts":
+            show_charts(visit, pipeline.id)
+        case "records":
+            show_recent(visit, pipeline.id)
+        case "generations":
+            show_generations(visit, pipeline.id)
+        case _:
+            show_schema(visit, pipeline)
 
 
 def _figures(pipeline: models.Pipeline, progress: models.Progress) -> None:
@@ -65,28 +73,3 @@ def _figures(pipeline: models.Pipeline, progress: models.Progress) -> None:
 
 def _set_status(visit: Visit, pipeline: models.Pipeline, status: str) -> None:
     act(_DONE[status], lambda: visit.client.set_pipeline_status(pipeline.id, status, if_version=pipeline.version))
-
-
-def _generations(visit: Visit, pipeline_id: int) -> None:
-    found = visit.client.generations(pipeline_id, limit=GENERATIONS)
-    if not found:
-        st.info("No job has run this pipeline yet.", icon=":material/info:")
-        return
-    st.dataframe(
-        [
-            {
-                "began": each.started_at,
-                "state": line(each.state, 40),
-                "schema": each.schema_version,
-                "rule set": each.rule_set_version,
-                "mode": line(each.mode, 40),
-                "why": line(each.reason, 200),
-                "error": line(each.error or "", 500),
-            }
-            for each in found
-        ],
-        column_config={"began": time_column("began")},
-        hide_index=True,
-    )
-    if len(found) == GENERATIONS:
-        st.caption(f"The newest {GENERATIONS}.")

@@ -6,10 +6,14 @@ import streamlit as st
 
 from dashboard.components import links
 from dashboard.components.acts import act, say_done
+from dashboard.components.backtests import show_backtests
 from dashboard.components.explanation import show_explain
 from dashboard.components.problems import show_problem
-from dashboard.components.rule_editor import Written, edit_rule
-from dashboard.components.rule_list import figures_of
+from dashboard.components.rule_editor import Written, edit_rule, editor_key, saved_text
+from dashboard.components.rule_list import figures_of, is_held
+from dashboard.components.rule_quality import show_quality
+from dashboard.components.rule_tests import show_notes, show_tests
+from dashboard.components.rule_trial import show_trial
 from dashboard.components.rule_versions import show_versions
 from dashboard.components.sections import choose_section
 from dashboard.components.text import show_text
@@ -18,7 +22,7 @@ from dashboard.session import Visit
 from sentinel.client import models
 from sentinel.errors import SentinelError
 
-# What may follow which state (docs/lifecycle.md). A rollout needs a share: `sentinel rule state`, or the API.
+# What may follow which state (docs/lifecycle.md). A rollout needs a share, and is begun where versions are tried.
 NEXT = {
     "draft": ("active", "shadow", "archived"),
     "shadow": ("active", "draft", "paused", "archived"),
@@ -33,7 +37,15 @@ VERBS = {
     "draft": ("Back to draft", ":material/edit_note:"),
     "archived": ("Archive", ":material/archive:"),
 }
-_SECTIONS = {"rule": "Text", "versions": "Versions", "explain": "Explain"}
+_SECTIONS = {
+    "rule": "Text",
+    "tests": "Tests",
+    "backtest": "Backtest",
+    "trial": "Try out",
+    "quality": "Quality",
+    "versions": "Versions",
+    "explain": "Explain",
+}
 
 
 def show_rule(visit: Visit, rule: models.Rule) -> None:
@@ -49,29 +61,50 @@ def show_rule(visit: Visit, rule: models.Rule) -> None:
     if st.button("Its alerts", icon=":material/notifications_active:", key="rule-alerts"):
         links.go("alerts", pipeline=rule.pipeline_id, rule=rule.id)
     chosen = choose_section("rule-section", _SECTIONS)
-    if chosen == "versions":
-        show_versions(visit, rule)
-    elif chosen == "explain":
-        show_explain(visit, rule)
-    elif visit.may_write and rule.state != "archived":
-        _edit(visit, rule)
-    else:
-        st.code(rule.short_form or rule.rule_expression, language="sql", wrap_lines=True)
-        show_text(rule.description or "(no description)", limit=1000)
+    match chosen:
+        case "tests":
+            show_notes(rule)
+            show_tests(visit, rule)
+        case "backtest":
+            show_backtests(visit, rule.pipeline_id, rule)
+        case "trial":
+            show_trial(visit, rule)
+        case "quality":
+            show_quality(visit, rule)
+        case "versions":
+            show_versions(visit, rule)
+        case "explain":
+            show_explain(visit, rule)
+        case _ if visit.may_write and rule.state != "archived" and rule.candidate is None:
+            _edit(visit, rule)
+        case _:
+            _text(rule)
+
+
+def _text(rule: models.Rule) -> None:
+    st.code(saved_text(rule), language="sql", wrap_lines=True)
+    show_text(rule.description or "(no description)", limit=1000)
+    if rule.candidate is not None:
+        st.caption("It can be changed again once what is tried beside it is made the rule or given up: see “Try out”.")
 
 
 def _figures(visit: Visit, rule: models.Rule) -> None:
-    figures = figures_of(visit, rule.id)
+    figures = figures_of(visit, rule.pipeline_id).get(rule.id)
+    if figures is None:
+        # Of an archived rule nothing is counted any more.
+        return
     columns = st.columns(4)
     columns[0].metric("Matched, 24 h", f"{figures.matched:,}", border=True)
-    columns[1].metric("Unknown, 24 h", f"{figures.unknown:,}", border=True)
+    share = f" ({figures.unknown / figures.evaluated:.1%})" if figures.evaluated else ""
+    columns[1].metric("Unknown, 24 h", f"{figures.unknown:,}{share}", border=True)
     columns[2].metric("Suppressed, 24 h", f"{figures.suppressed:,}", border=True)
     cost = "not measured" if figures.microseconds is None else f"{figures.microseconds:.2f} µs"
     columns[3].metric("Cost per event", cost, border=True)
+    st.caption(f"Last alert: {said(figures.last_alert_at, visit.now)}.")
 
 
 def _quarantine(visit: Visit, rule: models.Rule) -> None:
-    live = [each for each in visit.client.list_rule_quarantines(rule.id) if each.released_at is None]
+    live = [each for each in visit.client.list_rule_quarantines(rule.id) if is_held(each, rule)]
     for each in live:
         st.error("The job took this rule out. Change it, or release it as it is.", icon=":material/block:")
         where = "" if each.kafka_offset is None else f", first at record {each.kafka_partition}:{each.kafka_offset}"
@@ -103,7 +136,7 @@ def _states(visit: Visit, rule: models.Rule) -> None:
                 args=(visit, rule, state),
             )
     if rule.candidate is not None:
-        show_text(f"Beside it version {rule.candidate.version} is tried: {rule.candidate.state}")
+        show_text(f"Beside it stands version {rule.candidate.version}: {rule.candidate.state}; see “Try out”")
 
 
 def _set_state(visit: Visit, rule: models.Rule, state: str) -> None:
@@ -118,7 +151,7 @@ def _set_state(visit: Visit, rule: models.Rule, state: str) -> None:
 
 
 def _edit(visit: Visit, rule: models.Rule) -> None:
-    key = f"rule-edit-{rule.id}-{rule.version}"
+    key = editor_key(rule)
     written = edit_rule(visit, key, rule.pipeline_id, rule)
     if not _differs(written, rule):
         st.caption("Nothing is changed yet.")
@@ -147,7 +180,7 @@ def _edit(visit: Visit, rule: models.Rule) -> None:
 
 def _differs(written: Written, rule: models.Rule) -> bool:
     return (written.expression, written.severity, written.description) != (
-        rule.short_form or rule.rule_expression,
+        saved_text(rule),
         rule.severity,
         rule.description,
     )

@@ -8,7 +8,8 @@ import streamlit as st
 
 from dashboard.components.alert_filter import SEVERITIES
 from dashboard.components.problems import show_problem
-from dashboard.components.text import compact, line, plain, show_text
+from dashboard.components.rule_fields import show_fields
+from dashboard.components.text import compact, plain, sendable, show_text
 from dashboard.session import Visit
 from sentinel.client import models
 from sentinel.errors import SentinelError
@@ -34,38 +35,61 @@ def edit_rule(visit: Visit, key: str, pipeline_id: int, rule: models.Rule | None
     Args:
         key: Of the widgets; another one for each version, so that nothing typed about an older one is taken for it.
     """
-    expression = st.text_area(
-        "Rule",
-        value="" if rule is None else rule.short_form or rule.rule_expression,
-        key=f"{key}-expression",
-        height=130,
-        # What was typed outlives a look at another part or page.
-        persist_state="session",
-        placeholder="amount > 1000 AND country <> 'DE'     or     when amount > 1000 then notify(\"slack:#ops\")",
-        help="Spark SQL, or `when ... then ...`; docs/rules.md has the language. Ctrl+Enter checks it.",
-    )
-    row = st.columns([1, 3])
-    severity = row[0].selectbox(
-        "Severity",
-        SEVERITIES,
-        index=SEVERITIES.index(rule.severity) if rule is not None and rule.severity in SEVERITIES else 1,
-        key=f"{key}-severity",
-    )
-    description = row[1].text_input(
-        "Description", value="" if rule is None else rule.description, key=f"{key}-description", max_chars=2000
-    )
-    check = None
-    if expression.strip():
-        try:
-            with st.spinner("Checking…"):
-                check = visit.client.check_rule(expression, pipeline_id=pipeline_id)
-        except SentinelError as error:
-            show_problem(error)
-        else:
-            show_check(expression, check)
-    with st.expander("Fields", icon=":material/list:"):
-        _fields(visit, pipeline_id)
+    left, right = st.columns([3, 2])
+    with left:
+        expression = st.text_area(
+            "Rule",
+            value="" if rule is None else saved_text(rule),
+            key=f"{key}-expression",
+            height=170,
+            # What was typed outlives a look at another part or page.
+            persist_state="session",
+            placeholder="amount > 1000 AND country <> 'DE'     or     when amount > 1000 then notify(\"slack:#ops\")",
+            help="Spark SQL, or `when ... then ...`; docs/rules.md has the language. Ctrl+Enter checks it.",
+        )
+        row = st.columns([1, 2])
+        severity = row[0].selectbox(
+            "Severity",
+            SEVERITIES,
+            index=SEVERITIES.index(rule.severity) if rule is not None and rule.severity in SEVERITIES else 1,
+            key=f"{key}-severity",
+        )
+        description = row[1].text_input(
+            "Description", value="" if rule is None else rule.description, key=f"{key}-description", max_chars=2000
+        )
+        check = _checked(visit, pipeline_id, expression)
+    with right:
+        show_fields(visit, pipeline_id)
     return Written(expression, severity, description, check)
+
+
+def saved_text(rule: models.Rule) -> str:
+    """Return what a rule says, as it was written."""
+    return rule.short_form or rule.rule_expression
+
+
+def editor_key(rule: models.Rule) -> str:
+    """Return the key of a rule's editor: another one for each version."""
+    return f"rule-edit-{rule.id}-{rule.version}"
+
+
+def typed_text(rule: models.Rule) -> str | None:
+    """Return what stands in a rule's editor; None: nothing but what the rule says."""
+    text = str(st.session_state.get(f"{editor_key(rule)}-expression") or "")
+    return text if text.strip() and text != saved_text(rule) else None
+
+
+def _checked(visit: Visit, pipeline_id: int, expression: str) -> models.RuleCheck | None:
+    if not expression.strip():
+        return None
+    try:
+        with st.spinner("Checking…"):
+            check = visit.client.check_rule(sendable(expression), pipeline_id=pipeline_id)
+    except SentinelError as error:
+        show_problem(error)
+        return None
+    show_check(expression, check)
+    return check
 
 
 def show_check(expression: str, check: models.RuleCheck) -> None:
@@ -76,6 +100,9 @@ def show_check(expression: str, check: models.RuleCheck) -> None:
         show_text(reads, limit=500)
         for action in check.actions:
             show_text(f"then {action.kind}: {compact(action.value)}", limit=300)
+        if check.rule_expression and check.rule_expression.strip() != expression.strip():
+            st.caption("As Spark SQL:")
+            st.code(check.rule_expression, language="sql", wrap_lines=True)
     for issue in check.issues[:MAX_ISSUES]:
         if issue.severity == "error":
             st.error("Something is wrong here:", icon=":material/error:")
@@ -112,24 +139,3 @@ def mark(text: str, start: int | None, end: int | None) -> str:
     number = text.count("\n", 0, start) + 1
     head = f"line {number}: "
     return f"{head}{shown}\n{' ' * (len(head) + start - left)}{'^' * length}"
-
-
-def _fields(visit: Visit, pipeline_id: int) -> None:
-    try:
-        schema = visit.client.get_schema(pipeline_id)
-    except SentinelError as error:
-        show_problem(error)
-        return
-    st.dataframe(
-        [
-            {
-                "field": line(each.name),
-                "type": line(each.type),
-                "may be missing": each.nullable,
-                "role": each.role or "",
-            }
-            for each in schema.fields
-        ],
-        hide_index=True,
-        height=min(38 + 35 * len(schema.fields), 300),
-    )

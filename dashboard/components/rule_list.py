@@ -1,99 +1,134 @@
-"""The rules of a pipeline as a table, with what the job says of them."""
+"""The rules of a pipeline as a table, with what the job says of them, and many of them switched at once."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 import streamlit as st
 
-from dashboard.components.sections import pick_row, table_key
+from dashboard.components import links
+from dashboard.components.acts import act, say_done
+from dashboard.components.sections import table_key
 from dashboard.components.text import line
+from dashboard.components.times import time_column
 from dashboard.session import Visit
 from sentinel.client import models
-from sentinel.errors import NotFoundError
 
-# Each costs two requests of some milliseconds, and is kept so long, so that a click does not ask for all again.
-MAX_FIGURES = 40
-_KEPT = timedelta(seconds=60)
+_KEPT = timedelta(seconds=15)
 _FIGURES = "rule-figures"
 
 
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """What a job said of a rule in the last 24 hours; the cost is of one core, per event."""
-
-    matched: int
-    unknown: int
-    suppressed: int
-    evaluated: int
-    microseconds: float | None
-
-
-def figures_of(visit: Visit, rule_id: int) -> Figures:
-    """Return the figures of a rule."""
-    known: dict[int, tuple[datetime, Figures]] = st.session_state.setdefault(_FIGURES, {})
-    found = known.get(rule_id)
+def figures_of(visit: Visit, pipeline_id: int) -> dict[int, models.RuleFigures]:
+    """Return what was counted of each rule of a pipeline in the last 24 hours; kept for some seconds of clicking."""
+    known: dict[int, tuple[datetime, dict[int, models.RuleFigures]]] = st.session_state.setdefault(_FIGURES, {})
+    found = known.get(pipeline_id)
     if found is not None and visit.now - found[0] < _KEPT:
         return found[1]
-    hours = visit.client.list_rule_outcomes(rule_id, hours=24)
-    try:
-        cost: float | None = visit.client.get_rule_cost(rule_id).microseconds
-    except NotFoundError:
-        # It is not measured yet.
-        cost = None
-    figures = Figures(
-        sum(each.matched for each in hours),
-        sum(each.unknown for each in hours),
-        sum(each.suppressed for each in hours),
-        sum(each.evaluated for each in hours),
-        cost,
-    )
-    known[rule_id] = (visit.now, figures)
+    with st.spinner("Asking what the job says of them…"):
+        figures = {each.rule_id: each for each in visit.client.list_rule_figures(pipeline_id)}
+    known[pipeline_id] = (visit.now, figures)
     return figures
 
 
+def is_held(quarantine: models.Quarantine, rule: models.Rule) -> bool:
+    """Whether a quarantine keeps a rule out: one of an earlier version keeps that version alone out."""
+    versions = {rule.version, rule.candidate.version if rule.candidate else rule.version}
+    return quarantine.released_at is None and quarantine.rule_id == rule.id and quarantine.rule_version in versions
+
+
 def show_list(visit: Visit, pipeline_id: int, rules: Sequence[models.Rule], opened: int | None) -> None:
-    """Show rules. The one whose row is chosen stands in the address."""
-    quarantined = {each.rule_id for each in visit.client.list_quarantines(pipeline_id) if each.released_at is None}
-    with st.spinner("Asking what the job says of them…"):
-        figures = {each.id: figures_of(visit, each.id) for each in rules[:MAX_FIGURES]}
+    """Show rules. The one whose row is chosen stands in the address; of several the switches are offered."""
+    quarantines = visit.client.list_quarantines(pipeline_id)
+    held = {each.id for each in rules if any(is_held(found, each) for found in quarantines)}
+    figures = figures_of(visit, pipeline_id)
     ids = [each.id for each in rules]
     key = table_key("rules", ids)
-    st.dataframe(
-        [
-            {
-                "id": each.id,
-                "name": line(each.name, 100),
-                "state": "in quarantine" if each.id in quarantined else each.state,
-                "severity": each.severity,
-                "what": line(each.description or each.short_form or each.rule_expression),
-                "matched": figures[each.id].matched if each.id in figures else None,
-                "unknown": figures[each.id].unknown if each.id in figures else None,
-                "cost": figures[each.id].microseconds if each.id in figures else None,
-                "version": each.version,
-            }
-            for each in rules
-        ],
+    state = st.dataframe(
+        [_row(each, figures.get(each.id), each.id in held) for each in rules],
         column_config={
+            "on": st.column_config.CheckboxColumn("on", width="small", help="It is evaluated and alerts."),
             "id": st.column_config.NumberColumn("id", width="small"),
             "name": st.column_config.TextColumn("rule", width="medium"),
             "state": st.column_config.TextColumn("state", width="small"),
             "what": st.column_config.TextColumn("what it says", width="medium"),
             "matched": st.column_config.NumberColumn("matched, 24 h", format="localized"),
             "unknown": st.column_config.NumberColumn(
-                "unknown, 24 h", format="localized", help="Events that lack a field that the rule needs."
+                "unknown, 24 h", format="percent", help="Share of events that lack what the rule needs."
             ),
-            "cost": st.column_config.NumberColumn("cost (µs per event)", format="%.2f"),
+            "cost": st.column_config.NumberColumn("µs per event", format="%.2f", help="Of one core."),
+            "last": time_column("last alert"),
             "version": st.column_config.NumberColumn("version", width="small"),
         },
         hide_index=True,
         height=min(38 + 35 * len(rules), 400),
-        selection_mode="single-row",
+        selection_mode="multi-row",
         selection_default={"selection": {"rows": [ids.index(opened)]}} if opened in ids else None,
         key=key,
-        on_select=pick_row(key, ids, "rule"),
+        on_select=_chosen(key, ids),
     )
-    if len(rules) > MAX_FIGURES:
-        st.caption(f"Figures are asked for the first {MAX_FIGURES}; choose a rule for its own, or narrow the list.")
+    rows = state["selection"]["rows"]
+    if len(rows) > 1 and visit.may_write:
+        _switches(visit, [rules[row] for row in rows if row < len(rules)])
+
+
+def _row(rule: models.Rule, figures: models.RuleFigures | None, held: bool) -> dict[str, object]:
+    return {
+        "on": rule.is_active and not held,
+        "name": line(rule.name, 100),
+        "state": "in quarantine" if held else rule.state,
+        "matched": figures.matched if figures else None,
+        "unknown": figures.unknown / figures.evaluated if figures and figures.evaluated else None,
+        "last": figures.last_alert_at if figures else None,
+        "cost": figures.microseconds if figures else None,
+        "severity": rule.severity,
+        "what": line(rule.description or rule.short_form or rule.rule_expression),
+        "version": rule.version,
+        "id": rule.id,
+    }
+
+
+def _chosen(key: str, ids: Sequence[int]) -> Callable[[], None]:
+    def chosen() -> None:
+        rows = st.session_state[key]["selection"]["rows"]
+        one = ids[rows[0]] if len(rows) == 1 and rows[0] < len(ids) else None
+        links.keep({"rule": one, "test": None, "backtest": None, "event": None})
+
+    return chosen
+
+
+def _switches(visit: Visit, rules: Sequence[models.Rule]) -> None:
+    on = [each for each in rules if each.state == "active"]
+    off = [each for each in rules if each.state == "paused"]
+    with st.container(horizontal=True):
+        if on:
+            st.button(
+                f"Pause {len(on)}",
+                icon=":material/pause:",
+                key="rules-pause",
+                on_click=lambda: _switch(visit, on, False),
+            )
+        if off:
+            st.button(
+                f"Resume {len(off)}",
+                icon=":material/play_arrow:",
+                key="rules-resume",
+                on_click=lambda: _switch(visit, off, True),
+            )
+        if not on and not off:
+            st.caption("Only active and paused rules can be switched together.")
+
+
+def _switch(visit: Visit, rules: Sequence[models.Rule], is_active: bool) -> None:
+    """Switch rules one after the other; what was done before a refusal stays done, and is told."""
+    done = 0
+
+    def each_of() -> None:
+        nonlocal done
+        for rule in rules:
+            visit.client.set_rule_status(rule.id, is_active, if_version=rule.row_version)
+            done += 1
+
+    words = "resumed" if is_active else "paused"
+    if not act(f"{len(rules)} {words}", each_of) and done:
+        say_done(f"{done} of {len(rules)} {words}, then one was refused")

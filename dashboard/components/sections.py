@@ -10,20 +10,25 @@ import streamlit as st
 from dashboard.components import links
 
 
-def choose_section(key: str, sections: Mapping[str, str]) -> str:
-    """Offer sections by name and return the chosen one; it stands in the address as `show`."""
-    links.seed(key, "show", links.one_of(tuple(sections)))
+def choose_section(key: str, sections: Mapping[str, str], *, name: str = "show", label: str = "Section") -> str:
+    """Offer sections by name and return the chosen one.
+
+    Args:
+        name: The parameter in the address.
+        label: For those who do not see the page.
+    """
+    links.seed(key, name, links.one_of(tuple(sections)))
     first = next(iter(sections))
     st.session_state.setdefault(key, first)
     chosen = st.segmented_control(
-        "Section",
+        label,
         list(sections),
-        format_func=lambda name: sections.get(name, name),
+        format_func=lambda each: sections.get(each, each),
         key=key,
         required=True,
         label_visibility="collapsed",
     )
-    links.keep({"show": None if chosen == first else chosen})
+    links.keep({name: None if chosen == first else chosen})
     return chosen or first
 
 

@@ -1,78 +1,95 @@
-"""The first page: counts, the latest alerts, and the rules with their switches."""
+"""The first page: figures beside those of before, health, the latest alerts, and rules with their switches."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import streamlit as st
 
+from dashboard.components import links
 from dashboard.components.alerts_table import SEVERITIES, show_alerts
-from dashboard.components.figures import show_pipeline, show_totals
+from dashboard.components.live import choose_refresh
+from dashboard.components.overview_reading import Asked, latest
 from dashboard.components.page import show_page
+from dashboard.components.period_figures import show_period, show_velocity
 from dashboard.components.problems import show_problem
+from dashboard.components.process_health import show_health
 from dashboard.components.rules_list import show_rules
 from dashboard.components.text import line
 from dashboard.session import Visit
-from sentinel.client import models
-from sentinel.client.client import Client
 from sentinel.clock import utc_now
-from sentinel.errors import SentinelError
+from sentinel.errors import SentinelError, StoreUnavailableError
 
-REFRESH_SECONDS = 3.0
-ALERTS_SHOWN = 50
+PERIODS = (1, 6, 24, 96)
+_COUNT = "overview-pipelines"
 
 
 def overview(visit: Visit) -> None:
-    """Draw the page. Its two halves refresh by themselves, each on its own."""
-    every = REFRESH_SECONDS if st.sidebar.toggle("Refresh by itself", value=True) else None
+    """Draw the page. What changes is in parts that refresh by themselves, so nothing else is drawn anew."""
     pipelines = visit.client.list_pipelines()
     if not pipelines:
         st.info("No pipeline yet. Create one on the page “Pipelines”, or see `make demo`.", icon=":material/info:")
         return
-    chosen = _choose(pipelines)
-    st.fragment(_figures_and_alerts, run_every=every)(visit.client, chosen)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        every = choose_refresh()
+    names = {each.id: each.name for each in pipelines}
+    hours, chosen = _choose(names)
+    st.fragment(_live, run_every=every)(visit, names, hours, chosen)
     if chosen is not None:
-        st.subheader("Rules")
+        st.subheader("Rules", anchor=False)
         st.fragment(_rules, run_every=every)(visit, chosen)
 
 
-def _choose(pipelines: Sequence[models.Pipeline]) -> int | None:
-    names = {pipeline.id: pipeline.name for pipeline in pipelines}
-    newest = max(names)
-    options: list[int | None] = [None, *sorted(names, reverse=True)]
-    # With one pipeline there is nothing to choose; the newest is what people look at after creating it.
-    chosen: int | None = st.sidebar.selectbox(
-        "Pipeline",
-        options,
-        index=options.index(newest),
-        format_func=lambda option: "all pipelines" if option is None else f"{line(names[option], 60)} ({option})",
-        key="pipeline",
-    )
-    return chosen
+def _choose(names: Mapping[int, str]) -> tuple[int, int | None]:
+    links.seed("overview-hours", "hours", lambda text: PERIODS[[str(each) for each in PERIODS].index(text)])
+    links.seed("overview-pipeline", "pipeline", links.number)
+    st.session_state.setdefault("overview-hours", 24)
+    if st.session_state.get("overview-pipeline") not in names:
+        st.session_state["overview-pipeline"] = None
+    with st.sidebar:
+        hours: int = st.selectbox("Period", PERIODS, format_func=lambda each: f"{each} h", key="overview-hours")
+        options: list[int | None] = [None, *sorted(names, reverse=True)]
+        chosen: int | None = st.selectbox(
+            "Alerts and rules of",
+            options,
+            format_func=lambda each: "all pipelines" if each is None else f"{line(names[each], 60)} ({each})",
+            key="overview-pipeline",
+        )
+    links.keep({"hours": None if hours == 24 else hours, "pipeline": chosen})
+    return hours, chosen
 
 
-def _figures_and_alerts(client: Client, chosen: int | None) -> None:
-    severity = st.session_state.get("severity")
-    try:
-        pipelines = client.list_pipelines()
-        page = client.list_alerts(limit=ALERTS_SHOWN, pipeline_id=chosen, severity=severity)
-        newest = page.alerts[:1] if severity is None else client.list_alerts(limit=1, pipeline_id=chosen).alerts
-        show_totals(pipelines, newest[0] if newest else None, utc_now())
-        mine = next((pipeline for pipeline in pipelines if pipeline.id == chosen), None)
-        if mine is not None:
-            show_pipeline(mine, client.progress(mine.id), client.list_rules(mine.id))
-    except SentinelError as error:
-        show_problem(error)
+def _live(visit: Visit, names: Mapping[int, str], hours: int, chosen: int | None) -> None:
+    """Read and draw what changes: three requests. While the API is away, what was read last stays."""
+    links.seed("severity", "severity", links.one_of(SEVERITIES))
+    asked = Asked(hours, chosen, st.session_state.get("severity"))
+    shown = latest(visit, asked)
+    if shown is None:
         return
-    st.subheader("Latest alerts")
-    st.pills("Severity", SEVERITIES, key="severity")
-    names: Mapping[int, str] = {pipeline.id: pipeline.name for pipeline in pipelines}
-    show_alerts(page.alerts, names, key=f"alerts-{chosen}", of_one_pipeline=chosen is not None)
+    count = shown.figures.now.pipelines
+    if st.session_state.setdefault(_COUNT, count) != count:
+        # One came or went: choices and names are the whole page's.
+        st.session_state[_COUNT] = count
+        st.rerun()
+    show_period(shown.figures, shown.asked.hours, names)
+    show_health(shown.system, utc_now())
+    show_velocity(shown.figures)
+    st.subheader("Latest alerts", anchor=False)
+    severity = st.pills("Severity", SEVERITIES, key="severity")
+    links.keep({"severity": severity})
+    if shown.asked != asked:
+        st.caption("Alerts of this choice are shown when the API answers again.")
+        return
+    show_alerts(shown.alerts, names, key=f"alerts-{chosen}", of_one_pipeline=chosen is not None)
 
 
 def _rules(visit: Visit, pipeline_id: int) -> None:
     try:
         rules = visit.client.list_rules(pipeline_id)
+    except StoreUnavailableError:
+        # The part above says so.
+        st.caption("Rules are shown when the API answers again.")
+        return
     except SentinelError as error:
         show_problem(error)
         return

@@ -1,4 +1,4 @@
-"""Rules: what is looked for, written with a check at hand, published, taken back, explained."""
+"""Rules: what is looked for, written with a check at hand, tested, tried, published, taken back, explained."""
 
 from __future__ import annotations
 
@@ -7,15 +7,19 @@ from collections.abc import Sequence
 import streamlit as st
 
 from dashboard.components import links
+from dashboard.components.backtests import show_backtests
 from dashboard.components.page import show_page
 from dashboard.components.pipeline_choice import choose_pipeline
 from dashboard.components.rule_add import show_add
 from dashboard.components.rule_detail import show_rule
 from dashboard.components.rule_list import show_list
+from dashboard.components.scorecards import show_scorecards
+from dashboard.components.sections import choose_section
 from dashboard.session import Visit
 from sentinel.client import models
 from sentinel.errors import NotFoundError
 
+_PARTS = {"rules": "Rules", "backtests": "Backtests", "scorecards": "Scorecards"}
 STATES = ("active", "draft", "shadow", "rollout", "paused")
 
 
@@ -27,6 +31,16 @@ def rules(visit: Visit) -> None:
         return
     _follow_rule(visit)
     pipeline = choose_pipeline("rules-pipeline", pipelines, _forget_rule)
+    part = choose_section("rules-part", _PARTS, name="part", label="Part of the page")
+    if part == "backtests":
+        show_backtests(visit, pipeline, None)
+    elif part == "scorecards":
+        show_scorecards(visit, pipeline)
+    else:
+        _rules(visit, pipeline)
+
+
+def _rules(visit: Visit, pipeline: int) -> None:
     found = visit.client.list_rules(pipeline)
     shown = _filtered(found)
     opened = links.chosen("rule")
@@ -44,7 +58,7 @@ def rules(visit: Visit) -> None:
             show_add(visit, pipeline)
     if opened is None:
         if shown:
-            st.caption("Choose a row to see, change or explain a rule.")
+            st.caption("Choose a row to see, change, test or explain a rule; choose several to switch them.")
         return
     st.divider()
     rule = next((each for each in found if each.id == opened), None)
@@ -70,7 +84,7 @@ def _follow_rule(visit: Visit) -> None:
 
 
 def _forget_rule() -> None:
-    links.keep({"rule": None})
+    links.keep({"rule": None, "backtest": None, "test": None, "scorecard": None})
 
 
 def _filtered(found: Sequence[models.Rule]) -> list[models.Rule]:

@@ -3,6 +3,7 @@
     SentinelError
     ├── InvalidError          the caller sent something that can never work      (slug invalid)
     │   ├── InvalidRuleError  a rule with issues, all of them listed
+    │   ├── InvalidQueryError a query over the lake that cannot run, with the place of its fault
     │   ├── TooBroadError     a question whose answer takes too long; narrow it
     │   └── UnusableDeliveryError  a webhook that was signed and is no event
     │       └── TooLargeError      a webhook whose body is too large
@@ -77,6 +78,20 @@ class InvalidRuleError(InvalidError):
     def __init__(self, message: str, *, issues: Sequence[dict[str, Any]]) -> None:
         super().__init__(message)
         self.issues = tuple(issues)
+
+
+class InvalidQueryError(InvalidError):
+    """A query over the lake cannot run.
+
+    `position` is where in its text, in characters from the beginning; None: nowhere in particular.
+    """
+
+    slug = "invalid-query"
+    title = "The query cannot run"
+
+    def __init__(self, message: str, *, position: int | None = None) -> None:
+        super().__init__(message)
+        self.position = position
 
 
 class TooBroadError(InvalidError):

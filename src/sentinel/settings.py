@@ -100,6 +100,18 @@ class LakeSettings(Group):
     conditional_put: bool = Field(default=True, description="The store honours If-None-Match (AWS, R2, S3Proxy do).")
 
 
+class LakeQuerySettings(Group):
+    """SQL over the lake through the API: what one query may use, and how many there may be."""
+
+    # The client waits for 30 s, and a query's process ends at most 5 s after its time.
+    seconds: float = Field(default=20.0, gt=0, le=24, description="How long one may run.")
+    memory_mib: int = Field(default=512, ge=64, description="For one; its process takes up to 1.5 GiB on top.")
+    answer_bytes: int = Field(default=4_194_304, ge=1_024, description="Of the rows of an answer.")
+    at_once: int = Field(
+        default=2, ge=1, description="Queries that a process of the API runs at once, each of its tenant."
+    )
+
+
 class ApiSettings(Group):
     """The configuration API."""
 
@@ -219,6 +231,9 @@ class JobSettings(Group):
     archive_max_records: int = 1_000_000
     observe_interval_seconds: float = 60.0
     observe_max_records: int = 500_000
+    record_headers: bool = Field(
+        default=True, description="Alerts know the request and trace of their event, as its record's headers say."
+    )
     measuring_share: float = Field(
         default=0.1, gt=0, le=1, description="Of the time of one thread, for costs of rules."
     )
@@ -280,6 +295,7 @@ class Settings(BaseSettings):
     kafka: KafkaSettings = KafkaSettings()
     redis: RedisSettings = RedisSettings()
     lake: LakeSettings = LakeSettings()
+    lake_query: LakeQuerySettings = LakeQuerySettings()
     api: ApiSettings = ApiSettings()
     ingest: IngestSettings = IngestSettings()
     webhooks: WebhookSettings = WebhookSettings()

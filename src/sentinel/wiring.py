@@ -18,6 +18,7 @@ from sentinel.catalog.deliveries import DeliveryCatalog
 from sentinel.catalog.detectors import DetectorCatalog
 from sentinel.catalog.engine_tasks import EngineDesk, EngineTaskCatalog
 from sentinel.catalog.event_routes import EventRouteCatalog
+from sentinel.catalog.lake import LakeCatalog
 from sentinel.catalog.lifecycle import LifecycleCatalog
 from sentinel.catalog.lists import ListCatalog
 from sentinel.catalog.mutes import MuteCatalog
@@ -42,9 +43,10 @@ from sentinel.errors import SentinelError, StoreUnavailableError, Unauthenticate
 from sentinel.notify.addresses import AddressGuard
 from sentinel.notify.channel_rules import ChannelRules
 from sentinel.ops.alerts import AlertHandling
+from sentinel.ops.dead_letters import DeadLetterHandling
 from sentinel.settings import Settings
 from sentinel.stores.alerts import AlertFacetReader, EntityHistoryReader, QualityReader
-from sentinel.stores.base import AlertReader, AnswerStore, FigureReader, LedgerReader
+from sentinel.stores.base import AlertReader, AnswerStore, FigureReader, LedgerReader, PeriodReader
 from sentinel.stores.beside_rules import AuditStore, OutcomeReader
 from sentinel.stores.postgres.alert_facets import PostgresAlertFacets
 from sentinel.stores.postgres.alert_states import PostgresAlertStates, PostgresQuality
@@ -54,6 +56,7 @@ from sentinel.stores.postgres.api_keys import PostgresApiKeys, find_presented
 from sentinel.stores.postgres.audit import PostgresAudit
 from sentinel.stores.postgres.channels import PostgresChannelReader, PostgresChannels
 from sentinel.stores.postgres.database import Connection, Database, first_line
+from sentinel.stores.postgres.dead_letters import PostgresDeadLetters
 from sentinel.stores.postgres.detector_queries import DetectorQueries, DetectorQueryCheck
 from sentinel.stores.postgres.detector_work import PostgresDetectorWork
 from sentinel.stores.postgres.detectors import PostgresDetectors
@@ -62,6 +65,7 @@ from sentinel.stores.postgres.entity_history import PostgresEntityHistory
 from sentinel.stores.postgres.event_routes import PostgresEventRoutes
 from sentinel.stores.postgres.figures import PostgresFigures
 from sentinel.stores.postgres.labels import PostgresLabels
+from sentinel.stores.postgres.lake_tables import PostgresLakeTables
 from sentinel.stores.postgres.ledger_reader import PostgresLedgerReader
 from sentinel.stores.postgres.lists import PostgresLists
 from sentinel.stores.postgres.migrate import schema_problem
@@ -69,6 +73,7 @@ from sentinel.stores.postgres.mutes import PostgresMutes
 from sentinel.stores.postgres.notifications.history import PostgresDeliveryReader
 from sentinel.stores.postgres.notifications.policies import PostgresPolicies, PostgresSilences
 from sentinel.stores.postgres.outcomes import PostgresOutcomes
+from sentinel.stores.postgres.period import PostgresPeriods
 from sentinel.stores.postgres.pipelines import PostgresPipelines, find_topic_owner
 from sentinel.stores.postgres.quarantines import PostgresQuarantines
 from sentinel.stores.postgres.rule_tests import PostgresRuleTests
@@ -115,6 +120,8 @@ class Unit:
     backtests: BacktestCatalog
     event_routes: EventRouteCatalog
     figures: FigureReader
+    periods: PeriodReader
+    lake: LakeCatalog
     webhooks: WebhookCatalog
     channels: ChannelCatalog
     policies: NotificationPolicyCatalog
@@ -122,6 +129,7 @@ class Unit:
     deliveries: DeliveryCatalog
     backfills: BackfillCatalog
     detectors: DetectorCatalog
+    dead_letters: DeadLetterHandling
 
 
 class Backend:
@@ -330,6 +338,8 @@ class Backend:
             ),
             event_routes=EventRouteCatalog(PostgresEventRoutes(connection), pipelines, auditor),
             figures=PostgresFigures(connection),
+            periods=PostgresPeriods(connection),
+            lake=LakeCatalog(PostgresLakeTables(connection)),
             webhooks=webhooks,
             backfills=BackfillCatalog(
                 webhooks, PostgresBackfills(connection, self._secrets), auditor, caller=caller, now=utc_now
@@ -344,6 +354,9 @@ class Backend:
                 caller=caller,
                 now=utc_now,
                 new_secret=new_signing_secret,
+            ),
+            dead_letters=DeadLetterHandling(
+                pipelines, schemas, PostgresDeadLetters(connection), audit, caller=caller, now=utc_now
             ),
             detectors=DetectorCatalog(
                 PostgresDetectors(connection),

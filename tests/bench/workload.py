@@ -90,6 +90,30 @@ def make_rules(count: int) -> dict[str, str]:
     return rules
 
 
+def python_source(count: int) -> str:
+    """Return Python with all rules of `make_rules` in one function, `matches(event) -> list of rules`."""
+    lines = ["def matches(event):", "    found = []"]
+    names = ("user_id", "merchant_id", "category", "amount", "country", "attempt")
+    lines += [f"    {name} = event[{name!r}]" for name in names]
+    for number in range(count):
+        kind = number % 10
+        if number == 0:
+            condition = "amount > 250"
+        elif kind < 7:
+            condition = f"merchant_id == {500 + number} and amount > {50 + number % 40}"
+        elif kind < 9:
+            start = CATEGORIES[number % 8][:3]
+            condition = (
+                f"country in ({COUNTRIES[number % 10]!r}, 'XX') and category.startswith({start!r})"
+                f" and amount > {400 + number}"
+            )
+        else:
+            users = ", ".join(f"'user-{10_000 + number * 20 + n:08d}'" for n in range(20))
+            condition = f"user_id in {{{users}}} and attempt >= 2"
+        lines += [f"    if {condition}:", f"        found.append('rule {number}')"]
+    return "\n".join([*lines, "    return found", ""])
+
+
 def expected_alerts(events: Events, rules: dict[str, str]) -> dict[str, int]:
     """Count the right alerts per rule with DuckDB."""
     connection = duckdb.connect()

@@ -12,7 +12,7 @@ import typer.main
 from sentinel.cli.app import app
 from sentinel.settings import PROJECT_ROOT
 
-SHOWN = ("alerts", "channels", "detectors", "events", "notify", "producer", "rule", "webhooks")
+SHOWN = ("alerts", "channels", "dead-letters", "detectors", "events", "notify", "producer", "rule", "webhooks")
 COMMANDS = [
     (path.name, line.partition("  #")[0])
     for path in (*sorted((PROJECT_ROOT / "docs").glob("*.md")), PROJECT_ROOT / "README.md")

@@ -10,12 +10,14 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.components import alert_export
 from sentinel.settings import PROJECT_ROOT
-from tests.unit.dashboard import page_data, rule_data
+from tests.unit.dashboard import list_data, page_data, rule_data
 from tests.unit.dashboard.alert_data import alert, answer_alerts
 from tests.unit.dashboard.conftest import StubApi, open_page, stub
 from tests.unit.dashboard.test_dead_letters import letters
 from tests.unit.dashboard.test_detectors import filled as with_detectors
+from tests.unit.dashboard.test_lake import filled as with_lake
 from tests.unit.dashboard.test_pipelines import filled as with_pipelines
+from tests.unit.dashboard.test_system import filled as with_system
 
 __all__ = ["stub"]
 
@@ -28,9 +30,13 @@ PAGES = re.findall(r"^\| ([\w ]+) \| `/(\w*)` \|", GUIDE, re.MULTILINE)
 def api(stub: StubApi) -> StubApi:
     answer_alerts(stub, [alert(3)])
     page_data.fill(stub)
+    with_system(stub)
     with_pipelines(stub)
     rule_data.fill(stub)
+    stub.answers["GET /api/rules/11/rollout"] = {**rule_data.ROLLOUT, "guard_rail": None}
+    list_data.fill(stub)
     with_detectors(stub)
+    with_lake(stub)
     stub.answers["GET /api/pipelines/7/dead-letters"] = letters
     return stub
 

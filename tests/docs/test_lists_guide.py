@@ -72,7 +72,7 @@ def test_the_requests_run(settings: Settings, tenant: str) -> None:
     found = re.search(r"```sh\n(.*?)```", GUIDE, re.DOTALL)
     assert found is not None
     commands = [shlex.split(f"curl{part}") for part in found[1].split("curl")[1:]]
-    assert len(commands) == 4
+    assert len(commands) == 5
     answers = []
     with serve(create_app(settings.model_copy(update={"tenant": tenant}))) as url, Client(base_url=url) as client:
         for command in commands:
@@ -84,6 +84,8 @@ def test_the_requests_run(settings: Settings, tenant: str) -> None:
             answer = client.request(method, path, content=body, headers={"Content-Type": kind} if kind else {})
             assert answer.status_code in (200, 201), answer.text
             answers.append(answer.json())
+    preview = answers.pop(1)
+    assert (preview["version"], preview["added_count"], preview["row_count"]) == (1, 1, 1)
     assert [answer["version"] for answer in answers[:3]] == [1, 2, 3]
     assert json.dumps([(change["key"], change["change"]) for change in answers[3]]) == json.dumps(
         [("u008", "changed"), ("u009", "removed")]

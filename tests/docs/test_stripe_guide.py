@@ -49,6 +49,7 @@ def test_the_commands_run(settings: Settings, tenant: str) -> None:
                 ids["pipelines"] = str(answers[name][0]["pipeline_id"])
             if name == "secret":
                 ids["secrets"] = str(answers[name][0]["secrets"][0]["id"])
+    assert account.misfits == []
     told = re.search(r"^```json\n(.*?)```", GUIDE, re.MULTILINE | re.DOTALL)
     assert told is not None
     assert answers["deliver"] == [json.loads(told[1])]

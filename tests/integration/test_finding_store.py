@@ -171,6 +171,72 @@ class TestFindingStore:
         assert desk.ledger.last_active_versions(desk.pipeline_id) == (1, snapshot.rule_set.version)
 
 
+class TestMinutes:
+    """What is counted of each minute: what figures over time are made of."""
+
+    def minutes(self, desk: Desk, *columns: str) -> list[tuple[object, ...]]:
+        rows = desk.bench.query(
+            "SELECT * FROM sentinel.detection_minutes WHERE pipeline_id = %s ORDER BY minute", desk.pipeline_id
+        )
+        return [tuple(row[column] for column in columns) for row in rows]
+
+    def total(self, desk: Desk) -> tuple[int, int]:
+        found = self.minutes(desk, "decided_count", "dead_count")
+        return sum(int(str(decided)) for decided, _ in found), sum(int(str(dead)) for _, dead in found)
+
+    def test_what_is_committed_twice_counts_once(self, desk: Desk) -> None:
+        letter = DeadLetter(0, 5, 0, "not_json", None, "", b"{", 1)
+        for _ in range(2):
+            desk.commit(desk.match(3), dead=(letter,), borders={0: 0})
+        assert self.total(desk) == (6, 1)
+        desk.commit(desk.match(9, "e2"))
+        assert self.total(desk) == (10, 1)
+
+    def test_alerts_count_by_severity_where_they_are_new(self, desk: Desk) -> None:
+        for _ in range(2):
+            desk.commit(desk.match(3, rules=(0, 1)), borders={0: 0})
+        rows = desk.bench.query(
+            "SELECT sum(critical_count)::bigint AS critical, sum(warning_count)::bigint AS warning "
+            "FROM sentinel.alert_minutes WHERE pipeline_id = %s",
+            desk.pipeline_id,
+        )
+        assert [(row["critical"], row["warning"]) for row in rows] == [(1, 1)]
+
+    def test_the_worst_lag_of_a_minute_stays(self, desk: Desk) -> None:
+        for lag in (5, 90, 7, None):
+            desk.ledger.renew_lease(desk.lease, 60, {"lag_records": lag})
+        assert max(int(str(lag)) for (lag,) in self.minutes(desk, "lag_records")) == 90
+        assert self.total(desk) == (0, 0)
+
+    def test_a_driver_that_lost_its_lease_says_nothing_of_the_lag(self, desk: Desk) -> None:
+        desk.ledger.release_lease(desk.lease)
+        assert desk.ledger.acquire_lease(desk.pipeline_id, "another", 60) is not None
+        with pytest.raises(LeaseLostError):
+            desk.ledger.renew_lease(desk.lease, 60, {"lag_records": 5})
+        assert self.minutes(desk, "lag_records") == []
+
+    def test_minutes_are_forgotten_after_eight_days(self, desk: Desk) -> None:
+        with desk.database.transaction(desk.bench.tenant_id) as tx:
+            for days in (7, 9):
+                old = {"pipeline": desk.pipeline_id, "tenant": desk.bench.tenant_id, "days": days}
+                tx.execute(
+                    "INSERT INTO sentinel.detection_minutes VALUES (%(pipeline)s, %(tenant)s, "
+                    "now() - make_interval(days => %(days)s), %(days)s, 0, NULL)",
+                    old,
+                )
+                tx.execute(
+                    "INSERT INTO sentinel.alert_minutes VALUES (%(tenant)s, %(pipeline)s, "
+                    "now() - make_interval(days => %(days)s), %(days)s, 0, 0)",
+                    old,
+                )
+        desk.commit(desk.match(3), borders={0: 0})
+        assert [decided for (decided,) in self.minutes(desk, "decided_count")][:1] == [7]
+        kept = desk.bench.query(
+            "SELECT critical_count FROM sentinel.alert_minutes WHERE pipeline_id = %s ORDER BY minute", desk.pipeline_id
+        )
+        assert [row["critical_count"] for row in kept] == [7, 1]
+
+
 class TestScoreWriter:
     def test_scores_follow_the_alerts(self, desk: Desk) -> None:
         scores, writer = desk.scores()

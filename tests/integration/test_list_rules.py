@@ -54,10 +54,7 @@ def upload(bench: Workbench, name: str, text: bytes) -> None:
         unit.lists.upload_csv(name, text, expected_version=1)
 
 
-@pytest.mark.parametrize("mode", [DetectMode.REALTIME, DetectMode.MICROBATCH])
-def test_the_fraud_handbook_gives_exactly_the_expected_alerts(
-    bench: Workbench, shared_data: Path, mode: DetectMode
-) -> None:
+def test_the_fraud_handbook_gives_exactly_the_expected_alerts(bench: Workbench, shared_data: Path) -> None:
     data = shared_data / "fraud_handbook"
     expected: dict[str, Any] = json.loads((data / "expected.json").read_text())
     upload(bench, "wl", (data / "whitelist_customers.csv").read_bytes())
@@ -67,7 +64,7 @@ def test_the_fraud_handbook_gives_exactly_the_expected_alerts(
     with gzip.open(data / "transactions.jsonl.gz") as lines:
         transactions = [line.rstrip(b"\n") for line in lines]
     topic = bench.create_topic()
-    pipeline_id = bench.create_pipeline(topic, RULES, fields=FIELDS, mode=mode)
+    pipeline_id = bench.create_pipeline(topic, RULES, fields=FIELDS)
     assert bench.send(topic, transactions) == expected["rows"]
     with bench.job(pipeline_id) as job:
         bench.wait_settled(pipeline_id, topic, job)

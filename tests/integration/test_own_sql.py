@@ -10,6 +10,7 @@ from sentinel.domain.detector import RunState, Window
 from sentinel.domain.detector_query import with_window
 from sentinel.errors import InvalidError, TooBroadError
 from sentinel.settings import Settings
+from sentinel.stores.postgres import own_sql
 from sentinel.stores.postgres.database import Database
 from sentinel.stores.postgres.migrate import ensure_tenant
 from sentinel.stores.postgres.own_sql import check_own_sql, run_own_sql
@@ -175,6 +176,18 @@ class TestRun:
         slow = "SELECT count(*) FROM " + ", ".join(f"{many} x{number}" for number in range(8))
         with pytest.raises(TooBroadError, match=r"longer than 0\.5 s"):
             run_own_sql(database, tenant, slow, rows=3, seconds=0.5)
+
+    def test_files_are_limited(self, database: Database, tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(own_sql, "WORK_MEM_MB", 1)
+        many = f"unnest(ARRAY[{', '.join(map(str, range(60)))}])"
+        rows = (
+            f"SELECT t1.a::text || t2.b || t3.c AS x FROM {many} t1(a), {many} t2(b), {many} t3(c) ORDER BY 1 OFFSET 5"
+        )
+        sql = f"SELECT max(x) FROM ({rows}) s"
+        assert run_own_sql(database, tenant, sql, rows=1, seconds=30) == [{"max": "999"}]
+        monkeypatch.setattr(own_sql, "TEMP_FILES_MB", 2)
+        with pytest.raises(TooBroadError, match=r"more than it may.*temp_file_limit"):
+            run_own_sql(database, tenant, sql, rows=1, seconds=30)
 
     def test_an_error_of_the_data_is_told(self, database: Database, tenant: str) -> None:
         with pytest.raises(InvalidError, match="division by zero"):

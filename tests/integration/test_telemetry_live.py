@@ -17,10 +17,8 @@ from config_api.app import create_app
 from sentinel.domain.engine_task import TaskKind, TaskState
 from sentinel.domain.pipeline import DetectMode
 from sentinel.localstack.ports import free_port
-from sentinel.settings import TelemetrySettings
-from sentinel.stores.postgres.database import Database
+from sentinel.settings import Settings, TelemetrySettings
 from sentinel.testing.http import serve
-from tests.integration.api.findings import Findings
 from tests.support.collector import collector
 from tests.support.detection import Job, Workbench, payment
 from tests.support.metrics import Scrape, health
@@ -243,50 +241,103 @@ class TestRequestId:
 
 
 class TestTraces:
-    def test_they_lead_from_the_request_to_the_delivery(
-        self, bench: Workbench, database: Database, monkeypatch: pytest.MonkeyPatch
+    """From the request to the notification: API, job and worker are processes of their own."""
+
+    def test_one_trace_and_one_request_id_lead_to_the_attempt(
+        self, bench: Workbench, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         with collector() as collected, http_receiver() as receiver:
             monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collected.url)
-            notify = bench.settings.notify.model_copy(update={"allowed_networks": "127.0.0.0/8"})
-            settings = bench.settings.model_copy(update={"notify": notify})
-            with serve(create_app(settings)) as url, Client(base_url=url, timeout=30) as caller:
-                body = {"name": "crm", "kind": "webhook", "options": {"url": f"{receiver.url}/hooks"}}
-                assert caller.post("/api/channels", json=body).status_code == 201
-                item = caller.post("/events", json={"type": "order", "id": "o-1", "amount": 750}).json()["items"][0]
-                rule = {
-                    "rule_expression": 'when event.type == "order" and amount > 500 then notify("webhook:crm")',
-                    "severity": "critical",
-                    "description": "big order",
-                }
-                made = caller.post(f"/api/pipelines/{item['pipeline_id']}/rules", json=rule).json()
-                pipeline = caller.get(f"/api/pipelines/{item['pipeline_id']}").json()
-            findings = Findings(database, bench.tenant_id)
-            alert_id = findings.alert(made, "o-1")
-            findings.run(
-                "INSERT INTO sentinel.alert_outbox (tenant_id, alert_id, event) VALUES (%s, %s, 'fired')",
-                (bench.tenant_id, alert_id),
-            )
-            with notifier(bench, OTEL_EXPORTER_OTLP_ENDPOINT=collected.url) as (job, _):
-                bench.wait_until("it is sent", lambda: len(receiver.received) == 1, job, timeout=60)
-            (request,) = collected.of("POST events")
-            (produce,) = collected.of("produce")
-            assert request.service == produce.service == "sentinel-api"
-            assert (produce.trace_id, produce.parent_id) == (request.trace_id, request.span_id)
-            assert request.attributes["sentinel.event_ids"] == ["o-1"]
-            ((_, headers),) = read(bench, pipeline["kafka_topic"], 1)
-            assert headers["traceparent"].startswith(f"00-{request.trace_id}-{request.span_id}-")
-            assert headers["sentinel-request-id"] == request.attributes["sentinel.request_id"]
-            ours = [each for each in collected.spans if each.attributes.get("sentinel.tenant") == bench.tenant_id]
-            turns = [
-                each for each in ours if each.name == "notifications turn" and "sentinel.event_ids" in each.attributes
+            exported = {"OTEL_EXPORTER_OTLP_ENDPOINT": collected.url}
+            with serve(create_app(settings_of(bench))) as url, Client(base_url=url, timeout=30) as caller:
+                pipeline_id = order_rule(caller, receiver.url)
+                with bench.job(pipeline_id, **exported) as job:
+                    bench.wait_generation(pipeline_id, job)
+                    with notifier(bench, **exported, SENTINEL_TELEMETRY__LOG_FORMAT="json") as (worker, _):
+                        order = {"type": "order", "id": "o-1", "amount": 750}
+                        sent = caller.post("/events", json=order, headers={"X-Request-Id": "shop-17"})
+                        assert sent.status_code == 202
+                        bench.wait_until("it is sent", lambda: len(receiver.received) == 1, worker, timeout=90)
+                    (found,) = caller.get("/api/alerts", params={"pipeline_id": pipeline_id}).json()
+                    alert = caller.get(f"/api/alerts/{found['id']}").json()
+                    assert job.stop() == 0, job.tail()
+            (delivered,) = receiver.received
+            trace_id = alert["trace_id"]
+            assert (alert["request_id"], len(trace_id)) == ("shop-17", 32)
+            (told,) = json.loads(delivered.body)["details"]["alerts"]
+            assert (told["request_id"], told["trace_id"]) == ("shop-17", trace_id)
+            (request,) = [
+                each for each in collected.of("POST events") if each.attributes["sentinel.request_id"] == "shop-17"
             ]
-            assert [each.attributes["sentinel.alert_ids"] for each in turns] == [[str(alert_id)]]
-            assert turns[0].attributes["sentinel.event_ids"] == ["o-1"]
-            (attempt,) = [each for each in ours if each.name == "delivery attempt"]
-            assert attempt.service == "sentinel-worker"
-            assert attempt.attributes["sentinel.alert_ids"] == [str(alert_id)]
+            (produce,) = [each for each in collected.of("produce") if each.trace_id == trace_id]
+            (detect,) = collected.of("detect")
+            (attempt,) = collected.of("delivery attempt")
+            assert {each.trace_id for each in (request, produce, detect, attempt)} == {trace_id}
+            assert {each.parent_id for each in (produce, detect, attempt)} == {request.span_id}
+            services = [each.service for each in (request, produce, detect, attempt)]
+            assert services == ["sentinel-api", "sentinel-api", "sentinel-job", "sentinel-worker"]
+            assert detect.attributes["sentinel.request_id"] == "shop-17"
+            assert attempt.attributes["sentinel.request_ids"] == ["shop-17"]
+            assert attempt.attributes["sentinel.alert_ids"] == [str(alert["id"])]
             assert (attempt.attributes["sentinel.outcome"], attempt.failed) == ("sent", "")
+            assert delivered.headers["traceparent"].startswith(f"00-{trace_id}-{attempt.span_id}-")
+            (turn,) = [each for each in collected.of("notifications turn") if "sentinel.event_ids" in each.attributes]
+            assert turn.links == [trace_id]
+            lines = [json.loads(line) for line in worker.log.read_text().splitlines() if line.startswith("{")]
+            named = [line["message"] for line in lines if line.get("request_id") == "shop-17"]
+            assert any(line == f"alerts of request shop-17: {alert['id']}" for line in named)
+            assert any(line.endswith("to crm, attempt 1: sent; of requests shop-17") for line in named)
+
+    def test_without_a_collector_the_request_id_goes_the_same_way_and_the_trace_is_the_callers(
+        self, bench: Workbench
+    ) -> None:
+        trace = f"00-{'a1' * 16}-{'b2' * 8}-01"
+        with (
+            http_receiver() as receiver,
+            serve(create_app(settings_of(bench))) as url,
+            Client(base_url=url, timeout=30) as caller,
+        ):
+            pipeline_id = order_rule(caller, receiver.url, mode="microbatch")
+            with bench.job(pipeline_id) as job:
+                bench.wait_generation(pipeline_id, job)
+                with notifier(bench) as (worker, _):
+                    orders = [{"type": "order", "id": f"o-{number}", "amount": 750} for number in range(2)]
+                    for order, headers in zip(orders, ({"traceparent": trace}, {}), strict=True):
+                        assert caller.post("/events", json=order, headers=headers).status_code == 202
+                    bench.wait_until("it is sent", lambda: len(receiver.received) == 2, worker, timeout=90)
+                alerts = caller.get("/api/alerts", params={"pipeline_id": pipeline_id}).json()
+                assert job.stop() == 0, job.tail()
+        found = {alert["event_id"]: alert for alert in alerts}
+        assert (found["o-0"]["request_id"], found["o-0"]["trace_id"]) == ("a1" * 16, "a1" * 16)
+        assert found["o-1"]["trace_id"] is None
+        assert len(found["o-1"]["request_id"]) == 32
+        assert all("traceparent" not in request.headers for request in receiver.received)
+
+
+def settings_of(bench: Workbench) -> Settings:
+    """The bench's, with channels that may go to this machine."""
+    notify = bench.settings.notify.model_copy(update={"allowed_networks": "127.0.0.0/8"})
+    return bench.settings.model_copy(update={"notify": notify})
+
+
+def order_rule(caller: Client, receiver_url: str, *, mode: str = "realtime") -> int:
+    """Have large orders told to a receiver, and return their pipeline."""
+    body = {"name": "crm", "kind": "webhook", "options": {"url": f"{receiver_url}/hooks"}}
+    assert caller.post("/api/channels", json=body).status_code == 201
+    # The first order makes the pipeline.
+    small = {"type": "order", "id": "o-first", "amount": 1}
+    pipeline_id = int(caller.post("/events", json=small).json()["items"][0]["pipeline_id"])
+    if mode != "realtime":
+        changed = caller.patch(f"/api/pipelines/{pipeline_id}", json={"config": {"mode": mode}})
+        assert changed.status_code == 200, changed.text
+    rule = {
+        "rule_expression": 'when event.type == "order" and amount > 500 then notify("webhook:crm")',
+        "severity": "critical",
+        "description": "big order",
+    }
+    made = caller.post(f"/api/pipelines/{pipeline_id}/rules", json=rule)
+    assert made.status_code == 201, made.text
+    return pipeline_id
 
 
 def read(bench: Workbench, topic: str, count: int) -> list[tuple[tuple[int, int], dict[str, str]]]:

@@ -17,7 +17,7 @@ __all__ = ["empty_database"]
 
 def test_deliveries_of_every_tenant_get_the_reason_of_their_last_try(empty_database) -> None:  # type: ignore[no-untyped-def]
     settings: PostgresSettings = empty_database()
-    upgrade_to(settings, "0019")
+    upgrade_to(settings, "0022")
     with psycopg.connect(settings.conninfo("owner")) as connection:
         for tenant in ("a", "b"):
             connection.execute("SELECT set_config('app.tenant_id', %s, true)", (tenant,))

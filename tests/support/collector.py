@@ -15,7 +15,7 @@ from tests.support.receivers import HttpReceiver, http_receiver
 
 @dataclass(frozen=True, slots=True)
 class CollectedSpan:
-    """A span as it came."""
+    """A span as it came. `links` are the traces that it is linked to."""
 
     service: str
     name: str
@@ -24,6 +24,7 @@ class CollectedSpan:
     parent_id: str
     attributes: dict[str, Any]
     failed: str = ""
+    links: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -53,6 +54,7 @@ class Collector:
                         parent_id=span.parent_span_id.hex(),
                         attributes={each.key: _value(each.value) for each in span.attributes},
                         failed=span.status.message if span.status.code == 2 else "",
+                        links=[link.trace_id.hex() for link in span.links],
                     )
                     for scope in resource.scope_spans
                     for span in scope.spans

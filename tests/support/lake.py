@@ -10,13 +10,14 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import types as T
 
 from sentinel.domain.event_schema import EventSchema
+from sentinel.domain.lake_table import column_names
 from sentinel.domain.pipeline import PipelineConfig, PipelineSnapshot, PipelineStatus
 from sentinel.domain.rule import RuleSet, RuleVersion, Severity
 from sentinel.streaming.history.past import Past
 from sentinel.streaming.query.parse import parse
 from sentinel.streaming.query.session import evaluation_session
 from sentinel.streaming.sink.lake_events import LakeForm
-from sentinel.streaming.sink.lake_table import TableTransaction, append, column_names, lake_rows
+from sentinel.streaming.sink.lake_table import TableTransaction, append, lake_rows
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 RECORDS = T.StructType(

@@ -11,6 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from tests.support.stripe_contract import answer_misfits, request_misfits
+
 API_KEY = "rk_test_51NqXyZ2eZvKYlo2Cabcdefgh"
 PARAMETERS = {"created[gte]", "created[lte]", "delivery_success", "limit", "starting_after"}
 
@@ -18,25 +20,35 @@ PARAMETERS = {"created[gte]", "created[lte]", "delivery_success", "limit", "star
 class StripeApi:
     """Events of one account.
 
+    What comes and what is answered is held against what Stripe publishes (`stripe_contract`), but for `troubles`.
+
     Attributes:
         events: Newest first. One with `failed` is listed by `delivery_success=false`; that member is not shown.
         troubles: Answers (status, headers, body) that are given first, one per request.
         requests: The parameters of each request.
+        misfits: What of requests and answers is not as Stripe publishes it. To be empty at the end of a test.
     """
 
     def __init__(self, events: list[dict[str, Any]]) -> None:
         self.events = events
         self.troubles: deque[tuple[int, dict[str, str], bytes]] = deque()
         self.requests: list[dict[str, str]] = []
+        self.misfits: list[str] = []
         self.indent: int | None = 2
         self.app = Starlette(routes=[Route("/v1/events", self._list)])
 
     async def _list(self, request: Request) -> Response:
         wanted = dict(request.query_params)
         self.requests.append(wanted)
+        self.misfits += request_misfits(wanted, request.headers.get("authorization", ""))
         if self.troubles:
             status, headers, body = self.troubles.popleft()
             return Response(body, status, headers, "application/json")
+        answer = self._answer(request, wanted)
+        self.misfits += answer_misfits(answer.status_code, bytes(answer.body))
+        return answer
+
+    def _answer(self, request: Request, wanted: dict[str, str]) -> Response:
         if request.headers.get("authorization") != f"Bearer {API_KEY}":
             return _error(401, "Invalid API Key provided: rk_test_****wxyz")
         if unknown := wanted.keys() - PARAMETERS:
@@ -62,7 +74,8 @@ class StripeApi:
 
 def _error(status: int, message: str, code: str | None = None, param: str | None = None) -> Response:
     error = {"type": "invalid_request_error", "message": message, "code": code, "param": param}
-    return Response(json.dumps({"error": error}), status, media_type="application/json")
+    said = {name: value for name, value in error.items() if value is not None}
+    return Response(json.dumps({"error": said}), status, media_type="application/json")
 
 
 def stripe_event(number: int, created: int, *, failed: bool = True, **more: Any) -> dict[str, Any]:

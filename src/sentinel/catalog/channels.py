@@ -271,7 +271,10 @@ class ChannelCatalog:
             problem = self._kinds.secret_problem(kind, options, secret)
             return [ErrorDetail("/secret", problem)] if problem else []
         if self._kinds.secret_rule(kind, options) is SecretRule.REQUIRED:
-            return [ErrorDetail("/secret", f"a channel of kind {kind.value!r} as it is set up needs its secret")]
+            wanted = f"a channel of kind {kind.value!r} as it is set up needs its secret"
+            return [
+                ErrorDetail("/secret", f"{wanted}: send it as `secret`, or with `sentinel channels add ... --secret`")
+            ]
         return []
 
     def _changed_secret_problems(

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from sentinel.catalog.intake_targets import IntakeTarget, IntakeTargets
 from sentinel.domain.diagnosis import certain_faults
-from sentinel.domain.event_batch import Incoming, encodable, text_of, with_member
+from sentinel.domain.event_batch import Incoming, encodable, record_key, text_of, with_member
 from sentinel.domain.json_document import JsonObject
 from sentinel.domain.pipeline import EdgeCheck
 from sentinel.errors import (
@@ -297,9 +297,7 @@ def _judged(
             rejected.problems = problems
             return rejected, None
     outcome = ItemOutcome(ItemStatus.ACCEPTED, target.pipeline_id, event_id, problems)
-    entity = next((found for field in target.schema.entities if (found := text_of(document, field.name))), None)
-    together = entity or event_id
-    record = EventRecord(target.topic, value, together.encode(errors="replace") if together else None, headers)
+    record = EventRecord(target.topic, value, record_key(document, target.schema), headers)
     key = EventKey(target.pipeline_id, event_id, digest_of(text)) if event_id else None
     return outcome, _Way(outcome, record, key)
 

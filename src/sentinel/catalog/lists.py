@@ -62,6 +62,27 @@ class ListChange:
     pipelines: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class ListPreview:
+    """What an upload would come to.
+
+    Attributes:
+        list: As it is.
+        row_count: Rows that it would have then.
+        counts: Rows that would be added, changed and removed.
+        expired: Rows of the upload that would be left out because their time is over.
+        changes: The first of them, in the order of their keys.
+        pipelines: Pipelines whose running job would take the new version.
+    """
+
+    list: ReferenceList
+    row_count: int
+    counts: RowCounts
+    expired: int
+    changes: Sequence[RowChange]
+    pipelines: tuple[int, ...]
+
+
 class ListCatalog:
     """Lists of one tenant. A new version writes the next rule set of every pipeline whose rules read the list."""
 
@@ -180,6 +201,23 @@ class ListCatalog:
         found = self.get(name)
         reader = UploadReader(found.definition, self._now)
         return self._upload(found, reader, reader.read_csv(body), expected_version, comment)
+
+    def preview_csv(self, name: str, body: bytes, *, limit: int) -> ListPreview:
+        """Say what an upload would change, and change nothing.
+
+        Args:
+            limit: Changes that are shown.
+
+        Raises:
+            NotFoundError: There is no such list.
+            InvalidError: The upload is broken; line, column and value are named.
+        """
+        found = self.get(name)
+        reader = UploadReader(found.definition, self._now)
+        self._lists.stage(reader.read_csv(body))
+        row_count, counts, changes = self._lists.compare_staged(found.id, limit=limit)
+        pipelines = () if counts.is_empty else tuple(self._lists.pipelines(name))
+        return ListPreview(found, row_count, counts, reader.expired, changes, pipelines)
 
     def upload_rows(
         self, name: str, rows: Sequence[Mapping[str, Any]], *, expected_version: int | None, comment: str = ""

@@ -61,7 +61,7 @@ def list_alerts(  # noqa: PLR0917 - options of a command
             str(alert.id),
             alert.alert_timestamp.isoformat(timespec="seconds"),
             alert.severity,
-            alert.rule_name or str(alert.rule_id),
+            alert.rule_name or alert.detector or str(alert.rule_id),
             _printable(alert.event_id),
             alert.status,
             alert.assignee or "",
@@ -111,7 +111,7 @@ def show(alert_id: AlertId) -> None:
     """Show an alert: what matched, where it stands, its notes and its history."""
     with Client.of(Settings.load()) as client:
         alert = client.get_alert(alert_id)
-    print(f"alert {alert.id} of {alert.rule_name or alert.rule_id}: {alert.severity}, {alert.status}")
+    print(f"alert {alert.id} of {alert.rule_name or alert.detector or alert.rule_id}: {alert.severity}, {alert.status}")
     if alert.rule_description:
         print(_printable(alert.rule_description))
     print(f"event {_printable(alert.event_id)} at {alert.alert_timestamp.isoformat(timespec='seconds')}")

@@ -30,6 +30,11 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "worker": ("sentinel.cli.worker", "worker", "Start the worker, which does what is due for all tenants."),
     "rule": ("sentinel.cli.rule", "app", "Add, check, change, test, explain and silence rules."),
     "alerts": ("sentinel.cli.alerts", "app", "List, acknowledge, resolve, assign and judge alerts, one or many."),
+    "dead-letters": (
+        "sentinel.cli.dead_letters",
+        "app",
+        "List, check, redrive and discard records that are no events.",
+    ),
     "submit": ("sentinel.cli.jobs", "submit", "Run the detection job of pipelines under supervision."),
     "stop": ("sentinel.cli.jobs", "stop", "Stop a job, or any other program by its name."),
     "resume-source": ("sentinel.cli.source", "resume_source", "Go on although the topic lacks records; recorded."),

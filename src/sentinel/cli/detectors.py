@@ -35,6 +35,7 @@ At = Annotated[
 Only = Annotated[
     list[str] | None, typer.Option("--name", help="This detector only; repeatable. Default: all that are on.")
 ]
+Names = Annotated[list[str] | None, typer.Argument(metavar="NAME", help="As --name.", show_default=False)]
 
 
 @app.command("list")
@@ -162,12 +163,12 @@ def list_runs(name: Name, *, limit: Annotated[int, typer.Option(min=1, max=500)]
 
 
 @app.command("run")
-def run(*, at: At = "", name: Only = None) -> None:
+def run(names: Names = None, *, at: At = "", name: Only = None) -> None:
     """Run detectors now, without the worker: for cron, EventBridge or a CronJob. Repeating it is harmless.
 
     Speaks to PostgreSQL, not to the API. Exit code 0: all ran; 1: one failed, and standard error says which and why.
     """
-    _run(at, name or [])
+    _run(at, [*(names or []), *(name or [])])
 
 
 def run_rules(*, at: At = "", name: Only = None) -> None:

@@ -62,7 +62,9 @@ def query(
         QueryLimits(timeout_seconds=timeout, rows=limit, memory_mib=memory),
     )
     {Format.TABLE: print_rows, Format.JSON: print_json, Format.CSV: print_csv}[output](result)
-    if result.is_cut:
+    if result.cut_by == "bytes":
+        sys.stderr.write(f"only the first {len(result.rows):,} rows are shown: the answer is too large\n")
+    elif result.is_cut:
         sys.stderr.write(f"only the first {limit} rows are shown; more with --limit\n")
     elif output is Format.TABLE:
         sys.stderr.write(f"{len(result.rows):,} rows, {result.seconds:.2f} s\n")

@@ -14,9 +14,12 @@ from sentinel.client import models
 from sentinel.client.alert_finding import AlertFindingCalls
 from sentinel.client.alerts import AlertCalls
 from sentinel.client.channels import ChannelCalls
+from sentinel.client.dead_letters import DeadLetterCalls
 from sentinel.client.detectors import DetectorCalls
 from sentinel.client.events import EventCalls
 from sentinel.client.explain import ExplainCalls
+from sentinel.client.figures import FigureCalls
+from sentinel.client.lake import LakeCalls
 from sentinel.client.lifecycle import LifecycleCalls
 from sentinel.client.lists import ListCalls
 from sentinel.client.me import MeCalls
@@ -24,6 +27,7 @@ from sentinel.client.notifications import NotificationCalls
 from sentinel.client.past import PastCalls
 from sentinel.client.rule_outcomes import OutcomeCalls
 from sentinel.client.rule_tests import RuleTestCalls
+from sentinel.client.system import SystemCalls
 from sentinel.client.webhook_backfills import BackfillCalls
 from sentinel.client.webhooks import WebhookCalls
 
@@ -35,9 +39,12 @@ class Client(
     AlertCalls,
     AlertFindingCalls,
     BackfillCalls,
+    DeadLetterCalls,
     DetectorCalls,
     EventCalls,
     ExplainCalls,
+    FigureCalls,
+    LakeCalls,
     LifecycleCalls,
     ListCalls,
     MeCalls,
@@ -45,6 +52,7 @@ class Client(
     OutcomeCalls,
     PastCalls,
     RuleTestCalls,
+    SystemCalls,
     WebhookCalls,
 ):
     """Speaks to the configuration API. Safe to share between threads.
@@ -302,14 +310,6 @@ class Client(
         """Return generations with their borders, newest first."""
         answer = self._get(f"/api/pipelines/{pipeline_id}/generations", limit=limit, before=before)
         return [models.Generation.model_validate(item) for item in answer.json()]
-
-    def dead_letters(
-        self, pipeline_id: int, *, cause: str | None = None, limit: int = 50, before: int | None = None
-    ) -> list[models.DeadLetter]:
-        """Return dead letters, newest first."""
-        path = f"/api/pipelines/{pipeline_id}/dead-letters"
-        answer = self._get(path, cause=cause, limit=limit, before=before)
-        return [models.DeadLetter.model_validate(item) for item in answer.json()]
 
     def readiness(self) -> models.Readiness:
         """Return whether the API can serve, and what is wrong where it cannot.

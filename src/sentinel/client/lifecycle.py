@@ -137,6 +137,14 @@ class LifecycleCalls(Transport):
         answer = self._send("PUT", f"/api/scorecards/{scorecard_id}", body, if_version=if_version)
         return models.Scorecard.model_validate(answer.json())
 
+    def set_scorecard_status(
+        self, scorecard_id: int, is_active: bool, *, if_version: int | None = None
+    ) -> models.Scorecard:
+        """Switch a scorecard on or off. `if_version` is its `row_version`."""
+        path = f"/api/scorecards/{scorecard_id}/status"
+        answer = self._send("PATCH", path, {"is_active": is_active}, if_version=if_version)
+        return models.Scorecard.model_validate(answer.json())
+
     def list_scorecards(self, pipeline_id: int) -> list[models.Scorecard]:
         """Return the scorecards of a pipeline, oldest first."""
         answer = self._get(f"/api/pipelines/{pipeline_id}/scorecards")

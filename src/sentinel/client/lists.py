@@ -94,6 +94,19 @@ class RowChange(Model):
     after: ListRow | None
 
 
+class ListPreview(Model):
+    """What an upload would change, held against `version`; `changes` are the first of them."""
+
+    version: int
+    row_count: int
+    added_count: int
+    changed_count: int
+    removed_count: int
+    expired_count: int
+    pipelines: list[int]
+    changes: list[RowChange]
+
+
 class ListCalls(Transport):
     """Part of the client."""
 
@@ -154,6 +167,25 @@ class ListCalls(Transport):
         )
         return ListChange.model_validate(answer.json())
 
+    def preview_upload(self, name: str, csv: bytes, *, limit: int = 100) -> ListPreview:
+        """Say what `upload_list` would change, and change nothing.
+
+        Args:
+            limit: Changes that are shown.
+
+        Raises:
+            InvalidError: The upload is broken; `details` names line, column and value.
+        """
+        answer = self._request(
+            "POST",
+            f"{_path(name)}/rows/preview",
+            content=csv,
+            params={"limit": limit},
+            headers={"Content-Type": "text/csv"},
+            timeout=UPLOAD_SECONDS,
+        )
+        return ListPreview.model_validate(answer.json())
+
     def replace_list_rows(
         self,
         name: str,
@@ -184,6 +216,26 @@ class ListCalls(Transport):
     def list_list_versions(self, name: str) -> list[ListVersion]:
         """Return all versions, newest first."""
         return [ListVersion.model_validate(item) for item in self._get(f"{_path(name)}/versions").json()]
+
+    def list_list_rows(
+        self,
+        name: str,
+        *,
+        version: int | None = None,
+        key: str | None = None,
+        after: str | None = None,
+        limit: int = 100,
+    ) -> list[ListRow]:
+        """Return rows of a version in the order of their keys, from after a key on."""
+        answer = self._get(f"{_path(name)}/rows", version=version, key=key, after=after, limit=limit)
+        return [ListRow.model_validate(item) for item in answer.json()]
+
+    def list_list_diff(
+        self, name: str, before: int, after: int | None = None, *, from_key: str | None = None, limit: int = 100
+    ) -> list[RowChange]:
+        """Return what became of each key from one version to a later one, from after a key on."""
+        wanted = {"from": before, "to": after, "after": from_key, "limit": limit}
+        return [RowChange.model_validate(item) for item in self._get(f"{_path(name)}/diff", **wanted).json()]
 
     def iterate_list_rows(self, name: str, *, version: int | None = None, key: str | None = None) -> Iterator[ListRow]:
         """Yield the rows of a version, page by page, in the order of their keys."""

@@ -15,6 +15,7 @@ from sentinel.errors import (
     ErrorDetail,
     ForbiddenError,
     InvalidError,
+    InvalidQueryError,
     InvalidRuleError,
     NotFoundError,
     RateLimitedError,
@@ -76,6 +77,9 @@ def error_of(response: httpx.Response) -> SentinelError:
             _listed(message, [str(item.get("detail")) for item in errors]),
             issues=[{k: v for k, v in item.items() if k not in {"pointer", "detail"}} for item in errors],
         )
+    if slug == InvalidQueryError.slug:
+        starts = [item.get("start") for item in errors]
+        return InvalidQueryError(message, position=next((start for start in starts if isinstance(start, int)), None))
     if slug == BreakingChangeError.slug:
         return BreakingChangeError(message, plan=document.get("plan") or {})
     if slug == StoreUnavailableError.slug:

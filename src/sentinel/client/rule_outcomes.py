@@ -24,6 +24,11 @@ class OutcomeCalls(Transport):
         answer = self._get(f"/api/rules/{rule_id}/outcomes", hours=hours)
         return [models.HourOutcomes.model_validate(item) for item in answer.json()]
 
+    def list_rule_figures(self, pipeline_id: int, *, hours: int = 24) -> list[models.RuleFigures]:
+        """Return what was counted of each rule of a pipeline that is not archived, oldest rule first."""
+        answer = self._get(f"/api/pipelines/{pipeline_id}/rule-figures", hours=hours)
+        return [models.RuleFigures.model_validate(item) for item in answer.json()]
+
     def get_rule_trials(self, rule_id: int, *, hours: int = 24) -> models.RuleTrials:
         """Return how versions on trial compare with the version in force."""
         return models.RuleTrials.model_validate(self._get(f"/api/rules/{rule_id}/trials", hours=hours).json())

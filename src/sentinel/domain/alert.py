@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from sentinel.domain.alert_state import AlertState, AlertStatus, Disposition
+from sentinel.domain.origin import Origin
 from sentinel.domain.rule import Severity
 
 
@@ -39,6 +40,7 @@ class Alert:
         detector: Its name.
         subject: What an anomaly is about.
         revision: Grows when an anomaly is amended.
+        request_id, traceparent: As in `Origin`; None: the record did not say, or there is none.
     """
 
     id: int
@@ -66,6 +68,13 @@ class Alert:
     window_end: datetime | None = None
     subject: str | None = None
     revision: int = 1
+    request_id: str | None = None
+    traceparent: str | None = None
+
+    @property
+    def trace_id(self) -> str | None:
+        """The trace that the event is part of."""
+        return Origin(traceparent=self.traceparent or "").trace_id or None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ class TaskKind(StrEnum):
 
     EXPLAIN = "explain"
     TEST = "test"
+    CHECK = "check"
     BACKTEST = "backtest"
     REFILL = "refill"
 
@@ -28,6 +29,7 @@ class Lane(StrEnum):
 LANES: Mapping[TaskKind, Lane] = {
     TaskKind.EXPLAIN: Lane.SHORT,
     TaskKind.TEST: Lane.SHORT,
+    TaskKind.CHECK: Lane.SHORT,
     TaskKind.BACKTEST: Lane.LONG,
     TaskKind.REFILL: Lane.LONG,
 }

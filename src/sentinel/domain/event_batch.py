@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from urllib.parse import unquote
 
 from sentinel.domain.diagnosis import what_is_wrong
+from sentinel.domain.event_schema import EventSchema
 from sentinel.domain.json_document import JsonObject, Number, RefusedError, raw_items, raw_members, read_document
 from sentinel.errors import InvalidError
 
@@ -55,6 +56,13 @@ def text_of(document: JsonObject, name: str) -> str | None:
     """Return a member's text, or its digits; None where there is none, or it is neither a text nor a number."""
     found = document.values.get(name)
     return str(found) if isinstance(found, str) and found else None
+
+
+def record_key(document: JsonObject, schema: EventSchema) -> bytes | None:
+    """Return the key of an event's record, so that records of an entity lie in one partition; None: any will do."""
+    entity = next((found for field in schema.entities if (found := text_of(document, field.name))), None)
+    together = entity or (text_of(document, schema.event_id.name) if schema.event_id else None)
+    return together.encode(errors="replace") if together else None
 
 
 def encodable(text: str) -> str:

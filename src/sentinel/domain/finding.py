@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from sentinel.domain.dead_letter import DeadLetterCause
 from sentinel.domain.diagnosis import UNSOUND, Verdict, diagnose
 from sentinel.domain.event_schema import EventSchema
+from sentinel.domain.origin import UNKNOWN, Origin
 from sentinel.domain.pipeline import PipelineSnapshot
 
 MAX_DEAD_LETTER_BYTES = 262_144
@@ -22,6 +23,7 @@ class Match:
         rules: Indexes into the generation's rule set; empty for a clean event.
         entities: Entity field -> value as text; null values left out.
         raw: The record's value.
+        origin: What the record's headers say.
     """
 
     partition: int
@@ -31,6 +33,7 @@ class Match:
     rules: tuple[int, ...]
     entities: dict[str, str]
     raw: bytes
+    origin: Origin = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

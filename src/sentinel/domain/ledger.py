@@ -1,4 +1,4 @@
-"""What the ledger tells a reader: generations with their borders, progress, the running job, dead letters."""
+"""What the ledger tells a reader: generations with their borders, progress, the running job."""
 
 from __future__ import annotations
 
@@ -78,28 +78,3 @@ class EventMatches:
 
     severities: tuple[str, ...]
     rule_ids: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class DeadLetterEntry:
-    """A record that is not an event, as it is kept.
-
-    Attributes:
-        raw: The record's value, perhaps only its beginning; None for a tombstone.
-        raw_size_bytes: Its full size.
-    """
-
-    id: int
-    pipeline_id: int
-    generation_id: int
-    source_epoch: int
-    kafka_topic: str
-    kafka_partition: int
-    kafka_offset: int
-    kafka_timestamp: datetime
-    cause: str
-    field: str | None
-    detail: str
-    raw: bytes | None
-    raw_size_bytes: int
-    created_at: datetime

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from sentinel.domain.origin import UNKNOWN, Origin
 from sentinel.domain.rule import Severity
 
 MAX_TOLD_ALERTS = 20
@@ -53,6 +54,7 @@ class NotifiedAlert:
         entities: Entity field -> value.
         evidence: Each condition that had to be true: {"condition": text, "values": {field: value}}.
         event: The event, or what a detector found, as JSON value; long ones are cut when they are stored.
+        origin: The request that brought the event, and its trace.
     """
 
     alert_id: int
@@ -67,6 +69,7 @@ class NotifiedAlert:
     entities: Mapping[str, str] = field(default_factory=dict)
     evidence: tuple[Mapping[str, Any], ...] = ()
     event: Any = None
+    origin: Origin = UNKNOWN
 
     @property
     def title(self) -> str:
@@ -89,6 +92,7 @@ class Notification:
         created_at: When it was decided, aware, UTC.
         thread: What the channel's receipt of the group's first delivery said, e.g. the timestamp of a Slack message;
             None: there is none.
+        traceparent: Of the attempt that sends it, for receivers that trace; empty: it is not traced.
     """
 
     delivery_id: str
@@ -101,6 +105,7 @@ class Notification:
     alert_count: int
     created_at: datetime
     thread: str | None = None
+    traceparent: str = ""
 
     @property
     def title(self) -> str:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from sentinel.domain.notification import MAX_TOLD_ALERTS, Notification, NotificationKind, NotifiedAlert
+from sentinel.domain.origin import UNKNOWN, Origin
 from sentinel.domain.rule import Severity
 
 
@@ -28,9 +29,22 @@ def content_of(
         "group_key": group_key,
         "labels": dict(labels),
         "alerts": [_alert_as_json(alert) for alert in told],
+        # Beside the alerts, whose members earlier versions of the service take for all that there are.
+        "origins": {
+            str(alert.alert_id): [alert.origin.request_id, alert.origin.traceparent]
+            for alert in told
+            if alert.origin != UNKNOWN
+        },
         "alert_count": alert_count,
         "created_at": created_at.isoformat(),
     }
+
+
+def origins_of(content: Mapping[str, Any]) -> list[Origin]:
+    """Return where the events of a delivery's alerts came from, newest first, each once; unknown ones left out."""
+    told, alerts = content.get("origins", {}), content.get("alerts", ())
+    found = [Origin(*told[key][:2]) for alert in alerts if (key := str(alert.get("alert_id"))) in told]
+    return list(dict.fromkeys(reversed(found)))
 
 
 def notification_of(
@@ -44,7 +58,7 @@ def notification_of(
         severity=Severity(content["severity"]),
         group_key=content["group_key"],
         labels=content["labels"],
-        alerts=tuple(_alert_from_json(alert) for alert in content["alerts"]),
+        alerts=tuple(_alert_from_json(alert, content.get("origins", {})) for alert in content["alerts"]),
         alert_count=content["alert_count"],
         created_at=datetime.fromisoformat(content["created_at"]),
         thread=thread,
@@ -68,10 +82,11 @@ def _alert_as_json(alert: NotifiedAlert) -> dict[str, Any]:
     }
 
 
-def _alert_from_json(stored: Mapping[str, Any]) -> NotifiedAlert:
+def _alert_from_json(stored: Mapping[str, Any], origins: Mapping[str, Any]) -> NotifiedAlert:
     return NotifiedAlert(
         **{
             **stored,
+            "origin": Origin(*origins.get(str(stored["alert_id"]), ())[:2]),
             "severity": Severity(stored["severity"]),
             "alert_timestamp": datetime.fromisoformat(stored["alert_timestamp"]),
             "tags": tuple(stored["tags"]),

@@ -113,6 +113,11 @@ class Target:
     override: str = ""
 
     @property
+    def key(self) -> str:
+        """What it is told from others by: duplicates are those of one target."""
+        return f"{self.channel.id}/{self.override}"
+
+    @property
     def said(self) -> str:
         """How decisions call it."""
         return said_target(self.channel.name, self.override)
@@ -190,12 +195,12 @@ class Fingerprint:
 
     Attributes:
         fire_count: How many there were.
-        told_at: When an alert of it was last sent on its way; None: never, or it was resolved since.
+        told_to: `Target.key` -> when an alert of it was last sent on its way there; not since it was resolved.
     """
 
     fire_count: int
     first_alert_id: int
-    told_at: datetime | None
+    told_to: Mapping[str, datetime]
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,25 @@ class RuleCost:
 
 
 @dataclass(frozen=True, slots=True)
+class RuleFigures:
+    """What was counted of a rule over some hours, over all of its versions, and what it costs.
+
+    Attributes:
+        alerts, suppressed: As of `HourOutcomes`.
+        microseconds: What its current version costs, of one core, per event; None: it is not measured.
+        last_alert_at: When its newest alert was made, however long ago; None: there is none.
+    """
+
+    rule_id: int
+    evaluated: int
+    unknown: int
+    alerts: int
+    suppressed: int
+    microseconds: float | None
+    last_alert_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class HourOutcomes:
     """The outcomes of a rule in one hour, over all of its versions.
 

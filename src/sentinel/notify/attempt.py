@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from sentinel.domain.channel import ChannelKind
 from sentinel.domain.delivery import AttemptResult, ClaimedDelivery
-from sentinel.domain.notification_content import notification_of
+from sentinel.domain.notification_content import notification_of, origins_of
 from sentinel.domain.notification_decision import Outcome
+from sentinel.domain.origin import Origin
 from sentinel.errors import SentinelError, TransientError
 from sentinel.notify.channels.base import AttemptFailedError, Channel, Fate
 from sentinel.notify.retry import FIRST_OPEN_SECONDS, MAX_RETRY_AFTER_SECONDS, next_attempt
+from sentinel.telemetry.context import REQUEST, RequestContext
 from sentinel.telemetry.traces import NO_TRACES, Traces
 
 _LOG = logging.getLogger(__name__)
@@ -81,24 +84,44 @@ class Attempter:
             "sentinel.channel_kind": attempt.channel.kind.value,
             "sentinel.attempt": delivery.attempt,
         }
-        with self.traces.span("delivery attempt", told, kind="client") as span:
-            result = self._attempt(attempt)
+        origins = _origins(delivery)
+        traced = list(dict.fromkeys(origin.traceparent for origin in origins if origin.traceparent))
+        requests = list(dict.fromkeys(origin.request_id for origin in origins if origin.request_id))
+        with (
+            _serving(requests[0] if requests else "", attempt.tenant_id),
+            self.traces.span("delivery attempt", told, parent=traced[0] if traced else "", kind="client") as span,
+        ):
+            for other in traced[1:]:
+                span.link(other)
+            result = self._attempt(attempt, span.traceparent)
+            if requests:
+                span.note("sentinel.request_ids", requests)
             span.note(
                 "sentinel.alert_ids", [str(alert.get("alert_id", "")) for alert in delivery.content.get("alerts", ())]
             )
             span.note("sentinel.outcome", result.outcome.value)
             if result.outcome is not Outcome.SENT:
                 span.failed(result.reason)
+            _LOG.info(
+                "delivery %s to %s, attempt %d: %s%s%s",
+                delivery.id,
+                attempt.channel.name,
+                delivery.attempt,
+                result.outcome.value,
+                f" ({result.reason})" if result.reason else "",
+                f"; of requests {', '.join(requests)}" if requests else "",
+            )
         return result
 
-    def _attempt(self, attempt: Attempt) -> AttemptResult:
+    def _attempt(self, attempt: Attempt, traceparent: str) -> AttemptResult:
         delivery = attempt.delivery
         started_at, began = self.now(), self.clock()
         try:
             notification = notification_of(
                 delivery.content, delivery_id=delivery.id, tenant_id=attempt.tenant_id, thread=delivery.thread
             )
-            receipt = attempt.channel.with_target(delivery.target or None).send(notification)
+            traced = replace(notification, traceparent=traceparent)
+            receipt = attempt.channel.with_target(delivery.target or None).send(traced)
         except Exception as error:
             failed = _failure(error, delivery.id)
             outcome, retry_at = self._follows(attempt, failed)
@@ -150,6 +173,24 @@ class Attempter:
                 jitter=self.jitter(),
             )
         return (Outcome.DEAD_LETTERED if retry_at is None else Outcome.RETRIED), retry_at
+
+
+def _origins(delivery: ClaimedDelivery) -> list[Origin]:
+    try:
+        return origins_of(delivery.content)
+    except (TypeError, ValueError, AttributeError, KeyError):
+        # What cannot be read fails in the attempt itself, which says so.
+        return []
+
+
+@contextmanager
+def _serving(request_id: str, tenant_id: str) -> Iterator[None]:
+    """Have log lines name the request that the newest alert goes back to."""
+    token = REQUEST.set(RequestContext(request_id, tenant_id))
+    try:
+        yield
+    finally:
+        REQUEST.reset(token)
 
 
 def _failure(error: Exception, delivery_id: str) -> AttemptFailedError:

@@ -39,17 +39,19 @@ def route_alerts(turn: Turn, alerts: Sequence[RoutedAlert]) -> None:
             )
     known = turn.tx.fire(live, turn.now)
     joins: dict[bytes, list[tuple[RoutedAlert, Plan, Target]]] = {}
-    told: list[bytes] = []
+    told: dict[bytes, set[str]] = {}
     for alert in live:
         before = known[alert.fingerprint]
+        now_told = dict(before.told_to)
         for plan, target in targets_of(turn, alert):
             if _is_duplicate(turn, alert, plan, target, before):
                 continue
             key = group_key(plan.route, target, common_labels(alert.labels, group_labels(plan, target)))
             joins.setdefault(key, []).append((alert, plan, target))
-            told.append(alert.fingerprint)
-            known[alert.fingerprint] = replace(before, told_at=turn.now)
-    turn.tx.told(list(dict.fromkeys(told)), turn.now)
+            told.setdefault(alert.fingerprint, set()).add(target.key)
+            now_told[target.key] = turn.now
+        known[alert.fingerprint] = replace(before, told_to=now_told)
+    turn.tx.told(told, turn.now)
     _join(turn, joins)
 
 
@@ -101,14 +103,15 @@ def group_labels(plan: Plan, target: Target) -> Sequence[str]:
 
 
 def _is_duplicate(turn: Turn, alert: RoutedAlert, plan: Plan, target: Target, before: Fingerprint) -> bool:
-    if not plan.dedup_seconds or before.told_at is None:
+    told_at = before.told_to.get(target.key)
+    if not plan.dedup_seconds or told_at is None:
         return False
-    until = before.told_at + timedelta(seconds=plan.dedup_seconds)
+    until = told_at + timedelta(seconds=plan.dedup_seconds)
     if turn.now >= until:
         return False
     turn.decide(
         Outcome.DEDUPLICATED,
-        f"an alert of the same rule and entities was told at {before.told_at.isoformat()}; "
+        f"an alert of the same rule and entities was told there at {told_at.isoformat()}; "
         f"it fired {before.fire_count} times since alert {before.first_alert_id}",
         alert_id=alert.told.alert_id,
         route=plan.route,

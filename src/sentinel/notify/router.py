@@ -5,31 +5,31 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 
 from sentinel.domain.notification import AlertEvent
 from sentinel.domain.notification_decision import Outcome
 from sentinel.domain.notification_group import OutboxEntry, RoutedAlert
+from sentinel.domain.origin import UNKNOWN
 from sentinel.errors import SentinelError, TransientError
 from sentinel.notify.follow_up import escalate, repeat, take_up
 from sentinel.notify.isolation import for_all
 from sentinel.notify.metrics import NotifyMetrics
 from sentinel.notify.mutes import Mutes
+from sentinel.notify.pruning import Pruner
 from sentinel.notify.route_alerts import route_alerts
 from sentinel.notify.summaries import summarize
 from sentinel.notify.tell_groups import tell_due_groups
 from sentinel.notify.turn import Resolver, Teller, Turn
 from sentinel.stores.notifications import RoutingStore, RoutingTransaction
-from sentinel.telemetry.traces import NO_TRACES, Span, Traces
+from sentinel.telemetry.traces import MOST_VALUES, NO_TRACES, Span, Traces
 
 _LOG = logging.getLogger(__name__)
 
 BATCH = 500
 MAX_MATCHES = 500_000
-PRUNE_EVERY = timedelta(hours=1)
-PRUNE_BATCH = 5_000
 # Before a tenant is looked at again whose turn failed for an unknown reason; the log would have little else.
 LEFT_ALONE = timedelta(seconds=30)
 # Before what fails is set aside although nothing else succeeds: who rolls a bad version back by then has lost nothing.
@@ -68,16 +68,15 @@ class Router:
         self._new_id = new_id
         self._resolve = resolve
         self._tells = tells
-        self._keep_days = keep_days
+        self._pruner = Pruner(store, now=now, keep_days=keep_days)
         self._metrics = metrics or NotifyMetrics()
         self._beat = beat
         self._traces = traces
-        self._pruned_at: dict[str, datetime] = {}
         self._left_alone: dict[str, datetime] = {}
         self._failing_since: dict[str, datetime] = {}
 
     def run(self, stopping: threading.Event) -> int:
-        """Decide whatever waits, of every tenant, and return how many outbox entries that were.
+        """Decide whatever waits, of every tenant, and return how many outbox entries that were; tidy up a little.
 
         Raises:
             StoreUnavailableError: The store does not say who waits.
@@ -108,6 +107,7 @@ class Router:
                 else:
                     decided += entries
                     goes_on = goes_on or is_more
+        self._pruner.turn(stopping)
         return decided
 
     def _is_left_alone(self, tenant_id: str) -> bool:
@@ -144,7 +144,6 @@ class Router:
         self._failing_since.pop(tenant_id, None)
         self._metrics.decided(entries, outcomes)
         self._beat()
-        self._prune(tenant_id, self._now())
         return entries, goes_on
 
     def _turn(self, tx: RoutingTransaction, span: Span, *, sets_aside: bool) -> tuple[int, bool, Counter[Outcome]]:
@@ -190,21 +189,20 @@ class Router:
             tell_due_groups(turn)
             take_up(turn, list(over.values()))
 
-    def _prune(self, tenant_id: str, now: datetime) -> None:
-        """Delete what is old, now and then. Nobody waits for it: where it fails it is left to another time."""
-        since = now - self._pruned_at.setdefault(tenant_id, now)
-        if timedelta() <= since < PRUNE_EVERY:
-            return
-        self._pruned_at[tenant_id] = now
-        try:
-            with self._store.opened(tenant_id) as tx:
-                pruned = tx.prune(now, keep_days=self._keep_days, limit=PRUNE_BATCH) if tx is not None else 0
-        except Exception as error:
-            _LOG.warning("what is old of tenant %s is not deleted: %s", tenant_id, error)
-            return
-        if pruned >= PRUNE_BATCH:
-            # More may be left: it is looked at again soon.
-            self._pruned_at[tenant_id] = now - PRUNE_EVERY
+
+def _name_origins(alerts: Collection[RoutedAlert], span: Span) -> None:
+    """Say in the span and the log which requests brought the events of alerts."""
+    origins = [alert.told.origin for alert in alerts if alert.told.origin != UNKNOWN]
+    for traceparent in list(dict.fromkeys(origin.traceparent for origin in origins))[:MOST_VALUES]:
+        span.link(traceparent)
+    by_request: dict[str, list[str]] = {}
+    for alert in alerts:
+        if alert.told.origin.request_id:
+            by_request.setdefault(alert.told.origin.request_id, []).append(str(alert.told.alert_id))
+    for request_id, numbers in by_request.items():
+        _LOG.info(
+            "alerts of request %s: %s", request_id, ", ".join(numbers), extra={"fields": {"request_id": request_id}}
+        )
 
 
 def _fired(turn: Turn, entries: Sequence[OutboxEntry], span: Span) -> dict[int, OutboxEntry]:
@@ -213,6 +211,7 @@ def _fired(turn: Turn, entries: Sequence[OutboxEntry], span: Span) -> dict[int, 
     over: dict[int, OutboxEntry] = {}
     alerts = turn.alerts(dict.fromkeys(entry.alert_id for entry in entries))
     span.note("sentinel.alert_ids", [str(number) for number in alerts])
+    _name_origins(alerts.values(), span)
     span.note("sentinel.event_ids", [alert.told.event_id for alert in alerts.values() if alert.told.event_id])
     # An alert that fired and was amended in one batch is one alert.
     new = {entry.alert_id for entry in entries if entry.event is AlertEvent.FIRED}

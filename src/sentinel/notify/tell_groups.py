@@ -58,7 +58,7 @@ def _tell(turn: Turn, due: Sequence[_Due]) -> None:
     saved: list[Group] = []
     gone: list[GroupMember] = []
     held: list[int] = []
-    silent: list[int] = []
+    silent: list[tuple[int, str]] = []
     for each in due:
         group, found = each.group, each.members
         until = _held_until(turn, each)
@@ -74,7 +74,7 @@ def _tell(turn: Turn, due: Sequence[_Due]) -> None:
         gone += found
         if group.plan.dedup_seconds:
             heard = {member.alert_id for member in told}
-            silent += [member.alert_id for member in found if member.alert_id not in heard]
+            silent += [(member.alert_id, group.target.key) for member in found if member.alert_id not in heard]
     turn.tx.remove_members(gone)
     turn.tx.defer_members(held)
     turn.tx.save_groups(saved)
@@ -93,10 +93,10 @@ def _held_until(turn: Turn, due: _Due) -> datetime | None:
     return None if turn.tx.has_member(due.group.id, passes) else until
 
 
-def _untell(turn: Turn, alert_ids: Sequence[int]) -> None:
+def _untell(turn: Turn, silent: Sequence[tuple[int, str]]) -> None:
     """Forget that alerts were told which joined a group and were not told after all: the next like them is."""
-    silent = turn.tx.untold(alert_ids)
-    turn.tx.untell([alert.fingerprint for alert in turn.alerts(silent).values()])
+    alerts = turn.alerts(dict.fromkeys(alert_id for alert_id, _ in silent))
+    turn.tx.untell({(alerts[alert_id].fingerprint, target) for alert_id, target in silent if alert_id in alerts})
 
 
 def _set_aside(turn: Turn, due: _Due, why: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from sentinel.domain.alert import Alert, AlertFilter, AlertPage
@@ -13,13 +13,13 @@ from sentinel.domain.api_key import ApiKey, Scope
 from sentinel.domain.event_schema import EventSchema
 from sentinel.domain.figures import PipelineFigures, TenantFigures
 from sentinel.domain.ledger import (
-    DeadLetterEntry,
     EventMatches,
     GenerationEntry,
     PartitionProgress,
     RecordPlace,
     RunningJob,
 )
+from sentinel.domain.period import AlertHour, HistoryPoint, JobState, Period, PeriodTotals, PresentState
 from sentinel.domain.pipeline import Pipeline, PipelineConfig, PipelineStatus
 from sentinel.domain.rollout import ArmCount
 from sentinel.domain.rule import RolloutPlan, Rule, RuleContent, RuleHistoryEntry, RuleSetMembers, RuleState
@@ -88,6 +88,25 @@ class FigureReader(Protocol):
 
     def tenant(self) -> TenantFigures:
         """Return what waits in the tenant."""
+
+
+class PeriodReader(Protocol):
+    """Reads figures of a period of time."""
+
+    def totals(self, period: Period) -> tuple[PeriodTotals, PeriodTotals]:
+        """Return what happened in a period, and in the one before."""
+
+    def present(self, now: datetime) -> PresentState:
+        """Return what is the case now."""
+
+    def alert_hours(self, since: datetime, until: datetime) -> list[AlertHour]:
+        """Return alerts by hour, oldest first; the first hour is whole."""
+
+    def history(self, pipeline_id: int, since: datetime, until: datetime, span: timedelta) -> list[HistoryPoint]:
+        """Return a pipeline in spans of time, oldest first; none from before it was created."""
+
+    def jobs(self) -> list[JobState]:
+        """Return the job of each pipeline that is to run or that one holds."""
 
 
 class SchemaStore(Protocol):
@@ -186,11 +205,6 @@ class LedgerReader(Protocol):
 
     def job(self, pipeline_id: int) -> RunningJob | None:
         """Return who runs the pipeline, or ran it last."""
-
-    def dead_letters(
-        self, pipeline_id: int, *, cause: str | None, before: int | None, limit: int
-    ) -> list[DeadLetterEntry]:
-        """Return dead letters, newest first."""
 
     def dead_letter_at(self, pipeline_id: int, source_epoch: int, place: RecordPlace) -> str | None:
         """Return the cause when the record at this place is a dead letter."""

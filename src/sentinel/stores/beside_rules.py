@@ -10,7 +10,7 @@ from sentinel.domain.audit import AuditEntry, AuditFilter
 from sentinel.domain.engine_task import EngineTask, Lane, TaskKind
 from sentinel.domain.labels import Labels, LabelSet
 from sentinel.domain.mute import Mute, SuppressedCount
-from sentinel.domain.outcome import HourOutcomes, RuleCost
+from sentinel.domain.outcome import HourOutcomes, RuleCost, RuleFigures
 from sentinel.domain.quarantine import Quarantine
 from sentinel.domain.reference_list import ListDefinition, ListRow, ListVersion, ReferenceList, RowChange, RowCounts
 from sentinel.domain.rule_test import Outcome, RuleTest, RuleTestKey, RuleTestOutcome
@@ -115,6 +115,9 @@ class OutcomeReader(Protocol):
     def of_rule(self, pipeline_id: int, rule_id: int, *, since: datetime) -> Sequence[HourOutcomes]:
         """Return the outcomes of a rule by hour, newest first."""
 
+    def of_pipeline(self, pipeline_id: int, *, since: datetime) -> Sequence[RuleFigures]:
+        """Return what was counted of each rule of a pipeline that is not archived, oldest rule first."""
+
     def trials_of(self, rule_id: int, *, since: datetime) -> Sequence[TrialHour]:
         """Return the trials of a rule's versions by hour, newest first."""
 
@@ -167,6 +170,9 @@ class ListStore(ListReader, Protocol):
 
     def stage(self, rows: Iterable[ListRow]) -> None:
         """Put rows where the changes below take them from."""
+
+    def compare_staged(self, list_id: int, *, limit: int) -> tuple[int, RowCounts, Sequence[RowChange]]:
+        """Return what making the staged rows all rows would come to: rows, counts, and the first changes by key."""
 
     def lock(self, list_id: int) -> int:
         """Keep others from changing a list, or rules, until the unit of work ends; return the list's version."""

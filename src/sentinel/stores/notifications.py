@@ -55,8 +55,8 @@ class RoutingTransaction(Protocol):
     def fire(self, alerts: Sequence[RoutedAlert], at: datetime) -> dict[bytes, Fingerprint]:
         """Count alerts by fingerprint and return what is known of each fingerprint after it."""
 
-    def told(self, fingerprints: Sequence[bytes], at: datetime) -> None:
-        """Note that alerts of these fingerprints went on their way."""
+    def told(self, told: Mapping[bytes, Collection[str]], at: datetime) -> None:
+        """Note that alerts of these fingerprints went on their way, each to some targets."""
 
     def firing(self, equalities: Mapping[str, str], since: datetime, limit: int) -> list[FiringLabels]:
         """Return the newest alerts per fingerprint that fired since, are not resolved and have these labels."""
@@ -79,11 +79,8 @@ class RoutingTransaction(Protocol):
     def has_member(self, group_id: int, severities: Collection[Severity]) -> bool:
         """Return whether an alert of one of these severities waits in a group."""
 
-    def untold(self, alert_ids: Sequence[int]) -> list[int]:
-        """Return those alerts that no delivery tells of and that wait in no group."""
-
-    def untell(self, fingerprints: Sequence[bytes]) -> None:
-        """Note that alerts of these fingerprints were not told after all: the next ones are no duplicates."""
+    def untell(self, untold: Collection[tuple[bytes, str]]) -> None:
+        """Note that alerts of these fingerprints did not get to these targets: the next are no duplicates there."""
 
     def defer_members(self, group_ids: Sequence[int]) -> None:
         """Note of what waits in these groups that it is known to be deferred."""
@@ -158,6 +155,13 @@ class RoutingTransaction(Protocol):
 
 class RoutingStore(Protocol):
     """Where the router finds what to decide."""
+
+    def tenants(self) -> list[str]:
+        """Return every tenant.
+
+        Raises:
+            StoreUnavailableError: The store does not answer.
+        """
 
     def waiting_tenants(self, at: datetime) -> list[str]:
         """Return the tenants for which something is to be decided.

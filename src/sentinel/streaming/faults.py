@@ -1,8 +1,9 @@
 """Fault points, active only in tests: `SENTINEL_TEST_FAULTS="after_commit:3=kill,start_generation:2=raise"`.
 
-`<name>:<n>=<action>` acts at the n-th passage of the point: `kill` sends SIGKILL to this process, `raise` raises
-`InjectedFaultError`. With `SENTINEL_TEST_FAULTS_ONCE=<directory>` a fault that acted leaves a file there and never acts
-again, also after a restart. Without the variable a passage costs one dictionary look-up.
+`<name>:<n>=<action>` acts at the n-th passage of the point: `kill` sends SIGKILL to this process, `kill+<seconds>` does
+so a while later, `raise` raises `InjectedFaultError`. With `SENTINEL_TEST_FAULTS_ONCE=<directory>` a fault that acted
+leaves a file there and never acts again, also after a restart. Without the variable a passage costs one dictionary
+look-up.
 
 `SENTINEL_TEST_RULE_THROWS=<text>` makes each rule whose condition holds the text throw where it would be true.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections import Counter
 from pathlib import Path
 
@@ -47,9 +49,17 @@ def fault_point(name: str) -> None:
         if done.exists():
             return
         done.touch()
-    if action == "kill":
-        os.kill(os.getpid(), signal.SIGKILL)
+    what, _, seconds = action.partition("+")
+    if what == "kill":
+        if not seconds:
+            _kill()
+        threading.Timer(float(seconds), _kill).start()
+        return
     raise InjectedFaultError(f"injected at {name}, passage {count}")
+
+
+def _kill() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def faulty(condition: str) -> str:

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from contextvars import ContextVar
 from dataclasses import dataclass
-
-# https://www.w3.org/TR/trace-context/#traceparent-header, version 00; ids of zeros alone are none.
-TRACEPARENT = re.compile(r"00-(?P<trace_id>(?!0{32})[0-9a-f]{32})-(?P<span_id>(?!0{16})[0-9a-f]{16})-[0-9a-f]{2}")
-# The header of a Kafka record that names the request which brought its event.
-REQUEST_ID_HEADER = "sentinel-request-id"
 
 
 @dataclass(slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -47,6 +48,11 @@ class _Span:
     def note(self, name: str, value: Value) -> None:
         self._span.set_attribute(name, _bounded(value))
 
+    def link(self, traceparent: str) -> None:
+        context = trace.get_current_span(_PROPAGATOR.extract({"traceparent": traceparent})).get_span_context()
+        if context.is_valid:
+            self._span.add_link(context)
+
     def failed(self, why: str) -> None:
         self._span.set_status(trace.StatusCode.ERROR, why)
 
@@ -60,7 +66,13 @@ class _Traces:
 
     @contextmanager
     def span(
-        self, name: str, attributes: Mapping[str, Value] | None = None, *, parent: str = "", kind: Kind = "internal"
+        self,
+        name: str,
+        attributes: Mapping[str, Value] | None = None,
+        *,
+        parent: str = "",
+        kind: Kind = "internal",
+        began_at: datetime | None = None,
     ) -> Iterator[Span]:
         context = _PROPAGATOR.extract({"traceparent": parent}) if parent else None
         noted = {key: _bounded(value) for key, value in (attributes or {}).items()}
@@ -70,6 +82,7 @@ class _Traces:
             context,
             kind=_KINDS[kind],
             attributes=noted,
+            start_time=None if began_at is None else int(began_at.timestamp() * 1e9),
             record_exception=False,
             set_status_on_exception=False,
         ) as span:

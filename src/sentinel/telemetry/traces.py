@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
 from typing import Literal, Protocol
 
 from sentinel.errors import ConfigurationError
@@ -31,6 +32,9 @@ class Span(Protocol):
     def note(self, name: str, value: Value) -> None:
         """Say something of it. Never a secret, never a body."""
 
+    def link(self, traceparent: str) -> None:
+        """Say that it is also about what another span is part of; a `traceparent` that is none is left out."""
+
     def failed(self, why: str) -> None:
         """Say that it failed."""
 
@@ -39,12 +43,19 @@ class Traces(Protocol):
     """Where spans are begun."""
 
     def span(
-        self, name: str, attributes: Mapping[str, Value] | None = None, *, parent: str = "", kind: Kind = "internal"
+        self,
+        name: str,
+        attributes: Mapping[str, Value] | None = None,
+        *,
+        parent: str = "",
+        kind: Kind = "internal",
+        began_at: datetime | None = None,
     ) -> AbstractContextManager[Span]:
         """Begin a span within the one of this thread; an exception that leaves it has failed it.
 
         Args:
             parent: A `traceparent` that it continues instead; empty: none.
+            began_at: When it began, where that was earlier; None: now.
         """
 
     def close(self) -> None:
@@ -57,6 +68,9 @@ class _NoSpan:
     def note(self, name: str, value: Value) -> None:
         """Nothing."""
 
+    def link(self, traceparent: str) -> None:
+        """Nothing."""
+
     def failed(self, why: str) -> None:
         """Nothing."""
 
@@ -64,7 +78,13 @@ class _NoSpan:
 class _NoTraces:
     @contextmanager
     def span(
-        self, name: str, attributes: Mapping[str, Value] | None = None, *, parent: str = "", kind: Kind = "internal"
+        self,
+        name: str,
+        attributes: Mapping[str, Value] | None = None,
+        *,
+        parent: str = "",
+        kind: Kind = "internal",
+        began_at: datetime | None = None,
     ) -> Iterator[Span]:
         """Nothing."""
         yield _NO_SPAN

@@ -105,6 +105,8 @@ def test_a_run_for_cron_says_what_failed_by_its_exit_code(run: Callable[..., Res
     assert "a_gone failed: this version of Sentinel has no detector of kind 'gone'" in bad.stderr
     assert "payment_failure_spike" in bad.stdout
     assert run("run", *at, "--name", "payment_failure_spike").exit_code == 0
+    by_name = run("run", "payment_failure_spike", *at)
+    assert (by_name.exit_code, "webhook_integrity" in by_name.stdout) == (0, False)
     listed = run("list")
     assert "a_gone: this version" in listed.stderr
 

@@ -15,7 +15,7 @@ from sentinel.client import Client
 from sentinel.domain.api_key import Scope
 from sentinel.errors import InvalidError, NotFoundError, VersionMismatchError
 from sentinel.settings import Settings
-from tests.integration.api.conftest import create_pipeline, pointers
+from tests.integration.api.conftest import add_rule, create_pipeline, pointers
 from tests.integration.api.reference_lists import LIST, WHITELISTED, keys
 
 pytestmark = pytest.mark.integration
@@ -31,6 +31,7 @@ CALLS = [
     ("GET", "/api/lists/users/rows", None),
     ("PUT", "/api/lists/users/rows", {"rows": []}),
     ("POST", "/api/lists/users/rows", {"upsert": []}),
+    ("POST", "/api/lists/users/rows/preview", None),
     ("GET", "/api/lists/users/diff?from=1", None),
 ]
 
@@ -245,6 +246,54 @@ class TestUpload:
         assert (answer["expired_count"], keys(client)) == (1, ["new", "stays"])
 
 
+class TestPreview:
+    @pytest.mark.usefixtures("users")
+    def test_what_would_change_is_told_and_nothing_changes(self, api: Client, client: Http) -> None:
+        csv = b"user_id,level,expires_at\nu1,9,\nu3,3,\nold,1,2020-01-01\n"
+        found = api.preview_upload("users", csv)
+        assert (found.version, found.row_count, found.expired_count, found.pipelines) == (1, 2, 1, [])
+        assert (found.added_count, found.changed_count, found.removed_count) == (1, 1, 1)
+        assert [(each.key, each.change) for each in found.changes] == [
+            ("u1", "changed"),
+            ("u2", "removed"),
+            ("u3", "added"),
+        ]
+        assert found.changes[0].before is not None
+        assert found.changes[0].before.values["level"] == 1
+        assert (keys(client), api.get_list("users").version) == (["u1", "u2"], 1)
+        done = api.upload_list("users", csv, if_version=found.version)
+        assert (done.added_count, done.changed_count, done.removed_count) == (1, 1, 1)
+        assert done.row_count == found.row_count
+
+    @pytest.mark.usefixtures("users")
+    def test_the_same_rows_change_nothing(self, api: Client) -> None:
+        found = api.preview_upload("users", b"user_id,level,limit_amount\nu2,2,12.5\nu1,1,\n")
+        assert (found.added_count, found.changed_count, found.removed_count, found.changes) == (0, 0, 0, [])
+
+    @pytest.mark.usefixtures("users")
+    def test_the_pipelines_whose_rules_read_it_are_named(self, api: Client, client: Http) -> None:
+        pipeline = create_pipeline(client)
+        add_rule(client, pipeline["id"], WHITELISTED)
+        assert api.preview_upload("users", b"user_id\nu3\n").pipelines == [pipeline["id"]]
+
+    @pytest.mark.usefixtures("users")
+    def test_mistakes_are_told_by_line(self, api: Client) -> None:
+        with pytest.raises(InvalidError) as refused:
+            api.preview_upload("users", b"user_id,level\nu1,many\nu1,2\n")
+        assert [each.detail.split(",")[0] for each in refused.value.details] == ["line 2"]
+
+    @pytest.mark.usefixtures("users")
+    def test_so_many_changes_are_shown_and_all_are_counted(self, api: Client, client: Http) -> None:
+        text = "user_id,level\n" + "".join(f"user-number-{n},{n}\n" for n in range(60_000))
+        found = api.preview_upload("users", text.encode(), limit=3)
+        assert (found.added_count, len(found.changes)) == (60_000, 3)
+        assert client.post("/api/lists/users/rows/preview", params={"limit": 1001}).status_code == 422
+
+    def test_a_reader_may_not(self, client_of: Callable[..., Http], tenant: str) -> None:
+        reader = client_of(tenant, Scope.READ)
+        assert reader.post("/api/lists/users/rows/preview", content=b"user_id\n").status_code == 403
+
+
 class TestEdit:
     @pytest.mark.usefixtures("users")
     def test_rows_are_added_changed_and_deleted_in_one_version(self, api: Client) -> None:
@@ -310,6 +359,8 @@ class TestReading:
         assert sorted({change.change for change in changes}) == ["added", "removed"]
         assert len(changes) == 252
         assert keys(client, key="k0007") == ["k0007"]
+        assert [row.key for row in api.list_list_rows("users", after="k0099", limit=2)] == ["k0100", "k0101"]
+        assert [each.key for each in api.list_list_diff("users", 1, from_key="k0249", limit=2)] == ["u1", "u2"]
 
     @pytest.mark.usefixtures("users")
     def test_what_was_changed_back_is_no_difference(self, api: Client) -> None:

@@ -21,7 +21,7 @@ from sentinel.stores.postgres.ledger import LedgerStore
 from sentinel.stores.postgres.outcomes import Observed, OutcomeStore
 from sentinel.stores.postgres.quarantines import QuarantineStore
 from sentinel.stores.postgres.snapshots import SnapshotStore
-from tests.integration.api.conftest import add_rule
+from tests.integration.api.conftest import add_rule, create_pipeline
 
 pytestmark = pytest.mark.integration
 
@@ -29,6 +29,7 @@ CALLS = [
     ("GET", "/api/pipelines/{pipeline}/quarantines", None),
     ("GET", "/api/rules/{rule}/quarantines", None),
     ("GET", "/api/rules/{rule}/outcomes", None),
+    ("GET", "/api/pipelines/{pipeline}/rule-figures", None),
     ("GET", "/api/rules/{rule}/cost", None),
     ("GET", "/api/rules/{rule}/trials", None),
     ("POST", "/api/rules/{rule}/release", {"comment": "mended"}),
@@ -144,8 +145,23 @@ class TestOutcomes:
         (found,) = api.list_rule_outcomes(rule.id)
         assert (found.evaluated, found.unknown, found.matched, found.not_matched) == (20, 5, 0, 15)
         assert found.missing == {"country": 4, "amount": 1}
+        (figures,) = api.list_rule_figures(lease.pipeline_id)
+        assert (figures.rule_id, figures.evaluated, figures.unknown, figures.matched) == (rule.id, 20, 5, 0)
+        assert (figures.microseconds, figures.last_alert_at) == (None, None)
+        store.keep_cost(lease, version, microseconds=1.5, sampled_events=9)
+        assert [each.microseconds for each in api.list_rule_figures(lease.pipeline_id)] == [1.5]
+
+    def test_figures_of_all_rules_but_archived_ones_in_one_answer(
+        self, api: ApiClient, client: Client, pipeline: dict[str, Any]
+    ) -> None:
+        kept, gone = add_rule(client, pipeline["id"]), add_rule(client, pipeline["id"], "amount > 2")
+        api.set_rule_state(gone["id"], "archived")
+        add_rule(client, create_pipeline(client)["id"])
+        assert [each.rule_id for each in api.list_rule_figures(pipeline["id"])] == [kept["id"]]
 
     @pytest.mark.parametrize("hours", ["0", "745", "x"])
     def test_a_span_that_makes_no_sense_is_refused(self, client: Client, pipeline: dict[str, Any], hours: str) -> None:
         rule = add_rule(client, pipeline["id"])
         assert client.get(f"/api/rules/{rule['id']}/outcomes", params={"hours": hours}).status_code == 422
+        path = f"/api/pipelines/{pipeline['id']}/rule-figures"
+        assert client.get(path, params={"hours": hours}).status_code == 422

@@ -31,11 +31,13 @@ PATIENCE = b'{"error": {"type": "invalid_request_error", "code": "rate_limit"}}'
 
 
 @pytest.fixture
-def stripe() -> StripeApi:
+def stripe() -> Iterator[StripeApi]:
     """Stripe's account: 250 events that failed, one every two hours, and as many between that did not."""
-    return StripeApi(
+    account = StripeApi(
         [stripe_event(number, NOW - HOUR - number * HOUR, failed=number % 2 == 0) for number in range(500)]
     )
+    yield account
+    assert account.misfits == []
 
 
 @pytest.fixture
@@ -243,7 +245,7 @@ class TestTrouble:
         self.stripe = stripe
 
     def test_it_goes_on_where_it_stopped(self, caller: Client, source: dict[str, Any], stripe: StripeApi) -> None:
-        stripe.troubles.append((429, {"Retry-After": "0"}, b'{"error": {"type": "rate_limit_error"}}'))
+        stripe.troubles.append((429, {"Retry-After": "0"}, PATIENCE))
         stripe.troubles.extend([(200, {}, page(stripe, 0, 100)), (429, {"Retry-After": "3000"}, PATIENCE)])
         answer = caller.post(path(source), json={})
         assert (answer.status_code, answer.headers["Retry-After"]) == (429, "3000")

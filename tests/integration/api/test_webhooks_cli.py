@@ -26,9 +26,11 @@ PATIENCE = b'{"error": {"type": "invalid_request_error", "code": "rate_limit"}}'
 
 
 @pytest.fixture
-def stripe() -> StripeApi:
+def stripe() -> Iterator[StripeApi]:
     """Stripe's account with 130 events that failed."""
-    return StripeApi([stripe_event(number, int(time.time()) - 600 - number) for number in range(130)])
+    account = StripeApi([stripe_event(number, int(time.time()) - 600 - number) for number in range(130)])
+    yield account
+    assert account.misfits == []
 
 
 @pytest.fixture

@@ -13,9 +13,11 @@ from sentinel.domain.notification import Notification
 from sentinel.notify import dispatcher as dispatching
 from sentinel.notify.attempt import OpenedChannel
 from sentinel.notify.channels.base import AttemptFailedError, Fate, Receipt
+from sentinel.notify.pruning import Pruner
 from sentinel.settings import Settings
 from sentinel.stores.postgres.database import Database
 from sentinel.stores.postgres.migrate import ensure_tenant
+from sentinel.stores.postgres.notifications.routing import PostgresRouting
 from tests.support.notifications import Desk, down, gone
 
 pytestmark = pytest.mark.integration
@@ -274,3 +276,34 @@ def busy(seconds: float | None) -> Callable[[Notification], Receipt]:
 def refuse(_: Notification) -> Receipt:
     """A receiver that will never take it."""
     raise AttemptFailedError("invalid_payload", fate=Fate.DEAD, reason="invalid_payload", status=400)
+
+
+class TestPruning:
+    def test_what_is_old_goes_also_of_a_tenant_for_which_nothing_is_decided(
+        self, desk: Desk, database: Database
+    ) -> None:
+        desk.channel("crm")
+        desk.alert(desk.rule(notify=["webhook:crm"]))
+        desk.run()
+        pruner = Pruner(PostgresRouting(database), now=desk.clock, keep_days=90)
+
+        def left() -> tuple[int, int]:
+            found = desk.query(
+                "SELECT (SELECT count(*) FROM sentinel.deliveries WHERE tenant_id = %s) AS deliveries, "
+                "(SELECT count(*) FROM sentinel.alert_fingerprints WHERE tenant_id = %s) AS fingerprints",
+                desk.tenant,
+                desk.tenant,
+            )[0]
+            return found["deliveries"], found["fingerprints"]
+
+        def sweep() -> int:
+            # There may be more tenants than one turn takes.
+            return sum(pruner.turn(desk.stopping) for _ in range(2 + len(PostgresRouting(database).tenants()) // 20))
+
+        sweep()
+        assert left() == (1, 1)
+        desk.clock.turn(days=91)
+        assert sweep() >= 2
+        assert left() == (0, 0)
+        desk.clock.turn(minutes=30)
+        assert pruner.turn(desk.stopping) == 0

@@ -112,6 +112,44 @@ class TestDuplicates:
         assert desk.outcomes(third) == ["deduplicated"]
         assert "sent" not in desk.outcomes(first)
 
+    def test_what_one_channel_was_told_is_no_duplicate_for_another(self, desk: Desk) -> None:
+        team, boss = desk.channel("team"), desk.channel("boss")
+        critical = {"name": "critical", "match": ['severity="critical"'], "channels": ["team", "boss"]}
+        desk.policy(defaults={"channels": ["team"], "dedup_seconds": 600}, routes=[critical])
+        rule = desk.rule()
+        first = desk.alert(rule, entities={"card": "c"})
+        desk.run()
+        second = desk.alert(rule, entities={"card": "c"}, severity="critical")
+        desk.run()
+        desk.clock.turn(seconds=599)
+        third = desk.alert(rule, entities={"card": "c"}, severity="critical")
+        desk.run()
+        assert (team.told, boss.told) == ([[first]], [[second]])
+        assert desk.outcomes(second).count("deduplicated") == 1
+        assert desk.outcomes(third) == ["deduplicated", "deduplicated"]
+        desk.clock.turn(seconds=1)
+        fourth = desk.alert(rule, entities={"card": "c"}, severity="critical")
+        desk.run()
+        # Each target's time is its own: the boss was told with the second.
+        assert (team.told, boss.told) == ([[first], [fourth]], [[second], [fourth]])
+
+    def test_where_one_channel_was_disabled_the_next_is_told_there(self, desk: Desk) -> None:
+        team, boss = desk.channel("team"), desk.channel("boss")
+        desk.policy(defaults={"channels": ["team", "boss"], "dedup_seconds": 86_400, "group_wait_seconds": 1})
+        rule = desk.rule()
+        first = desk.alert(rule, entities={"card": "c"})
+        desk.route()
+        change = "UPDATE sentinel.notification_channels SET status = %s WHERE name = 'boss' RETURNING id"
+        desk.query(change, "disabled")
+        desk.clock.turn(seconds=2)
+        desk.run()
+        desk.query(change, "active")
+        second = desk.alert(rule, entities={"card": "c"})
+        desk.run()
+        desk.clock.turn(minutes=1)
+        desk.run()
+        assert (team.told, boss.told) == ([[first]], [[second]])
+
     def test_what_fires_after_the_same_was_resolved_is_none_also_when_both_waited_together(self, desk: Desk) -> None:
         hook = desk.channel("hook")
         desk.policy(defaults={"channels": ["hook"], "dedup_seconds": 600, "tell_resolved": False})

@@ -67,3 +67,12 @@ def test_success_is_no_error() -> None:
 def test_an_answer_of_somebody_else_is_an_error_all_the_same(text: str) -> None:
     with pytest.raises(errors.TransientError, match="answered 502"):
         refuse(httpx.Response(502, text=text))
+
+
+@pytest.mark.parametrize(
+    ("errors_", "position"), [([{"pointer": "/sql", "start": 9}], 9), ([{"start": "x"}], None), ([], None)]
+)
+def test_a_query_s_fault_has_its_place(errors_: list[dict[str, Any]], position: int | None) -> None:
+    error = error_of(answer(422, "invalid-query", errors=errors_))
+    assert isinstance(error, errors.InvalidQueryError)
+    assert (error.message, error.position) == ("a sentence", position)

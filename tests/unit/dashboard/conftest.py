@@ -64,7 +64,8 @@ class StubApi:
             raise httpx.ConnectError("connection refused")
         if self.is_closed and request.headers.get("Authorization") != "Bearer snt_right":
             return problem(401, "unauthenticated", "send an API key")
-        body = json.loads(request.content) if request.content else None
+        is_json = request.headers.get("Content-Type", "application/json") == "application/json"
+        body = (json.loads(request.content) if is_json else request.content) if request.content else None
         path = request.url.path
         self.requests.append(
             Request(request.method, path, dict(request.url.params), body, request.headers.get("If-Match"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,13 +14,28 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from dashboard.components.figures import ago
+from dashboard.components.live import REFRESH_SECONDS
+from dashboard.components.period_figures import change
 from sentinel.client import models
 from sentinel.client.client import Client
+from sentinel.clock import utc_now
 from sentinel.settings import PROJECT_ROOT
 from tests.unit.dashboard.conftest import ME
 
 NOW = datetime(2026, 1, 31, 8, tzinfo=UTC).isoformat()
 HOSTILE = "**bold** <script>alert(1)</script> :red[x] [link](http://x.example) $x^2$"
+
+
+NOW_STATE = {
+    "active": 1, "running": 0, "events_per_second": 123.4, "worst_lag": 77, "worst_lag_pipeline_id": 7,
+}  # fmt: skip
+
+
+def totals(**known: Any) -> dict[str, Any]:
+    """Return the figures of a period; what is not given is nothing."""
+    return {
+        "decided": 0, "dead_letters": 0, "alerts": 0, "critical": 0, "worst_lag": None, "p95_ms": None, **known
+    }  # fmt: skip
 
 
 class StubApi:
@@ -31,7 +47,7 @@ class StubApi:
         self.conflict = False
         self.calls: list[tuple[str, str]] = []
         self.writes: list[tuple[str, dict[str, Any], str | None]] = []
-        self.pipelines = [
+        self.pipelines: list[dict[str, Any]] = [
             {
                 "id": 7, "name": HOSTILE, "kafka_topic": "cards", "status": "active", "created_at": NOW,
                 "updated_at": NOW, "alert_count": 1_234, "schema_version": 2, "rule_set_version": 3,
@@ -43,7 +59,26 @@ class StubApi:
             }
         ]  # fmt: skip
         self.rules = [self.rule(11, "amount > 800", HOSTILE), self.rule(12, "amount > 1", "small", is_active=False)]
-        self.alerts = [
+        self.figures: dict[str, Any] = {
+            "as_of": utc_now().isoformat(), "before": NOW, "since": NOW, "until": NOW,
+            "period": totals(alerts=150, critical=12, decided=8_640_000, worst_lag=900, p95_ms=31.4, dead_letters=3),
+            "previous": totals(alerts=100, critical=24, decided=4_320_000, worst_lag=900, p95_ms=21.4),
+            "hours": [{"hour": NOW, "critical": 12, "warning": 100, "info": 38}],
+        }  # fmt: skip
+        self.system: dict[str, Any] = {
+            "is_operator": True,
+            "processes": [
+                {"name": "api", "status": "ok", "checks": 3, "causes": {}},
+                {"name": "worker", "status": "degraded", "checks": 2, "causes": {"heartbeat": HOSTILE}},
+            ],
+            "jobs": [
+                {
+                    "pipeline_id": 7, "name": HOSTILE, "status": "active", "is_running": False, "phase": "",
+                    "lag": None, "heartbeat_at": None,
+                }
+            ],
+        }  # fmt: skip
+        self.alerts: list[dict[str, Any]] = [
             {
                 "id": number, "pipeline_id": 7, "rule_id": 11, "severity": "critical", "rule_description": HOSTILE,
                 "alert_timestamp": NOW, "transaction_data": {"note": HOSTILE, "amount": 900}, "event_id": f"t{number}",
@@ -72,11 +107,10 @@ class StubApi:
         lists = {"/api/me": ME, "/api/pipelines": self.pipelines, "/api/pipelines/7/rules": self.rules}
         if path in lists:
             return httpx.Response(200, json=lists[path])
-        if path == "/api/pipelines/7/progress":
-            part = {"partition": 0, "first_offset": 0, "next_offset": 60_000, "updated_at": NOW}
-            return httpx.Response(
-                200, json={"pipeline_id": 7, "decided_records": 60_000, "partitions": [part], "job": None}
-            )
+        if path == "/api/figures":
+            return httpx.Response(200, json={**self.figures, "now": {**NOW_STATE, "pipelines": len(self.pipelines)}})
+        if path == "/api/system":
+            return httpx.Response(200, json=self.system)
         assert path == "/api/alerts", path
         wanted = request.url.params.get("severity")
         found = [alert for alert in self.alerts if wanted in (None, alert["severity"])]
@@ -108,7 +142,14 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[StubApi]:
 
 
 def page() -> AppTest:
-    shown = AppTest.from_file(str(PROJECT_ROOT / "dashboard" / "views" / "overview.py"), default_timeout=60).run()
+    return opened(pipeline="7")
+
+
+def opened(**parameters: str) -> AppTest:
+    shown = AppTest.from_file(str(PROJECT_ROOT / "dashboard" / "views" / "overview.py"), default_timeout=60)
+    for name, value in parameters.items():
+        shown.query_params[name] = value
+    shown.run()
     assert not shown.exception
     return shown
 
@@ -118,13 +159,45 @@ def figures(shown: AppTest) -> dict[str, str]:
 
 
 class TestOverview:
-    def test_figures(self, api: StubApi) -> None:
-        found = figures(page())
-        assert found["Pipelines active"] == "1 of 1"
-        assert found["Alerts so far"] == "1,234"
-        assert found["Records processed"] == "60,000"
-        assert found["Rules on"] == "1 of 2"
-        assert found["Job"] == "not running"
+    def test_figures_beside_those_of_the_period_before(self, api: StubApi) -> None:
+        shown = page()
+        found = {metric.label: (metric.value, metric.delta) for metric in shown.metric}
+        assert found == {
+            "Pipelines active": ("1 of 1", "0 with a job"),
+            "Alerts in 24 h": ("150", "+50 (+50%)"),
+            "Critical in 24 h": ("12", "-12 (-50%)"),
+            "Dead letters in 24 h": ("3", "+3 (0 before)"),
+            "Events/s now": ("123", "+50/s (+100%)"),
+            "Worst lag, records": ("77", "the same"),
+            "p95 delay in 24 h": ("31 ms", "+10 ms (+47%)"),
+        }
+
+    def test_what_nobody_knows_is_unknown_and_not_zero(self, api: StubApi) -> None:
+        api.figures["period"] = totals()
+        found = {metric.label: (metric.value, metric.delta) for metric in page().metric}
+        assert found["p95 delay in 24 h"] == ("unknown", "")
+
+    def test_another_period(self, api: StubApi) -> None:
+        shown = opened(hours="6")
+        assert "Alerts in 6 h" in figures(shown)
+        assert any("hours=6" in url for _, url in api.calls)
+
+    def test_alerts_by_hour_and_severity(self, api: StubApi) -> None:
+        assert len(page().get("vega_lite_chart")) == 2
+
+    def test_health_in_words_with_causes(self, api: StubApi) -> None:
+        shown = page()
+        words = " ".join(element.value for element in shown.markdown)
+        assert "api :green-badge[:material/check: ok]" in words
+        assert "worker :orange-badge[:material/warning: degraded]" in words
+        assert "jobs: 0 of 1 run" in words
+        said = "\n".join(element.value for element in shown.text)
+        assert f"worker, heartbeat: {HOSTILE}" in said
+        assert "has never run" in said
+
+    def test_a_process_that_says_nothing_is_not_called_well(self, api: StubApi) -> None:
+        api.system["processes"] = api.system["processes"][:1]
+        assert any("SENTINEL_TELEMETRY__WORKER_PORT" in caption.value for caption in page().caption)
 
     def test_latest_alerts(self, api: StubApi) -> None:
         table = page().dataframe[0].value
@@ -138,9 +211,7 @@ class TestOverview:
             "window_start": NOW, "window_end": NOW, "evidence": [{"condition": "ten times the mean", "values": {}}],
         }  # fmt: skip
         api.alerts = [anomaly, *api.alerts]
-        shown = page()
-        shown.sidebar.selectbox[0].set_value(None).run()
-        assert not shown.exception
+        shown = opened()
         table = shown.dataframe[0].value
         assert (table["rule"][0], table["pipeline"][0]) == ("ten times the mean", "detector amount_spike")
 
@@ -178,7 +249,6 @@ class TestSwitch:
         switches["rule-12"].set_value(True).run()
         assert not shown.exception
         assert api.writes == [("/api/rules/12/status", {"is_active": True}, '"4"')]
-        assert figures(shown)["Rules on"] == "2 of 2"
         assert [toggle.value for toggle in shown.toggle if toggle.key == "rule-12"] == [True]
 
     def test_a_refused_switch_goes_back_and_says_why(self, api: StubApi) -> None:
@@ -201,6 +271,26 @@ class TestTrouble:
         assert not shown.error
         assert figures(shown)["Pipelines active"] == "1 of 1"
 
+    def test_the_api_goes_away_under_an_open_page_and_comes_back(
+        self, api: StubApi, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        shown = page()
+        # The page itself was drawn; only what refreshes asks.
+        seen = api.pipelines
+        monkeypatch.setattr(Client, "list_pipelines", lambda _: [models.Pipeline.model_validate(each) for each in seen])
+        api.down = True
+        shown.run()
+        assert not shown.exception
+        assert figures(shown)["Alerts in 24 h"] == "150"
+        assert list(shown.dataframe[0].value["event id"]) == ["t3", "t2", "t1"]
+        shown.run()
+        assert "does not answer" in shown.error[0].value
+        assert any("what was last read" in caption.value for caption in shown.caption)
+        api.down = False
+        shown.run()
+        shown.run()
+        assert not shown.error
+
     def test_without_a_key_the_setting_is_named(self, api: StubApi) -> None:
         api.unauthorized = True
         assert "SENTINEL_DASHBOARD__API_KEY" in page().markdown[0].value
@@ -216,6 +306,60 @@ class TestTrouble:
         words = " ".join(info.value for info in page().info)
         assert "No alert yet" in words
         assert "No rule yet" in words
+
+
+class TestRefresh:
+    def test_one_refresh_costs_few_requests(self, api: StubApi) -> None:
+        shown = page()
+        api.calls.clear()
+        # A run of the page is its two parts that refresh, and what frames them once.
+        shown.run()
+        once = ["/api/me", "/api/pipelines"]
+        again = [url for _, url in api.calls if not url.split("?")[0].endswith(tuple(once))]
+        assert len(again) == 4, again
+        assert len(again) / REFRESH_SECONDS < 5
+
+    def test_it_can_pause_and_a_link_keeps_that(self, api: StubApi) -> None:
+        shown = page()
+        next(each for each in shown.toggle if each.label == "Refresh every 2 s").set_value(False).run()
+        assert shown.query_params["refresh"] == "off"
+        again = opened(refresh="off")
+        assert next(each for each in again.toggle if each.label == "Refresh every 2 s").value is False
+
+    def test_how_old_it_is(self, api: StubApi) -> None:
+        shown = page()
+        shown.run()
+        assert any(re.search(r"updated \d s ago", caption.value) for caption in shown.caption)
+
+    def test_a_pipeline_that_came_meanwhile_is_offered(self, api: StubApi) -> None:
+        shown = opened()
+        api.pipelines.append({**api.pipelines[0], "id": 8, "name": "new"})
+        shown.run()
+        assert not shown.exception
+        assert shown.sidebar.selectbox[1].options[1] == "new (8)"
+
+    def test_choices_stand_in_the_address(self, api: StubApi) -> None:
+        shown = opened(hours="6", severity="warning", pipeline="7")
+        assert shown.query_params == {"hours": "6", "severity": "warning", "pipeline": "7"}
+        assert any("severity=warning" in url and "pipeline_id=7" in url for _, url in api.calls)
+
+    @pytest.mark.parametrize("wrong", [{"hours": "7"}, {"severity": "huge"}, {"pipeline": "x"}, {"refresh": "x"}])
+    def test_a_link_that_means_nothing_is_said(self, api: StubApi, wrong: dict[str, str]) -> None:
+        shown = opened(**wrong)
+        assert "means nothing here" in shown.warning[0].value
+        assert not shown.error
+
+
+class TestChange:
+    @pytest.mark.parametrize(
+        ("now", "before", "words"),
+        [
+            (None, 1, None), (1, None, None), (5, 5, "the same"), (150, 100, "+50 (+50%)"), (0, 3, "-3 (-100%)"),
+            (2, 0, "+2 (0 before)"), (1.5, 1.0, "+0.5 (+50%)"), (1_234_567, 1, "+1,234,566 (+123456600%)"),
+        ],
+    )  # fmt: skip
+    def test_what_became_of_a_figure(self, now: float | None, before: float | None, words: str | None) -> None:
+        assert change(now, before) == words
 
 
 class TestAgo:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -41,6 +42,22 @@ def api(stub: StubApi) -> StubApi:
     return filled(stub)
 
 
+def history(request: Any) -> dict[str, Any]:
+    span = {"1": 60, "6": 300, "24": 900, "168": 7200}[request.url.params["hours"]]
+    until = datetime(2026, 1, 31, 8, tzinfo=UTC)
+    points = [
+        {
+            "at": (until - timedelta(seconds=span * (3 - number))).isoformat(), "decided": 900 * number,
+            "dead_letters": number, "lag": None if number == 1 else number, "critical": number, "warning": 0, "info": 0,
+            "p50_ms": 10.0, "p95_ms": None if number == 1 else 31.0,
+        }
+        for number in range(3)
+    ]  # fmt: skip
+    return {
+        "pipeline_id": 7, "since": points[0]["at"], "until": until.isoformat(), "span_seconds": span, "points": points
+    }  # fmt: skip
+
+
 def filled(stub: StubApi) -> StubApi:
     generation = {
         "id": 1, "state": "active", "mode": "realtime", "schema_version": 2, "rule_set_version": 3, "reason": HOSTILE,
@@ -52,6 +69,18 @@ def filled(stub: StubApi) -> StubApi:
         "GET /api/pipelines/8/progress": {**progress(), "job": None},
         "GET /api/pipelines/7/schema/versions": [schema(2, FIELDS), schema(1, FIELDS[:1])],
         "GET /api/pipelines/7/generations": [generation],
+        "GET /api/pipelines/7/history": history,
+        "GET /api/pipelines/7/recent-records": [
+            {
+                "partition": 1,
+                "offset": 4711,
+                "kafka_timestamp": NOW,
+                "text": HOSTILE,
+                "size_bytes": 90_000,
+                "is_cut": True,
+            },
+            {"partition": 0, "offset": 3, "kafka_timestamp": NOW, "text": None, "size_bytes": 0, "is_cut": False},
+        ],
     }
     return stub
 
@@ -209,3 +238,57 @@ class TestSchemaChange:
         page = open_page("pipelines", pipeline="7")
         assert any("the schema in force" in each.value for each in page.caption)
         assert "Write it" not in labels(page)
+
+
+class TestOverTime:
+    def test_throughput_delay_lag_alerts_and_dead_letters(self, api: StubApi) -> None:
+        page = open_page("pipelines", pipeline="7", show="charts")
+        titles = [each.value for each in page.markdown]
+        assert [each for each in titles if each.startswith("**")] == [
+            "**Throughput**, events/s", "**Delay from the record in Kafka to its alert**, ms",
+            "**Records waiting, the most**, records", "**Alerts**, alerts", "**Dead letters**, records",
+        ]  # fmt: skip
+        assert len(page.get("vega_lite_chart")) == 5
+        assert is_clean(page)
+
+    def test_rates_are_per_second_of_each_span(self, api: StubApi) -> None:
+        page = open_page("pipelines", pipeline="7", show="charts")
+        ran(next(each for each in page.toggle if each.key == "rate-as-table").set_value(True).run())
+        assert list(page.dataframe[-1].value["events/s"]) == [2.0, 1.0, 0.0]
+
+    def test_another_period_stands_in_the_address(self, api: StubApi) -> None:
+        page = open_page("pipelines", pipeline="7", show="charts", hours="168")
+        assert page.query_params["hours"] == "168"
+        assert api.asked("/api/pipelines/7/history") == [{"hours": "168"}]
+        assert any("stands for 2 h" in each.value for each in page.caption)
+
+    def test_nothing_was_processed(self, api: StubApi) -> None:
+        empty = {"pipeline_id": 7, "since": NOW, "until": NOW, "span_seconds": 900, "points": []}
+        api.answers["GET /api/pipelines/7/history"] = empty
+        page = open_page("pipelines", pipeline="7", show="charts")
+        assert any("Nothing was processed" in each.value for each in page.info)
+
+    def test_the_ledger_is_away(self, api: StubApi) -> None:
+        api.refused["GET /api/pipelines/7/history"] = problem(503, "unavailable", "PostgreSQL does not answer")
+        page = open_page("pipelines", pipeline="7", show="charts")
+        assert "does not answer" in page.error[0].value
+
+
+class TestRecentRecords:
+    def test_they_are_shown_as_text(self, api: StubApi) -> None:
+        page = open_page("pipelines", pipeline="7", show="records")
+        table = page.dataframe[-1].value
+        assert list(table["place"]) == ["1:4711", "0:3"]
+        assert "<script>" in table["record"][0]
+        assert table["record"][1] == "(no value)"
+        assert is_clean(page)
+
+    def test_no_record_yet(self, api: StubApi) -> None:
+        api.answers["GET /api/pipelines/7/recent-records"] = []
+        page = open_page("pipelines", pipeline="7", show="records")
+        assert any("POST /events" in each.value for each in page.info)
+
+    def test_kafka_is_away(self, api: StubApi) -> None:
+        api.refused["GET /api/pipelines/7/recent-records"] = problem(503, "unavailable", "Kafka does not answer")
+        page = open_page("pipelines", pipeline="7", show="records")
+        assert "Kafka does not answer" in texts(page)

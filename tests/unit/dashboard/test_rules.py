@@ -18,6 +18,9 @@ def api(stub: StubApi) -> StubApi:
     return rule_data.fill(stub)
 
 
+SECTIONS = ("rule", "tests", "backtest", "trial", "quality", "versions", "explain")
+
+
 def area(page: AppTest, key: str) -> Any:
     return next(each for each in page.text_area if each.key == key)
 
@@ -30,13 +33,38 @@ class TestList:
     def test_with_figures_and_cost(self, api: StubApi) -> None:
         table = open_page("rules").dataframe[0].value
         assert list(table["name"]) == ["large", "small"]
-        assert (list(table["matched"]), list(table["unknown"])) == ([14, 0], [6, 0])
-        assert table["cost"][0] == 1.25
+        assert list(table["matched"]) == [14, 0]
+        assert (table["unknown"][0], table["cost"][0]) == (0.03, 1.25)
+        assert list(table["on"]) == [True, False]
+        assert table["last"].notna().tolist() == [True, False]
 
     def test_figures_are_not_asked_for_at_every_click(self, api: StubApi) -> None:
         page = open_page("rules")
         ran(page.run())
-        assert len(api.asked("/api/rules/11/outcomes")) == 1
+        assert len(api.asked("/api/pipelines/7/rule-figures")) == 1
+
+    def test_five_hundred_rules_are_asked_for_at_once(self, api: StubApi) -> None:
+        api.answers["GET /api/pipelines/7/rules"] = [rule(number) for number in range(1, 501)]
+        page = open_page("rules")
+        assert len(page.dataframe[0].value) == 500
+        assert len(api.requests) < 12
+
+    def test_several_are_paused_together(self, api: StubApi) -> None:
+        api.answers["GET /api/pipelines/7/rules"] = [rule(11), rule(12, state="paused"), rule(13, row_version=9)]
+        api.answers["PATCH /api/rules/11/status"] = rule()
+        api.refused["PATCH /api/rules/13/status"] = problem(412, "version-mismatch", "it is at version 10")
+        page = open_page("rules")
+        page.session_state[page.dataframe[0].key] = {"selection": {"rows": [0, 1, 2], "columns": [], "cells": []}}
+        ran(page.run())
+        assert {"Pause 2", "Resume 1"} <= set(labels(page))
+        ran(widget(page, "button", "Pause 2").click().run())
+        assert [(path, body) for _, path, body in writes(api)] == [
+            ("/api/rules/11/status", {"is_active": False}),
+            ("/api/rules/13/status", {"is_active": False}),
+        ]
+        assert [each.if_match for each in api.requests if each.method == "PATCH"] == ['"4"', '"9"']
+        assert "1 of 2 paused" in page.toast[0].value
+        assert "Somebody else changed this first" in page.error[0].value
 
     def test_filters_stand_in_the_address(self, api: StubApi) -> None:
         page = open_page("rules", state="draft", text="SMALL")
@@ -47,7 +75,15 @@ class TestList:
 
     def test_one_in_quarantine_is_said_to_be(self, api: StubApi) -> None:
         api.answers["GET /api/pipelines/7/quarantines"] = [rule_data.quarantine()]
-        assert open_page("rules").dataframe[0].value["state"][0] == "in quarantine"
+        table = open_page("rules").dataframe[0].value
+        assert (table["state"][0], table["on"][0]) == ("in quarantine", False)
+
+    def test_a_quarantine_of_an_earlier_version_holds_nothing(self, api: StubApi) -> None:
+        old = [rule_data.quarantine(rule_version=1)]
+        api.answers |= {"GET /api/pipelines/7/quarantines": old, "GET /api/rules/11/quarantines": old}
+        page = open_page("rules", rule="11")
+        assert page.dataframe[0].value["state"][0] == "active"
+        assert "Release it" not in labels(page)
 
     def test_no_rule_yet_opens_the_editor(self, api: StubApi) -> None:
         api.answers["GET /api/pipelines/7/rules"] = []
@@ -74,8 +110,7 @@ class TestList:
 
     def test_an_archived_rule_is_shown_by_its_link(self, api: StubApi) -> None:
         api.answers["GET /api/rules/13"] = rule(13, state="archived")
-        api.answers |= {"GET /api/rules/13/quarantines": [], "GET /api/rules/13/outcomes": []}
-        api.answers["GET /api/rules/13/cost"] = problem(404, "not-found", "no")
+        api.answers["GET /api/rules/13/quarantines"] = []
         page = open_page("rules", rule="13")
         assert "amount > 800" in [each.value for each in page.code]
         assert "Pause" not in labels(page)
@@ -84,17 +119,18 @@ class TestList:
         api.is_down = True
         assert "does not answer" in open_page("rules").error[0].value
 
-    @pytest.mark.parametrize("section", ["rule", "versions", "explain"])
+    @pytest.mark.parametrize("section", SECTIONS)
     def test_what_tenants_wrote_is_shown_as_text(self, api: StubApi, section: str) -> None:
         api.answers["GET /api/rules/11/quarantines"] = [rule_data.quarantine()]
         api.answers["POST /api/rules/check"] = rule_data.WRONG
         assert is_clean(open_page("rules", rule="11", show=section))
 
-    @pytest.mark.parametrize("section", ["rule", "versions", "explain"])
+    @pytest.mark.parametrize("section", SECTIONS)
     def test_a_key_that_only_looks_is_offered_nothing(self, looking: StubApi, section: str) -> None:
         rule_data.fill(looking)
         page = open_page("rules", rule="11", show=section)
-        assert not {"Pause", "Archive it", "Add the rule", "Go back to version 1"} & set(labels(page))
+        offered = {"Pause", "Archive it", "Add the rule", "Go back to version 1", "Add it", "Test it"}
+        assert not (offered | {"Write it beside the rule", "Try in shadow"}) & set(labels(page))
         assert page.metric[0].value == "14"
 
 
@@ -144,6 +180,24 @@ class TestEditor:
         ran(area(page, "rule-edit-12-2-expression").set_value("amuont >").run())
         ran(widget(page, "button", "Save the draft").click().run())
         assert writes(api)[0][1] == "/api/rules/12"
+
+    def test_fields_stand_beside_it_with_values_of_alerts(self, api: StubApi) -> None:
+        page = open_page("rules", rule="11")
+        fields = next(each.value for each in page.dataframe if "field" in each.value)
+        assert list(fields["field"]) == ["amount", "note", "user_id", "is_fraud"]
+        assert fields["values"][0] == "900"
+        assert fields["values"][1].endswith("characters)")
+        assert is_clean(page)
+
+    def test_the_short_form_is_shown_as_sql_too(self, api: StubApi) -> None:
+        page = self.edited('when amount > 800 then severity("info")')
+        assert "amount > 800" in [each.value for each in page.code]
+
+    def test_beside_a_candidate_it_cannot_be_edited(self, api: StubApi) -> None:
+        api.answers["GET /api/pipelines/7/rules"] = [rule(candidate=rule_data.CANDIDATE)]
+        page = open_page("rules", rule="11")
+        assert "amount > 800" in [each.value for each in page.code]
+        assert any("Try out" in each.value for each in page.caption)
 
     def test_tests_that_fail_are_listed(self, api: StubApi) -> None:
         errors = [{"pointer": "", "detail": HOSTILE}]

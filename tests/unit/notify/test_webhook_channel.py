@@ -19,6 +19,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from sentinel.clock import utc_now
 from sentinel.domain.channel import KeptSecret
 from sentinel.domain.notification import NotificationKind
+from sentinel.domain.origin import Origin
 from sentinel.notify.channels.answers import retry_after
 from sentinel.notify.channels.base import Fate
 from sentinel.notify.channels.configured import Means
@@ -91,6 +92,20 @@ class TestSend:
         }
         assert (details["kind"], details["alert_count"], len(details["alerts"])) == ("fired", 25, 2)
         assert details["alerts"][0]["event"]["amount"] == 750.5
+
+    def test_it_names_the_request_and_carries_the_trace_on(self, receiver: HttpReceiver) -> None:
+        trace = f"00-{'a1' * 16}-{'b2' * 8}-01"
+        told = notification()
+        first = replace(told.alerts[0], origin=Origin("shop-17", trace))
+        channel(receiver).send(replace(told, alerts=(first, told.alerts[1]), traceparent=trace))
+        (received,) = receiver.received
+        alerts = json.loads(received.body)["details"]["alerts"]
+        assert [(each["request_id"], each["trace_id"]) for each in alerts] == [("shop-17", "a1" * 16), (None, None)]
+        assert received.headers["traceparent"] == trace
+
+    def test_what_is_not_traced_carries_nothing(self, receiver: HttpReceiver) -> None:
+        channel(receiver).send(notification())
+        assert "traceparent" not in receiver.received[0].headers
 
     def test_a_test_has_no_alert(self, receiver: HttpReceiver) -> None:
         channel(receiver).send(notification(NotificationKind.TEST, alerts=0))

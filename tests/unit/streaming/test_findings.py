@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from dataclasses import dataclass
 
 import orjson
 
+from sentinel.domain.origin import UNKNOWN, Origin
 from sentinel.streaming.query.findings import FindingDecoder
 from sentinel.streaming.query.layout import Mask
 
@@ -46,6 +48,16 @@ class TestFindingDecoder:
         key = orjson.dumps({"g": 7, "o": 8, "t": 5, "m": [5, 1], "i": "e1", "e": {"user_id": "u"}})
         (match,) = FindingDecoder({7: MASKS}).decode([Record(key, b'{"a": 1}')]).batches[7].matches
         assert (match.rules, match.entities, match.raw) == ((0, 2, 32), {"user_id": "u"}, b'{"a": 1}')
+
+    def test_a_match_knows_the_request_that_its_record_names(self) -> None:
+        head = {"g": 7, "o": 8, "t": 5, "m": [5, 1], "i": "e1"}
+        said = [{"key": "sentinel-request-id", "value": b64encode(b"shop-17").decode()}]
+        hostile = [{"key": "sentinel-request-id", "value": "no base64"}, {"key": "traceparent"}]
+        records = [
+            Record(orjson.dumps({**head, **more}), b"{}") for more in ({"h": said}, {"h": []}, {}, {"h": hostile})
+        ]
+        matches = FindingDecoder({7: MASKS}).decode(records).batches[7].matches
+        assert [match.origin for match in matches] == [Origin("shop-17"), UNKNOWN, UNKNOWN, UNKNOWN]
 
     def test_a_dead_letter_keeps_its_bytes(self) -> None:
         key = orjson.dumps({"g": 7, "o": 8, "t": 5, "c": "not_json", "d": "x", "s": 3})

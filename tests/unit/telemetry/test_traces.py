@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from sentinel.domain.origin import TRACEPARENT
 from sentinel.errors import ConfigurationError
-from sentinel.telemetry.context import TRACEPARENT
 from sentinel.telemetry.traces import MOST_VALUES, NO_TRACES, Traces, begin_traces
 from tests.support.collector import Collector, collector
 

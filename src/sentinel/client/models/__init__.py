@@ -29,7 +29,15 @@ from sentinel.client.models.lifecycle import (
     Thresholds,
 )
 from sentinel.client.models.operation import Border, DeadLetter, Generation, Job, Partition, Progress, Readiness
-from sentinel.client.models.outcomes import HourOutcomes, Quarantine, RuleCost, RuleTrials, TrialHour, TrialSample
+from sentinel.client.models.outcomes import (
+    HourOutcomes,
+    Quarantine,
+    RuleCost,
+    RuleFigures,
+    RuleTrials,
+    TrialHour,
+    TrialSample,
+)
 from sentinel.client.models.pipelines import Pipeline, PipelineConfig, Schema, SchemaField, SchemaPut
 from sentinel.client.models.rules import Action, Candidate, Issue, Rollout, Rule, RuleChange, RuleCheck, RuleVersion
 
@@ -76,6 +84,7 @@ __all__ = [
     "RuleChange",
     "RuleCheck",
     "RuleCost",
+    "RuleFigures",
     "RuleQuality",
     "RuleTrials",
     "RuleVersion",

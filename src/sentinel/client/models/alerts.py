@@ -52,6 +52,8 @@ class Alert(Model):
     window_end: datetime | None = None
     subject: str | None = None
     revision: int = 1
+    request_id: str | None = None
+    trace_id: str | None = None
 
 
 class AlertState(Model):

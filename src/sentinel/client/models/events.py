@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sentinel.client.models.base import Model
 
 
@@ -38,3 +40,14 @@ class EventRoute(Model):
 
     event_type: str
     pipeline_id: int
+
+
+class RecentRecord(Model):
+    """A record as it lies in Kafka. `text`: None where it has no value."""
+
+    partition: int
+    offset: int
+    kafka_timestamp: datetime
+    text: str | None
+    size_bytes: int
+    is_cut: bool

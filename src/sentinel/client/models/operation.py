@@ -73,6 +73,13 @@ class DeadLetter(Model):
     raw_text: str | None
     raw_size_bytes: int
     created_at: datetime
+    state: str = "open"
+    reason: str = ""
+    changed_by: str = ""
+    changed_at: datetime | None = None
+    redrive_of: int | None = None
+    first_id: int | None = None
+    redrive_count: int = 0
 
 
 class Readiness(Model):

@@ -62,6 +62,19 @@ class HourOutcomes(Model):
     missing: dict[str, int]
 
 
+class RuleFigures(Model):
+    """What was counted of a rule over some hours, what it costs per event, and when it alerted last."""
+
+    rule_id: int
+    evaluated: int
+    matched: int
+    alerts: int
+    suppressed: int
+    unknown: int
+    microseconds: float | None
+    last_alert_at: datetime | None
+
+
 class Quarantine(Model):
     """A rule version that a job took out of its rule set."""
 

@@ -88,6 +88,8 @@ class PostgresServer:
                         password=sql.Literal(context.secret(f"postgres_{role}")),
                     )
                 )
+            # SQL of tenants' own runs under a bound of its temporary files.
+            connection.execute("GRANT SET ON PARAMETER temp_file_limit TO sentinel_app")
             if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (_DATABASE,)).fetchone():
                 connection.execute(f"CREATE DATABASE {_DATABASE} OWNER sentinel_owner")
         with _connect(context, _DATABASE) as connection:

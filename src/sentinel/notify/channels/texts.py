@@ -116,4 +116,6 @@ def alert_as_json(alert: NotifiedAlert) -> dict[str, Any]:
         "entities": dict(alert.entities),
         "evidence": [tellable(item) for item in alert.evidence],
         "event": tellable(alert.event),
+        "request_id": alert.origin.request_id or None,
+        "trace_id": alert.origin.trace_id or None,
     }

@@ -79,6 +79,8 @@ class WebhookChannel(ConfiguredChannel[WebhookOptions]):
             "webhook-timestamp": str(int(now.timestamp())),
             "webhook-signature": " ".join(signed),
         }
+        if notification.traceparent:
+            headers["traceparent"] = notification.traceparent
         answer = self._means.http.post(self._options.url, body, headers)
         if 200 <= answer.status < 300:
             return receipt(answer, self._redactor)

@@ -125,10 +125,20 @@ class EventLog:
         Takes as long as the slowest of them, at most about the time-out. A record that timed out may be held all the
         same: whoever sends it again must expect two.
         """
+        return self._append(records, None if self._note is None else [None] * len(records))
+
+    def append_placed(self, records: Sequence[EventRecord]) -> list[Place | AppendFailure]:
+        """Do the same, and return where each record lies."""
+        places: list[Place | None] = [None] * len(records)
+        failures = self._append(records, places)
+        unknown = AppendFailure("the broker did not say where it lies")
+        return [failure or place or unknown for failure, place in zip(failures, places, strict=True)]
+
+    def _append(self, records: Sequence[EventRecord], places: list[Place | None] | None) -> list[AppendFailure | None]:
         if not records:
             return []
         producer = self._started()
-        batch = _Batch(len(records), None if self._note is None else [None] * len(records))
+        batch = _Batch(len(records), places)
         deadline = monotonic_seconds() + self._timeout_seconds
         for index, record in enumerate(records):
             self._produce(producer, record, index, batch, deadline)

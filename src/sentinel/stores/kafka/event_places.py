@@ -6,8 +6,8 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
+from sentinel.domain.origin import REQUEST_ID_HEADER
 from sentinel.stores.kafka.event_log import EventRecord, Place
-from sentinel.telemetry.context import REQUEST_ID_HEADER
 
 _LOG = logging.getLogger(__name__)
 

@@ -7,23 +7,27 @@ the kernel's: a timer that ends it whatever it does, and a cap on its memory.
 
 from __future__ import annotations
 
+import logging
+import os
 import signal
 import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 
-from sentinel.errors import InvalidError, NotFoundError, StoreUnavailableError
+from sentinel.errors import InvalidError, InvalidQueryError, NotFoundError, StoreUnavailableError
 from sentinel.settings import LakeSettings
 from sentinel.stores.lake.location import events_uri, storage_options
 
 # How long the process may take beyond the time limit: start, an orderly interrupt, the answer.
 GRACE_SECONDS = 5.0
+START_SECONDS = 10.0
 MAX_ROWS = 1_000_000
 WORKER = "sentinel.stores.lake.query_worker"
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +38,9 @@ class QueryResult:
         columns: Their names, as the query gives them.
         types: DuckDB's type of each column.
         rows: Values as JSON has them; times as ISO 8601 text, decimals and integers beyond 64 bits as text.
-        is_cut: There are more rows than asked for.
+        is_cut: There are more rows than these.
         seconds: How long the query ran, without the start of the process.
+        cut_by: Which limit cut them: the number of rows, or the bytes of the answer; empty where none did.
     """
 
     columns: list[str]
@@ -43,6 +48,7 @@ class QueryResult:
     rows: list[list[Any]]
     is_cut: bool
     seconds: float
+    cut_by: Literal["", "rows", "bytes"] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +57,16 @@ class QueryLimits:
 
     Attributes:
         memory_mib: For the query; the process itself gets 1.5 GiB on top.
+        answer_bytes: Of the rows as JSON.
+        niceness: How much other processes go first: 0 not at all, 19 always.
     """
 
     timeout_seconds: float = 30.0
     rows: int = 1_000
     memory_mib: int = 512
     threads: int = 2
+    answer_bytes: int = 256 * 1024 * 1024
+    niceness: int = 0
 
 
 def run_query(
@@ -76,7 +86,8 @@ def run_query(
         limits: How much it may use.
 
     Raises:
-        InvalidError: The query cannot run, or goes beyond a limit.
+        InvalidError: A limit cannot be, or the query goes beyond one.
+        InvalidQueryError: The query cannot run; it says where in the text, if it is at one place.
         NotFoundError: A table it names is not in the lake yet.
         StoreUnavailableError: The lake does not answer.
     """
@@ -94,6 +105,8 @@ def run_query(
         "rows": limits.rows,
         "memory_mib": limits.memory_mib,
         "threads": limits.threads,
+        "answer_bytes": limits.answer_bytes,
+        "niceness": limits.niceness,
     }
     return _read_answer(*_answered(request), limits)
 
@@ -112,18 +125,34 @@ def check_query(sql: str, limits: QueryLimits | None = None) -> None:
         "grace_seconds": GRACE_SECONDS,
         "memory_mib": limits.memory_mib,
         "threads": 1,
+        "niceness": limits.niceness,
     }
     _read_answer(*_answered(request), limits)
 
 
 def _answered(request: Mapping[str, Any]) -> tuple[bytes, int, bytes]:
     """Have a process answer a request; return its output, exit code and errors."""
-    # The credentials travel by the pipe, never by arguments or environment, which other users may see.
-    worker = subprocess.Popen(
-        [sys.executable, "-m", WORKER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
     try:
-        output, errors = worker.communicate(orjson.dumps(request))
+        content = orjson.dumps(request)
+    except TypeError as error:
+        raise InvalidQueryError("the query holds half a character, which no text may") from error
+    # The credentials travel by the pipe, never by arguments or environment, which other users may see; and the process
+    # knows none but the lake's.
+    worker = subprocess.Popen(
+        [sys.executable, "-m", WORKER],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={name: value for name, value in os.environ.items() if not name.startswith("SENTINEL_")},
+    )
+    # The process ends itself; this is for one that did not get as far as to set its timer.
+    most_seconds = request["timeout_seconds"] + request["grace_seconds"] + START_SECONDS
+    try:
+        output, errors = worker.communicate(content, timeout=most_seconds)
+    except subprocess.TimeoutExpired:
+        worker.kill()
+        output, errors = worker.communicate()
+        return b"", -signal.SIGALRM, errors
     except BaseException:
         worker.kill()
         worker.communicate()
@@ -142,8 +171,9 @@ def _read_answer(output: bytes, code: int, errors: bytes, limits: QueryLimits) -
         columns=lines[0]["columns"],
         types=lines[0]["types"],
         rows=[row for line in lines[1:-1] for row in line["rows"]],
-        is_cut=last["is_cut"],
+        is_cut=bool(last["cut_by"]),
         seconds=last["seconds"],
+        cut_by=last["cut_by"],
     )
 
 
@@ -158,7 +188,7 @@ def _as_error(answer: dict[str, Any], limits: QueryLimits) -> Exception:
         case "unavailable":
             return StoreUnavailableError("the lake", answer["message"])
         case _:
-            return InvalidError(answer["message"])
+            return InvalidQueryError(answer["message"], position=answer["position"])
 
 
 def _died(code: int, errors: bytes, limits: QueryLimits) -> Exception:
@@ -166,8 +196,9 @@ def _died(code: int, errors: bytes, limits: QueryLimits) -> Exception:
         return _too_slow(limits)
     if code in {-signal.SIGKILL, -signal.SIGABRT, -signal.SIGSEGV, -signal.SIGBUS} or b"MemoryError" in errors:
         return _too_large(limits)
-    said = errors.decode(errors="replace").strip().splitlines()
-    return InvalidError(f"the query process ended with code {code}: {said[-1] if said else 'it said nothing'}")
+    # It may name places of this machine.
+    _LOG.error("a query process ended with code %s: %s", code, errors.decode(errors="replace")[-2_000:])
+    return InvalidError(f"the query process ended with code {code}; the log says why")
 
 
 def _too_slow(limits: QueryLimits) -> InvalidError:

@@ -5,7 +5,8 @@ its syntax tree, which is all that is done where only that is asked for; (3) the
 deltalake; (4) DuckDB, without access to files, network, extensions or Python variables and with its settings locked,
 runs the statement over them.
 
-Answer: one JSON object per line: `columns`, any number of `rows`, then `end`; or `error` at any point.
+Answer: one JSON object per line: `columns`, any number of `rows`, then `end`; or `error` at any point. What an error
+says names no address and no key.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import resource
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, BinaryIO
@@ -23,15 +25,17 @@ from uuid import UUID
 
 import duckdb
 import orjson
-from deltalake import DeltaTable
-from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from sentinel.clock import monotonic_seconds
-from sentinel.errors import InvalidError
+from sentinel.errors import InvalidQueryError
+from sentinel.stores.lake.query_errors import first_lines, hidden, names_a_place, position_of
 from sentinel.stores.lake.query_guard import tables_of
 
-ROWS_PER_LINE = 1_000
+# Few, since one value may be large: what is fetched is in memory before it is counted.
+ROWS_PER_LINE = 50
 PROCESS_MIB = 1_536
+# Tables that the answer to a wrong name lists.
+MOST_NAMED = 40
 # The lake must not hold up the caller for the minutes that the client would go on trying.
 _CLIENT_OPTIONS = {"connect_timeout": "3s", "timeout": "20s", "max_retries": "2", "retry_timeout": "8s"}
 _SMALLEST, _LARGEST = -(2**63), 2**63 - 1
@@ -40,10 +44,11 @@ _SMALLEST, _LARGEST = -(2**63), 2**63 - 1
 class _RefusedError(Exception):
     """The query ends with this answer."""
 
-    def __init__(self, slug: str, message: str = "") -> None:
+    def __init__(self, slug: str, message: str = "", position: int | None = None) -> None:
         super().__init__(message)
         self.slug = slug
         self.message = message
+        self.position = position
 
 
 def main() -> None:
@@ -54,11 +59,13 @@ def main() -> None:
     try:
         answer(request, output)
     except _RefusedError as refused:
-        write(output, {"kind": "error", "slug": refused.slug, "message": refused.message})
-    except InvalidError as error:
-        write(output, {"kind": "error", "slug": "invalid", "message": error.message})
+        write_error(output, refused.slug, hidden(refused.message, request), refused.position)
+    except InvalidQueryError as error:
+        write_error(output, "invalid", error.message, error.position)
+    except RecursionError:
+        write_error(output, "invalid", "the query is nested too deeply")
     except MemoryError:
-        write(output, {"kind": "error", "slug": "memory", "message": ""})
+        write_error(output, "memory")
     output.flush()
     # Nothing is left to be done. Taking the libraries' threads down can end in an abort on a busy machine.
     os._exit(0)
@@ -73,6 +80,7 @@ def set_limits(request: dict[str, Any]) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (size, size))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    os.nice(request["niceness"])
 
 
 def answer(request: dict[str, Any], output: BinaryIO) -> None:
@@ -82,7 +90,7 @@ def answer(request: dict[str, Any], output: BinaryIO) -> None:
     names = tables_of(connection, request["sql"])
     if request.get("only_check"):
         write(output, {"kind": "columns", "columns": [], "types": []})
-        write(output, {"kind": "end", "is_cut": False, "seconds": round(monotonic_seconds() - started, 3)})
+        write(output, {"kind": "end", "cut_by": "", "seconds": round(monotonic_seconds() - started, 3)})
         return
     tables: dict[str, str] = request["tables"]
     for name in sorted(names & set(tables)):
@@ -95,20 +103,30 @@ def answer(request: dict[str, Any], output: BinaryIO) -> None:
     interrupt.daemon = True
     interrupt.start()
     try:
-        is_cut = run(connection, request["sql"], request["rows"], output)
+        cut_by = run(connection, request["sql"], request["rows"], request["answer_bytes"], output)
     except duckdb.InterruptException as error:
         raise _RefusedError("timeout") from error
     except duckdb.OutOfMemoryException as error:
         raise _RefusedError("memory") from error
     except duckdb.CatalogException as error:
-        known = ", ".join(sorted(tables)) or "none yet"
-        raise _RefusedError("invalid", f"{first_lines(error)} Tables of this tenant: {known}") from error
+        more = f" and {len(tables) - MOST_NAMED} more" if len(tables) > MOST_NAMED else ""
+        known = (", ".join(sorted(tables)[:MOST_NAMED]) or "none yet") + more
+        text = f"{first_lines(error)} Tables of this tenant: {known}"
+        raise _RefusedError("invalid", text, position_of(error, request["sql"])) from error
+    except duckdb.PermissionException as error:
+        text = "files and addresses cannot be read here, only the tables of this tenant"
+        raise _RefusedError("invalid", text, position_of(error, request["sql"])) from error
     except duckdb.Error as error:
         text = first_lines(error)
-        raise _RefusedError("unavailable" if "S3 error" in text else "invalid", text) from error
+        if "S3 error" in text or names_a_place(text, request):
+            raise _RefusedError("unavailable", text) from error
+        raise _RefusedError("invalid", text, position_of(error, request["sql"])) from error
+    except (OverflowError, TypeError, ValueError) as error:
+        # Such as one that is nested deeper than JSON is written.
+        raise _RefusedError("invalid", f"a value cannot be answered: {error}; CAST it to VARCHAR") from error
     finally:
         interrupt.cancel()
-    write(output, {"kind": "end", "is_cut": is_cut, "seconds": round(monotonic_seconds() - started, 3)})
+    write(output, {"kind": "end", "cut_by": cut_by, "seconds": round(monotonic_seconds() - started, 3)})
 
 
 def connect(memory_mib: int, threads: int) -> duckdb.DuckDBPyConnection:
@@ -135,6 +153,10 @@ def connect(memory_mib: int, threads: int) -> duckdb.DuckDBPyConnection:
 
 def open_table(name: str, uri: str, options: dict[str, str]) -> Any:
     """Open a Delta table as an Arrow dataset, whose files are read as the query needs them."""
+    # Loading these takes most of the process's start; a query that is refused does without.
+    from deltalake import DeltaTable  # noqa: PLC0415
+    from deltalake.exceptions import DeltaError, TableNotFoundError  # noqa: PLC0415
+
     try:
         return DeltaTable(uri, storage_options={**_CLIENT_OPTIONS, **options} if options else None).to_pyarrow_dataset()
     except TableNotFoundError as error:
@@ -145,8 +167,8 @@ def open_table(name: str, uri: str, options: dict[str, str]) -> Any:
         raise _RefusedError("unavailable", first_lines(error)) from error
 
 
-def run(connection: duckdb.DuckDBPyConnection, sql: str, limit: int, output: BinaryIO) -> bool:
-    """Execute and write at most `limit` rows; returns whether there are more."""
+def run(connection: duckdb.DuckDBPyConnection, sql: str, limit: int, most_bytes: int, output: BinaryIO) -> str:
+    """Execute and write rows; returns what cut them: "rows" or "bytes", or nothing when these are all."""
     result = connection.execute(sql)
     columns = result.description or []
     write(
@@ -155,9 +177,16 @@ def run(connection: duckdb.DuckDBPyConnection, sql: str, limit: int, output: Bin
     )
     left = limit
     while left > 0 and (rows := result.fetchmany(min(ROWS_PER_LINE, left))):
-        write(output, {"kind": "rows", "rows": [[plain(value) for value in row] for row in rows]})
+        encoded: list[bytes] = []
+        for row in rows:
+            encoded.append(orjson.dumps([plain(value) for value in row]))
+            most_bytes -= len(encoded[-1])
+            if most_bytes < 0:
+                write_rows(output, encoded[:-1])
+                return "bytes"
+        write_rows(output, encoded)
         left -= len(rows)
-    return left == 0 and result.fetchone() is not None
+    return "rows" if left == 0 and result.fetchone() is not None else ""
 
 
 def plain(value: Any) -> Any:  # noqa: PLR0911 - one case per type
@@ -185,15 +214,19 @@ def plain(value: Any) -> Any:  # noqa: PLR0911 - one case per type
             return str(value)
 
 
-def first_lines(error: Exception) -> str:
-    """Return what an error says, without the drawing of the place below it."""
-    text = str(error).split("\n\n")[0].strip()
-    return " ".join(line.strip() for line in text.splitlines())
-
-
 def write(output: BinaryIO, item: dict[str, Any]) -> None:
     """Write one line of the answer."""
     output.write(orjson.dumps(item) + b"\n")
+
+
+def write_rows(output: BinaryIO, rows: Sequence[bytes]) -> None:
+    """Write one line of rows that are JSON already."""
+    output.write(b'{"kind":"rows","rows":[' + b",".join(rows) + b"]}\n")
+
+
+def write_error(output: BinaryIO, slug: str, message: str = "", position: int | None = None) -> None:
+    """Write why there is no answer, or no more of it."""
+    write(output, {"kind": "error", "slug": slug, "message": message, "position": position})
 
 
 if __name__ == "__main__":

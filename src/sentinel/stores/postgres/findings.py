@@ -23,7 +23,7 @@ from sentinel.domain.storm import RuleHour, StormGuard, hour_of
 from sentinel.domain.timestamps import utc
 from sentinel.stores.postgres.database import Connection, Database, first_line
 from sentinel.stores.postgres.json_text import jsonb_text
-from sentinel.stores.postgres.ledger import advance_progress, hold_lease, switch_generation
+from sentinel.stores.postgres.ledger import advance_progress, count_minute, hold_lease, switch_generation
 from sentinel.stores.postgres.statements import load_statements
 from sentinel.stores.postgres.verdicts import Judged, count_silent, judge, write_decisions
 
@@ -110,7 +110,7 @@ class FindingStore:
             raise
 
     def _commit(self, lease: Lease, parts: list[GenerationFindings], text_of: Callable[[bytes], str]) -> int:
-        inserted = 0
+        inserted = decided = dead = 0
         with self._database.transaction(self._tenant_id) as tx:
             hold_lease(tx, lease)
             for part in parts:
@@ -122,8 +122,10 @@ class FindingStore:
                     inserted += self._write_alerts(tx, generation, judged, text_of)
                     count_silent(tx, self._tenant_id, lease.pipeline_id, judged)
                     write_decisions(tx, self._tenant_id, generation, judged)
-                self._write_dead_letters(tx, generation, batch.dead_letters)
-                advance_progress(tx, lease.pipeline_id, batch.next_offsets)
+                dead += self._write_dead_letters(tx, generation, batch.dead_letters)
+                decided += advance_progress(tx, lease.pipeline_id, batch.next_offsets)
+            if decided or dead:
+                count_minute(tx, self._tenant_id, lease.pipeline_id, decided=decided, dead=dead)
         return inserted
 
     def _plans_of(self, generation: Generation) -> EvidencePlans:
@@ -184,9 +186,10 @@ class FindingStore:
             return orjson.dumps({"unstorable": first_line(error), "raw_base64": encoded}).decode()
         return text
 
-    def _write_dead_letters(self, tx: Connection, generation: Generation, letters: list[DeadLetter]) -> None:
+    def _write_dead_letters(self, tx: Connection, generation: Generation, letters: list[DeadLetter]) -> int:
+        """Return how many were new."""
         if not letters:
-            return
+            return 0
         snapshot = generation.snapshot
         with tx.cursor() as cursor:
             cursor.executemany(
@@ -210,6 +213,7 @@ class FindingStore:
                     for letter in letters
                 ],
             )
+            return cursor.rowcount
 
 
 def rule_hours(judged: list[Judged]) -> set[RuleHour]:
@@ -258,6 +262,8 @@ def alert_rows(
                 match.offset,
                 timestamp,
                 evidence_text(plans.of(rule), event),
+                match.origin.request_id or None,
+                match.origin.traceparent or None,
             )
 
 

@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 from sentinel.domain.generation import Lease, Progress
 from sentinel.domain.pipeline import PipelineSnapshot
 from sentinel.errors import LeaseLostError
-from sentinel.stores.postgres.database import Connection, Database
+from sentinel.stores.postgres.database import Connection, Database, required
 from sentinel.stores.postgres.statements import load_statements
 
 _SQL = load_statements("ledger")
@@ -61,6 +61,11 @@ class LedgerStore:
             row = tx.execute(
                 _SQL["renew_lease"], {**asdict(lease), "ttl_seconds": ttl_seconds, "details": Jsonb(details)}
             ).fetchone()
+            lag = details.get("lag_records")
+            if row is not None and isinstance(lag, int):
+                said = {"pipeline_id": lease.pipeline_id, "lag_records": max(0, lag)}
+                if required(tx.execute(_SQL["note_lag"], said).fetchone())["is_new"]:
+                    forget_minutes(tx, self._tenant_id)
         if row is None:
             raise lost(lease)
 
@@ -175,14 +180,24 @@ def switch_generation(
     tx.execute(_SQL["activate_generation"], same)
 
 
-def advance_progress(tx: Connection, pipeline_id: int, next_offsets: dict[int, int]) -> None:
-    """Record that everything below these offsets is decided."""
-    if next_offsets:
-        with tx.cursor() as cursor:
-            cursor.executemany(
-                _SQL["advance_progress"],
-                [
-                    {"pipeline_id": pipeline_id, "partition": partition, "offset": offset}
-                    for partition, offset in next_offsets.items()
-                ],
-            )
+def advance_progress(tx: Connection, pipeline_id: int, next_offsets: dict[int, int]) -> int:
+    """Record that everything below these offsets is decided; return how many records that adds."""
+    if not next_offsets:
+        return 0
+    wanted = {"partitions": list(next_offsets), "next_offsets": list(next_offsets.values())}
+    return int(
+        required(tx.execute(_SQL["advance_progress"], {"pipeline_id": pipeline_id, **wanted}).fetchone())["decided"]
+    )
+
+
+def count_minute(tx: Connection, tenant_id: str, pipeline_id: int, *, decided: int, dead: int) -> None:
+    """Add to what was gone through in this minute."""
+    counted = {"tenant_id": tenant_id, "pipeline_id": pipeline_id, "decided": decided, "dead": dead}
+    if required(tx.execute(_SQL["count_minute"], counted).fetchone())["is_new"]:
+        forget_minutes(tx, tenant_id)
+
+
+def forget_minutes(tx: Connection, tenant_id: str) -> None:
+    """Forget what is older than eight days, a thousand rows at most; whoever begins a minute does it."""
+    for statement in ("forget_detection_minutes", "forget_alert_minutes"):
+        tx.execute(_SQL[statement], {"tenant_id": tenant_id})

@@ -1,4 +1,4 @@
-"""Reads the ledger and the dead letters."""
+"""Reads the ledger."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import Any
 
 from sentinel.domain.ledger import (
     Border,
-    DeadLetterEntry,
     GenerationEntry,
     PartitionProgress,
     RecordPlace,
@@ -39,13 +38,6 @@ class PostgresLedgerReader:
         """Return who runs the pipeline, or ran it last."""
         rows = self._rows("job", {"pipeline_id": pipeline_id})
         return RunningJob(**rows[0]) if rows else None
-
-    def dead_letters(
-        self, pipeline_id: int, *, cause: str | None, before: int | None, limit: int
-    ) -> list[DeadLetterEntry]:
-        """Return dead letters, newest first."""
-        wanted = {"pipeline_id": pipeline_id, "cause": cause, "before": before, "limit": limit}
-        return [DeadLetterEntry(**row) for row in self._rows("dead_letters", wanted)]
 
     def dead_letter_at(self, pipeline_id: int, source_epoch: int, place: RecordPlace) -> str | None:
         """Return the cause when the record at this place is a dead letter."""

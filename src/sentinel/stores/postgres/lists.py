@@ -104,6 +104,13 @@ class PostgresLists:
                 copy.write_row((row.key, [*row.cells], size_of(row), row.expires_at))
         self._connection.execute(_SQL["analyze_staging"])
 
+    def compare_staged(self, list_id: int, *, limit: int) -> tuple[int, RowCounts, Sequence[RowChange]]:
+        """Return what making the staged rows all rows would come to: rows, counts, and the first changes by key."""
+        row = required(self._connection.execute(_SQL["staged_counts"], {"list_id": list_id}).fetchone())
+        changes = self._connection.execute(_SQL["staged_diff"], {"list_id": list_id, "limit": limit})
+        counts = RowCounts(row["added"], row["changed"], row["removed"])
+        return row["row_count"], counts, [_row_change(each) for each in changes]
+
     def lock(self, list_id: int) -> int:
         """Keep others from changing a list, or rules, until the transaction ends; return the list's version."""
         self._connection.execute(_SQL["lock_pipelines"])

@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 
 from sentinel.domain.archive_commit import ArchiveCommit
 from sentinel.domain.generation import Lease
-from sentinel.domain.outcome import HourOutcomes, OutcomeCount, RuleCost
+from sentinel.domain.outcome import HourOutcomes, OutcomeCount, RuleCost, RuleFigures
 from sentinel.domain.rule import RuleVersion
 from sentinel.domain.trial import MAX_SAMPLES, Disagreement, TrialCount, TrialHour, TrialSample, TrialTotals
 from sentinel.stores.postgres.archive_ledger import commit_of
@@ -53,6 +53,11 @@ class PostgresOutcomes:
             _SQL["of_rule"], {"pipeline_id": pipeline_id, "rule_id": rule_id, "since": since}
         )
         return [HourOutcomes(**{**row, "missing": merged(row["missing"])}) for row in rows]
+
+    def of_pipeline(self, pipeline_id: int, *, since: datetime) -> Sequence[RuleFigures]:
+        """Return what was counted of each rule of a pipeline that is not archived, oldest rule first."""
+        rows = self._connection.execute(_SQL["of_pipeline"], {"pipeline_id": pipeline_id, "since": since})
+        return [RuleFigures(**row) for row in rows]
 
     def trials_of(self, rule_id: int, *, since: datetime) -> Sequence[TrialHour]:
         """Return the trials of a rule's versions by hour, newest first."""

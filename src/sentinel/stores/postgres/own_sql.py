@@ -27,6 +27,10 @@ from sentinel.stores.postgres.statements import load_statements
 _SQL = load_statements("detector_queries")
 
 VIEWS = "detector_views"
+# Of each sort and hash of a query.
+WORK_MEM_MB = 16
+# Of all files that a query's connection writes.
+TEMP_FILES_MB = 1024
 # Of time zones, texts and JSON: what they depend on are settings of the session, which are fixed.
 STABLE_FUNCTIONS = frozenset(
     [
@@ -144,7 +148,7 @@ def run_own_sql(database: Database, tenant_id: str, sql: str, *, rows: int, seco
 
     Raises:
         InvalidError: It may not be run, or it fails.
-        TooBroadError: It takes longer than `seconds`.
+        TooBroadError: It takes longer than `seconds`, or more memory or files than it may.
         StoreUnavailableError: PostgreSQL does not answer.
     """
     statement = _wrapped(sql, rows)
@@ -159,6 +163,10 @@ def run_own_sql(database: Database, tenant_id: str, sql: str, *, rows: int, seco
         except errors.QueryCanceled as error:
             raise TooBroadError(
                 f"the query took longer than {seconds:g} s; narrow it, or have shorter windows"
+            ) from error
+        except (errors.ConfigurationLimitExceeded, errors.ProgramLimitExceeded, errors.OutOfMemory) as error:
+            raise TooBroadError(
+                f"the query takes more than it may ({first_line(error)}); sort or group less, or have shorter windows"
             ) from error
         except psycopg.OperationalError:
             raise
@@ -176,7 +184,9 @@ def _wrapped(sql: str, rows: int) -> bytes:
 
 
 def _limit(connection: Connection, seconds: float) -> None:
-    connection.execute(_SQL["limits"], {"timeout": str(max(1, round(seconds * 1000)))})
+    timeout = str(max(1, round(seconds * 1000)))
+    connection.execute(_SQL["limits"], {"timeout": timeout, "work_mem": f"{WORK_MEM_MB}MB"})
+    connection.execute(_SQL["limit_files"], {"temp_files": f"{TEMP_FILES_MB}MB"})
 
 
 def _judge(connection: Connection, statement: bytes) -> None:

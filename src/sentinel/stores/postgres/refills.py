@@ -132,6 +132,9 @@ def alert_rows(match: RefilledMatch, text_of: Callable[[bytes], str] = jsonb_tex
             match.offset,
             utc(match.timestamp_ms),
             text_of(evidence.encode()),
+            # The lake has no headers.
+            None,
+            None,
         )
         for rule, evidence in zip(match.rules, match.evidence, strict=True)
     ]

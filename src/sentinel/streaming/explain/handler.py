@@ -11,6 +11,7 @@ from pyspark.sql import DataFrame
 from sentinel.domain.dead_letter import DeadLetterCause
 from sentinel.domain.event_schema import EventSchema
 from sentinel.domain.finding import DeadLetter
+from sentinel.domain.lake_table import column_names
 from sentinel.domain.pipeline import PipelineSnapshot
 from sentinel.errors import ConflictError
 from sentinel.rules.checker import check
@@ -27,7 +28,6 @@ from sentinel.streaming.explain.find import EventFinder, FoundEvent
 from sentinel.streaming.explain.surroundings import surroundings_of
 from sentinel.streaming.explain.values import part_values
 from sentinel.streaming.query.parse import event_id
-from sentinel.streaming.sink.lake_table import column_names
 
 MAX_EVENT_TEXT = 100_000
 _SHOWN_EVENT = f"substring(to_json(event), 1, {MAX_EVENT_TEXT + 1}) AS _event"

@@ -45,6 +45,7 @@ from sentinel.streaming.sink.archive import Archive
 from sentinel.streaming.sink.observer import Observer
 from sentinel.streaming.sink.score_writer import ScoreWriter
 from sentinel.streaming.topics import Topics, group_id_of
+from sentinel.telemetry.traces import NO_TRACES, Traces
 
 log = logging.getLogger(__name__)
 
@@ -58,8 +59,15 @@ class Driver:
     """Serves pipelines of one tenant in one process."""
 
     def __init__(
-        self, settings: Settings, pipeline_ids: Sequence[int], *, master: str = "", metrics: JobMetrics | None = None
+        self,
+        settings: Settings,
+        pipeline_ids: Sequence[int],
+        *,
+        master: str = "",
+        metrics: JobMetrics | None = None,
+        traces: Traces = NO_TRACES,
     ) -> None:
+        self._traces = traces
         self._metrics = metrics or JobMetrics()
         self.runners: list[PipelineRunner] = []
         self._settings = settings
@@ -173,7 +181,7 @@ class Driver:
 
             def make_committer(stopped: threading.Event) -> Committer:
                 store = FindingStore(self._database, tenant_id, score_ttl_seconds=ttl, plan_evidence=evidence_plan)
-                return Committer(store, context.lease, scores, stopped, metrics)
+                return Committer(store, context.lease, scores, stopped, metrics, traces=self._traces)
 
             kind = RealtimeDetector if mode is DetectMode.REALTIME else MicroBatchDetector
             detector = kind(context, session, lambda snapshot: compile_gated(session, snapshot, tables), make_committer)

@@ -171,6 +171,7 @@ class MicroBatchDetector:
             .option("kafka.isolation.level", "read_committed")
             .option("maxOffsetsPerTrigger", self._batch_records)
             .option("failOnDataLoss", "true")
+            .option("includeHeaders", str(self._context.job.record_headers).lower())
             .load()
         )
 

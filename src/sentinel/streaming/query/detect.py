@@ -48,6 +48,7 @@ def start_realtime_query(
         .option("failOnDataLoss", "true")
         .option("kafka.isolation.level", "read_committed")
         .option("kafka.fetch.max.wait.ms", str(FETCH_WAIT_MS))
+        .option("includeHeaders", str(job.record_headers).lower())
         .load()
     )
     findings = findings_of(records, generation, compiled)
@@ -102,5 +103,6 @@ def rehearse(spark: SparkSession, generation: Generation, compiled: CompiledRule
         "0 AS partition",
         "id AS offset",
         "timestamp '1970-01-01 00:00:00' AS timestamp",
+        "CAST(NULL AS array<struct<key:string,value:binary>>) AS headers",
     )
     findings_of(records, generation, compiled).write.format("noop").mode("overwrite").save()

@@ -3,9 +3,9 @@
 One Kafka record per finding, in the partition of the record it is about:
 
 - progress marker: key `<generation>|<offset>`, no value;
-- match: key a JSON object `{"g","o","t","m","i","e"}` (generation, offset, record timestamp in ms, masks, event id,
-  entities), value the event as it came;
-- clean event (only where every event is scored): the same without `m` and without a value;
+- match: key a JSON object `{"g","o","t","m","i","e","h"}` (generation, offset, record timestamp in ms, masks, event id,
+  entities, headers that say where it came from), value the event as it came;
+- clean event (only where every event is scored): the same without `m`, `h` and a value;
 - dead letter: key `{"g","o","t","c","f","d","s"}` (cause, field, detail, size), value the raw bytes; cut where they
   are more than a record may have. A cause that Spark has not named is named by the reader.
 
@@ -15,6 +15,8 @@ and partition the findings are in the order of the offsets, so each of them says
 
 from __future__ import annotations
 
+import binascii
+from base64 import b64decode
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -26,10 +28,15 @@ from pyspark.sql import functions as F
 
 from sentinel.domain.event_schema import EventSchema
 from sentinel.domain.finding import MAX_DEAD_LETTER_BYTES, MAX_ENTITY_CHARACTERS, DeadLetter, FindingBatch, Match
+from sentinel.domain.origin import ORIGIN_HEADERS, UNKNOWN, Origin, origin_of
 from sentinel.domain.pipeline import PipelineConfig
 from sentinel.streaming.query.evaluate import CompiledRuleSet, any_mask, mask_names
 from sentinel.streaming.query.layout import Mask, rules_of_masks
+from sentinel.streaming.query.parse import HEADERS
 
+# Of headers that say where an event came from: longer ones say nothing, and nobody needs more than the first few.
+MAX_HEADER_BYTES = 128
+MAX_HEADERS = 4
 _OPEN_BRACE = ord("{")
 
 
@@ -67,11 +74,11 @@ def finding_columns(
         kept = evaluated.where(told | due)
     # The generation is a column and no part of the code, which is the same, and compiled already, for the next one.
     marked = kept.select("*", F.lit(generation_id).alias("_g"))
-    return marked.select(*_projection(schema, len(compiled.masks), config))
+    return marked.select(*_projection(schema, len(compiled.masks), config, HEADERS in marked.columns))
 
 
 @lru_cache(maxsize=256)
-def _projection(schema: EventSchema, mask_count: int, config: PipelineConfig) -> list[Column]:
+def _projection(schema: EventSchema, mask_count: int, config: PipelineConfig, has_headers: bool) -> list[Column]:
     """Build key, value and partition. Hundreds of calls to the JVM: a change of rules must not repeat it."""
     masks = mask_names(mask_count)
     dead, matched = F.col("cause").isNotNull(), any_mask(masks)
@@ -86,6 +93,8 @@ def _projection(schema: EventSchema, mask_count: int, config: PipelineConfig) ->
         F.col("event_id").alias("i"),
         F.struct(*entities).alias("e") if entities else F.lit(None).cast("string").alias("e"),
     ]
+    if has_headers:
+        about_event.append(F.when(matched, origin_headers()).alias("h"))
     about_dead = [
         F.col("cause").alias("c"),
         F.col("field").alias("f"),
@@ -100,6 +109,18 @@ def _projection(schema: EventSchema, mask_count: int, config: PipelineConfig) ->
     too_large = F.octet_length("value") > config.max_record_bytes
     value = F.when(too_large, F.substring("value", 1, MAX_DEAD_LETTER_BYTES)).when(dead | matched, F.col("value"))
     return [key.alias("key"), value.alias("value"), F.col("partition")]
+
+
+def origin_headers() -> Column:
+    """Return the headers of a record that say where it came from; a hostile record's are no longer than others'."""
+    return F.slice(
+        F.filter(
+            HEADERS,
+            lambda header: header["key"].isin(*ORIGIN_HEADERS) & (F.octet_length(header["value"]) <= MAX_HEADER_BYTES),
+        ),
+        1,
+        MAX_HEADERS,
+    )
 
 
 def entity_columns(schema: EventSchema) -> list[Column]:
@@ -183,6 +204,16 @@ def add_finding(
         )
     else:
         rules = rules_of_masks(head["m"], masks) if head.get("m") else ()
-        match = Match(partition, offset, head["t"], head["i"], rules, head.get("e") or {}, value or b"")
+        origin = _origin(head["h"]) if head.get("h") else UNKNOWN
+        match = Match(partition, offset, head["t"], head["i"], rules, head.get("e") or {}, value or b"", origin)
         (batch.matches if rules else batch.clean).append(match)
     batch.next_offsets[partition] = max(offset + 1, batch.next_offsets.get(partition, 0))
+
+
+def _origin(headers: Sequence[Mapping[str, str]]) -> Origin:
+    """Read headers as `to_json` writes them: the value in Base64."""
+    try:
+        return origin_of([(header["key"], b64decode(header["value"])) for header in headers])
+    except (KeyError, binascii.Error):
+        # A header without a value is written without one.
+        return UNKNOWN

@@ -26,6 +26,8 @@ JSON_OPTIONS = {
 
 # A key that no record can know.
 SEAL = f"_seal_{secrets.token_hex(8)}"
+HEADERS = "headers"
+"""The column of a record's headers, as Spark's Kafka source gives it: array<struct<key string, value binary>>."""
 # Seconds since 1970 of the first moments that are out of range.
 EVENT_TIME_FROM = 0
 EVENT_TIME_BEFORE = 253_402_300_800
@@ -43,9 +45,10 @@ def parse(
 
     Of a key that appears twice the last value counts. Fields that the schema does not name are ignored.
 
-    Columns in: value binary, partition int, offset bigint, timestamp timestamp (others are dropped).
+    Columns in: value binary, partition int, offset bigint, timestamp timestamp, and headers where there are any (others
+    are dropped).
     Columns out:
-        value, partition, offset, timestamp: As they came.
+        value, partition, offset, timestamp, and headers where they came in: As they came.
         event: Struct of the schema's fields in order; null if the record is not an event.
         event_id: String; the id field's value, or the record's place (`{topic}/{partition}/{offset}`, with
             `@{source_epoch}` after the topic from the first epoch on) where there is none or it is empty.
@@ -57,7 +60,7 @@ def parse(
     Raises:
         ConfigurationError: The event time field is neither a timestamp nor a date.
     """
-    columns = _columns(schema, config, topic, source_epoch)
+    columns = _columns(schema, config, topic, source_epoch, HEADERS in records.columns)
     return records.select(*columns.read).select(*columns.judged).select(*columns.parsed)
 
 
@@ -71,9 +74,9 @@ class _Columns:
 
 
 @lru_cache(maxsize=256)
-def _columns(schema: EventSchema, config: PipelineConfig, topic: str, source_epoch: int) -> _Columns:
+def _columns(schema: EventSchema, config: PipelineConfig, topic: str, source_epoch: int, has_headers: bool) -> _Columns:
     """Build the columns. Thousands of calls to the JVM, most of a second: a change of rules must not repeat it."""
-    place = [F.col(name) for name in ("value", "partition", "offset", "timestamp")]
+    place = [F.col(name) for name in ("value", "partition", "offset", "timestamp", *([HEADERS] if has_headers else []))]
     wire, values = F.col("_wire"), F.get(F.col("_wire")["_v"], F.lit(0))
     event = event_struct(values, schema)
     identity, time = event_id(event, schema, topic, source_epoch), event_time(event, schema)

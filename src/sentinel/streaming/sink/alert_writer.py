@@ -13,6 +13,7 @@ from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from sentinel.clock import monotonic_seconds, utc_now
 from sentinel.domain.generation import Generation, Lease
+from sentinel.domain.timestamps import utc
 from sentinel.errors import SentinelError, StoreUnavailableError, TerminalError
 from sentinel.settings import KafkaSettings
 from sentinel.stores.postgres.findings import FindingStore, GenerationFindings
@@ -24,6 +25,7 @@ from sentinel.streaming.query.findings import FindingDecoder
 from sentinel.streaming.query.layout import Mask
 from sentinel.streaming.sink.handover import Handover
 from sentinel.streaming.sink.score_writer import ScoreWriter
+from sentinel.telemetry.traces import NO_TRACES, Traces, Value
 
 log = logging.getLogger(__name__)
 
@@ -47,8 +49,11 @@ class Committer:
         scores: ScoreWriter,
         stopped: threading.Event,
         metrics: PipelineMetrics | None = None,
+        *,
+        traces: Traces = NO_TRACES,
     ) -> None:
         self._store = store
+        self._traces = traces
         self._lease = lease
         self._scores = scores
         self._stopped = stopped
@@ -86,6 +91,8 @@ class Committer:
         if self.waiting_for is not None:
             log.info("alerts are written again")
             self.waiting_for = None
+        if self._traces is not NO_TRACES:
+            trace_matches(self._traces, parts)
         fault_point("after_commit")
         if any(part.borders is not None for part in parts):
             fault_point("generation_switched")
@@ -108,6 +115,22 @@ class WriterFailed:
 
 
 WriterEvent = Activated | WriterFailed
+
+
+def trace_matches(traces: Traces, parts: list[GenerationFindings]) -> None:
+    """Begin and end a span for each match whose event is part of a trace: from its record's timestamp to now."""
+    for part in parts:
+        for match in part.batch.matches:
+            if match.origin.traceparent:
+                told: dict[str, Value] = {
+                    "sentinel.request_id": match.origin.request_id,
+                    "sentinel.tenant": part.generation.snapshot.tenant_id,
+                    "sentinel.pipeline_id": part.generation.snapshot.pipeline_id,
+                    "sentinel.event_ids": [match.event_id],
+                }
+                began_at = utc(match.timestamp_ms)
+                with traces.span("detect", told, parent=match.origin.traceparent, kind="consumer", began_at=began_at):
+                    pass
 
 
 def without_alert(part: GenerationFindings) -> list[str]:

@@ -16,6 +16,7 @@ from pyspark.sql import functions as F
 from sentinel.clock import monotonic_seconds
 from sentinel.domain.archive_commit import ArchiveCommit
 from sentinel.domain.generation import Lease
+from sentinel.domain.lake_table import column_names
 from sentinel.domain.source_gap import gap_between
 from sentinel.errors import (
     LeaseLostError,
@@ -33,7 +34,7 @@ from sentinel.streaming.faults import fault_point
 from sentinel.streaming.metrics import PipelineMetrics
 from sentinel.streaming.query.parse import parse
 from sentinel.streaming.query.session import evaluation_session
-from sentinel.streaming.sink.lake_table import TableTransaction, append, column_names, lake_rows, last_transaction
+from sentinel.streaming.sink.lake_table import TableTransaction, append, lake_rows, last_transaction
 from sentinel.streaming.topics import Topics
 
 log = logging.getLogger(__name__)

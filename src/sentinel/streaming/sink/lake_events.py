@@ -17,8 +17,8 @@ from pyspark.sql import functions as F
 
 from sentinel.domain.event_schema import EventSchema
 from sentinel.domain.history import Clock, LakeEnds, TimeRange
+from sentinel.domain.lake_table import column_names
 from sentinel.streaming.query.parse import identity_of, source_name
-from sentinel.streaming.sink.lake_table import column_names
 
 History = tuple[tuple[int, EventSchema], ...]
 

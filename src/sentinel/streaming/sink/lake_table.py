@@ -1,13 +1,8 @@
-"""The Delta table of a pipeline's events: its columns, and how rows come in.
-
-A field is a column of its own. A column of a Delta table cannot change its type, so a field whose type was changed by
-a confirmed breaking change goes on under `<name>__v<schema version>`, named after the version that brought the type;
-the column under the old type keeps what it holds. A field that comes back to an earlier type comes back to its column.
-"""
+"""The Delta table of a pipeline's events: how rows come in. Its columns are those of `domain.lake_table`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from deltalake import DeltaTable
@@ -17,8 +12,6 @@ from pyspark.sql import functions as F
 
 from sentinel.domain.event_schema import EventSchema
 
-META_COLUMNS = ("_topic", "_partition", "_offset", "_timestamp", "_schema_version", "_generation_id", "date")
-
 
 @dataclass(frozen=True, slots=True)
 class TableTransaction:
@@ -26,32 +19,6 @@ class TableTransaction:
 
     application_id: str
     version: int
-
-
-def column_names(history: Iterable[tuple[int, EventSchema]]) -> dict[str, str]:
-    """Return field -> column of the last schema version in the history.
-
-    It follows from the history alone, which is immutable: every version has the same answer for ever. Names that
-    differ only in case share a column, as they do in Delta.
-
-    Args:
-        history: (version, schema) of every version from the first on, oldest first.
-    """
-    assigned: dict[tuple[str, str], str] = {}
-    taken: set[str] = set()
-    names: dict[str, str] = {}
-    for version, schema in history:
-        names = {}
-        for field in schema:
-            key = (field.name.lower(), field.type.spark())
-            if key not in assigned:
-                column = field.name
-                while column.lower() in taken:
-                    column = f"{column}__v{version}"
-                assigned[key] = column
-                taken.add(column.lower())
-            names[field.name] = assigned[key]
-    return names
 
 
 def lake_rows(
@@ -65,7 +32,7 @@ def lake_rows(
 ) -> DataFrame:
     """Turn parsed records into rows of the table; dead letters are left out.
 
-    Columns in: those of `parse`. Columns out: one per field, then `META_COLUMNS`.
+    Columns in: those of `parse`. Columns out: one per field, then those of `META_COLUMN_TYPES`.
     """
     fields = [F.col(f"event.`{field.name}`").alias(columns[field.name]) for field in schema]
     return parsed.where(F.col("cause").isNull()).select(

@@ -10,6 +10,7 @@ from sentinel.domain.score import score_of, score_of_counts
 from sentinel.errors import StoreUnavailableError
 from sentinel.stores.postgres.alert_scores import AlertScoreReader
 from sentinel.stores.redis.scores import ScoreStore
+from sentinel.streaming.faults import fault_point
 
 log = logging.getLogger(__name__)
 
@@ -92,11 +93,13 @@ class ScoreWriter(threading.Thread):
             return False
         severities = self._alerts.severities(alerts.event_ids)
         counts = self._alerts.entity_counts(alerts.entities)
+        fault_point("before_scores")
         self._scores.write(
             {event_id: score_of(found) for event_id, found in severities.items()},
             {entity: score_of_counts(*found) for entity, found in counts.items()},
             position=alerts.last_id,
         )
+        fault_point("after_scores")
         return alerts.full
 
     def _write_clean(self) -> None:

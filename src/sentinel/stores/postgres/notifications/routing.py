@@ -70,6 +70,15 @@ class PostgresRouting:
         with self._database.transaction("", notifier="all") as connection:
             return [row["tenant_id"] for row in connection.execute(_SQL["waiting_tenants"], {"at": at})]
 
+    def tenants(self) -> list[str]:
+        """Return every tenant.
+
+        Raises:
+            StoreUnavailableError: PostgreSQL does not answer.
+        """
+        with self._database.transaction("", notifier="all") as connection:
+            return [row["tenant_id"] for row in connection.execute(_SQL["tenants"])]
+
     @contextmanager
     def reading(self, tenant_id: str) -> Iterator[PostgresRoutingTransaction]:
         """Look at what a tenant has, without deciding anything.
@@ -196,14 +205,22 @@ class PostgresRoutingTransaction(FollowUpStatements):
             return {}
         rows = self._rows("fire", fired=json_of(list(fired.values())), at=at)
         return {
-            bytes(row["fingerprint"]): Fingerprint(row["fire_count"], row["first_alert_id"], row["told_at"])
+            bytes(row["fingerprint"]): Fingerprint(
+                row["fire_count"],
+                row["first_alert_id"],
+                {target: datetime.fromisoformat(at) for target, at in row["told_to"].items()},
+            )
             for row in rows
         }
 
-    def told(self, fingerprints: Sequence[bytes], at: datetime) -> None:
-        """Note that alerts of these fingerprints went on their way."""
-        if fingerprints:
-            self._run("told", fingerprints=list(fingerprints), at=at)
+    def told(self, told: Mapping[bytes, Collection[str]], at: datetime) -> None:
+        """Note that alerts of these fingerprints went on their way, each to some targets."""
+        if told:
+            rows = [
+                {"fingerprint": each.hex(), "told_to": dict.fromkeys(targets, at.isoformat())}
+                for each, targets in told.items()
+            ]
+            self._run("told", told=json_of(rows), at=at)
 
     def forget(self, fingerprint: bytes, at: datetime) -> None:
         """Note that the alerts of a fingerprint are resolved."""
@@ -255,14 +272,11 @@ class PostgresRoutingTransaction(FollowUpStatements):
         """Return whether an alert of one of these severities waits in a group."""
         return bool(self._rows("has_member", group_id=group_id, severities=[each.value for each in severities]))
 
-    def untold(self, alert_ids: Sequence[int]) -> list[int]:
-        """Return those alerts that no delivery tells of and that wait in no group."""
-        return [row["alert_id"] for row in self._rows("untold", ids=list(alert_ids))] if alert_ids else []
-
-    def untell(self, fingerprints: Sequence[bytes]) -> None:
-        """Note that alerts of these fingerprints were not told after all: the next ones are no duplicates."""
-        if fingerprints:
-            self._run("told", fingerprints=list(fingerprints), at=None)
+    def untell(self, untold: Collection[tuple[bytes, str]]) -> None:
+        """Note that alerts of these fingerprints did not get to these targets: the next are no duplicates there."""
+        if untold:
+            rows = [{"fingerprint": each.hex(), "target": target} for each, target in untold]
+            self._run("untell", untold=json_of(rows))
 
     def defer_members(self, group_ids: Sequence[int]) -> None:
         """Note of what waits in these groups that it is known to be deferred."""

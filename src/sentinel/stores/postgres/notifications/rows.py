@@ -14,6 +14,7 @@ from sentinel.domain.notification import NotifiedAlert
 from sentinel.domain.notification_decision import Decision
 from sentinel.domain.notification_group import ChannelRef, Group, GroupState, RoutedAlert, Target
 from sentinel.domain.notification_policy import Defaults, NotificationPolicy, Plan, PolicyVersion
+from sentinel.domain.origin import Origin
 from sentinel.domain.rule import Severity
 from sentinel.stores.postgres.database import Connection, Row
 from sentinel.stores.postgres.statements import load_statements
@@ -122,6 +123,7 @@ def alert_of(row: Row) -> RoutedAlert:
             entities={name: str(value) for name, value in row["entities"].items()},
             evidence=_evidence(row["evidence"]),
             event=_event(row["event_text"]),
+            origin=Origin(row["request_id"], row["traceparent"]),
         ),
         rule_id=row["rule_id"],
         source=row["source"],

@@ -26,7 +26,7 @@ SELECT a.id, a.pipeline_id, a.rule_id, a.rule_version_id, a.generation_id, a.eve
        a.transaction_data::text AS transaction_json, a.evidence::text AS evidence_json, a.kafka_partition, a.kafka_offset,
        a.kafka_timestamp, a.alert_timestamp, a.refill_id,
        s.status, s.assignee, s.disposition, s.acknowledged_by, s.acknowledged_at, s.resolved_by, s.resolved_at, s.version,
-       s.updated_at, a.window_start, a.window_end, a.subject, a.version AS revision,
+       s.updated_at, a.window_start, a.window_end, a.subject, a.version AS revision, a.request_id, a.traceparent,
        (SELECT d.name FROM sentinel.detectors d WHERE d.id = a.detector_id) AS detector,
        -- Most rules read no list, nor refer to one that does, which their text tells.
        CASE WHEN COALESCE(v.list_names, '{}') = '{}' AND COALESCE(v.rule_expression, '') !~* '\mrule\M' THEN '{}'::jsonb ELSE COALESCE((

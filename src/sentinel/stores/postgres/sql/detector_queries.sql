@@ -1,8 +1,18 @@
 -- name: limits
 -- What a query of a tenant's own runs under, until the transaction ends.
+-- In one process, and of memory so much for each sort and hash; beyond it they go to files.
 SELECT set_config('search_path', 'detector_views, pg_catalog', true),
        set_config('statement_timeout', %(timeout)s, true),
-       set_config('TimeZone', 'UTC', true)
+       set_config('TimeZone', 'UTC', true),
+       set_config('work_mem', %(work_mem)s, true),
+       set_config('hash_mem_multiplier', '1', true),
+       set_config('max_parallel_workers_per_gather', '0', true),
+       set_config('jit', 'off', true)
+
+-- name: limit_files
+-- How large its files may be: where the role may set that, which is a superuser's to grant.
+SELECT set_config('temp_file_limit', %(temp_files)s, true)
+WHERE has_parameter_privilege('temp_file_limit', 'SET')
 
 -- name: read_only
 -- It changes nothing.

@@ -3,7 +3,7 @@
 CREATE TEMP TABLE IF NOT EXISTS alert_staging (
     ordinal bigint, rule_id bigint, rule_version_id bigint, event_id text, severity text, score smallint,
     entities jsonb, transaction_data jsonb, content_hash bytea, kafka_partition integer, kafka_offset bigint,
-    kafka_timestamp timestamptz, evidence jsonb
+    kafka_timestamp timestamptz, evidence jsonb, request_id text, traceparent text
 ) ON COMMIT DELETE ROWS;
 
 -- name: clear_staging
@@ -13,7 +13,8 @@ DELETE FROM alert_staging;
 -- name: copy_staging
 -- The columns in the order in which rows are written.
 COPY alert_staging (ordinal, rule_id, rule_version_id, event_id, severity, score, entities, transaction_data,
-                    content_hash, kafka_partition, kafka_offset, kafka_timestamp, evidence) FROM STDIN;
+                    content_hash, kafka_partition, kafka_offset, kafka_timestamp, evidence, request_id,
+                    traceparent) FROM STDIN;
 
 -- name: insert_alerts
 -- New alerts only, each with what tells the notifier of it; entity counts grow by what is new, so a replay changes nothing. Counts of an entity that was quiet
@@ -21,10 +22,11 @@ COPY alert_staging (ordinal, rule_id, rule_version_id, event_id, severity, score
 WITH inserted AS (
     INSERT INTO sentinel.alerts
         (tenant_id, pipeline_id, rule_id, rule_version_id, generation_id, event_id, severity, score, entities,
-         transaction_data, content_hash, kafka_partition, kafka_offset, kafka_timestamp, evidence, refill_id)
+         transaction_data, content_hash, kafka_partition, kafka_offset, kafka_timestamp, evidence, refill_id, request_id,
+         traceparent)
     SELECT %(tenant_id)s, %(pipeline_id)s, rule_id, rule_version_id, %(generation_id)s, event_id, severity, score,
            entities, transaction_data, content_hash, kafka_partition, kafka_offset, kafka_timestamp, evidence,
-           %(refill_id)s
+           %(refill_id)s, request_id, traceparent
     FROM alert_staging ORDER BY ordinal
     ON CONFLICT (pipeline_id, rule_id, event_id) DO NOTHING
     RETURNING id, severity, entities

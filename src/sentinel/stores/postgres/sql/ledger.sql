@@ -94,6 +94,47 @@ VALUES (%(pipeline_id)s, %(tenant_id)s, %(partition)s, %(offset)s, %(offset)s)
 ON CONFLICT (pipeline_id, partition) DO NOTHING;
 
 -- name: advance_progress
--- Decided offsets only grow.
-UPDATE sentinel.progress SET next_offset = greatest(next_offset, %(offset)s), updated_at = now()
-WHERE pipeline_id = %(pipeline_id)s AND partition = %(partition)s;
+-- Decided offsets only grow. How many records that adds.
+WITH before AS (
+    SELECT p.partition, p.next_offset, w.next_offset AS wanted
+    FROM sentinel.progress p
+    JOIN unnest(%(partitions)s::integer[], %(next_offsets)s::bigint[]) AS w (partition, next_offset)
+      ON w.partition = p.partition
+    WHERE p.pipeline_id = %(pipeline_id)s
+    FOR UPDATE OF p
+), advanced AS (
+    UPDATE sentinel.progress p SET next_offset = greatest(b.next_offset, b.wanted), updated_at = now()
+    FROM before b WHERE p.pipeline_id = %(pipeline_id)s AND p.partition = b.partition
+    RETURNING p.next_offset - b.next_offset AS decided
+)
+SELECT coalesce(sum(decided), 0)::bigint AS decided FROM advanced;
+
+-- name: count_minute
+-- Add to what was gone through in this minute; is_new where nothing was yet.
+INSERT INTO sentinel.detection_minutes AS m (pipeline_id, tenant_id, minute, decided_count, dead_count)
+VALUES (%(pipeline_id)s, %(tenant_id)s, date_bin('1 minute', now(), 'epoch'), %(decided)s, %(dead)s)
+ON CONFLICT (pipeline_id, minute) DO UPDATE
+SET decided_count = m.decided_count + excluded.decided_count, dead_count = m.dead_count + excluded.dead_count
+RETURNING xmax = 0 AS is_new;
+
+-- name: note_lag
+-- How many records waited in this minute, at the most.
+INSERT INTO sentinel.detection_minutes AS m (pipeline_id, tenant_id, minute, decided_count, dead_count, lag_records)
+SELECT p.id, p.tenant_id, date_bin('1 minute', now(), 'epoch'), 0, 0, %(lag_records)s
+FROM sentinel.pipelines p WHERE p.id = %(pipeline_id)s
+ON CONFLICT (pipeline_id, minute) DO UPDATE SET lag_records = greatest(m.lag_records, excluded.lag_records)
+RETURNING xmax = 0 AS is_new;
+
+-- name: forget_detection_minutes
+-- Minutes of the tenant that are old; what another transaction is about to delete is left to it.
+DELETE FROM sentinel.detection_minutes WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM sentinel.detection_minutes
+    WHERE tenant_id = %(tenant_id)s AND minute < now() - interval '8 days' ORDER BY minute LIMIT 1000
+    FOR UPDATE SKIP LOCKED));
+
+-- name: forget_alert_minutes
+-- The same of what was raised.
+DELETE FROM sentinel.alert_minutes WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM sentinel.alert_minutes
+    WHERE tenant_id = %(tenant_id)s AND minute < now() - interval '8 days' ORDER BY minute LIMIT 1000
+    FOR UPDATE SKIP LOCKED));

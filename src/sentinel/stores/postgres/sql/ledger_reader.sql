@@ -18,15 +18,6 @@ WHERE pipeline_id = %(pipeline_id)s ORDER BY partition
 SELECT holder, expires_at > now() AS is_running, heartbeat_at, expires_at, details FROM sentinel.leases
 WHERE pipeline_id = %(pipeline_id)s
 
--- name: dead_letters
--- Dead letters of a pipeline, newest first.
-SELECT id, pipeline_id, generation_id, source_epoch, kafka_topic, kafka_partition, kafka_offset, kafka_timestamp, cause,
-       field, detail, raw, raw_size_bytes, created_at
-FROM sentinel.dead_letters
-WHERE pipeline_id = %(pipeline_id)s AND (%(cause)s::text IS NULL OR cause = %(cause)s)
-  AND (%(before)s::bigint IS NULL OR id < %(before)s)
-ORDER BY id DESC LIMIT %(limit)s
-
 -- name: dead_letter_at
 -- Whether the record at a place is a dead letter, and why.
 SELECT cause FROM sentinel.dead_letters

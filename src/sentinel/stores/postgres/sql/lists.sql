@@ -77,6 +77,26 @@ FROM list_staging s
 WHERE NOT EXISTS (
     SELECT 1 FROM sentinel.list_rows r WHERE r.list_id = %(list_id)s AND r.key = s.key AND r.to_version IS NULL)
 
+-- name: staged_counts
+-- What would become of a list's rows, were what is staged all of them.
+SELECT count(*) FILTER (WHERE r.key IS NULL)::integer AS added,
+       count(*) FILTER (WHERE s.key IS NOT NULL AND r.key IS NOT NULL
+                          AND (r.cells, r.expires_at) IS DISTINCT FROM (s.cells, s.expires_at))::integer AS changed,
+       count(*) FILTER (WHERE s.key IS NULL)::integer AS removed, count(s.key)::integer AS row_count
+FROM list_staging s
+FULL JOIN (SELECT key, cells, expires_at FROM sentinel.list_rows WHERE list_id = %(list_id)s AND to_version IS NULL) r
+  ON r.key = s.key
+
+-- name: staged_diff
+-- The first of these rows, in the order of the keys.
+SELECT COALESCE(r.key, s.key) AS key, r.cells AS old_cells, r.expires_at AS old_expires_at, s.cells AS new_cells,
+       s.expires_at AS new_expires_at
+FROM list_staging s
+FULL JOIN (SELECT key, cells, expires_at FROM sentinel.list_rows WHERE list_id = %(list_id)s AND to_version IS NULL) r
+  ON r.key = s.key
+WHERE s.key IS NULL OR r.key IS NULL OR (r.cells, r.expires_at) IS DISTINCT FROM (s.cells, s.expires_at)
+ORDER BY 1 LIMIT %(limit)s
+
 -- name: totals
 -- What the rows of now amount to. The hash is over the hashes of all rows in the order of their keys.
 SELECT count(*)::integer AS row_count, COALESCE(sum(size_bytes), 0)::bigint AS size_bytes,

@@ -38,6 +38,10 @@ WHERE (SELECT e.next_at FROM sentinel.escalation_runs e
 UNION SELECT tenant_id FROM sentinel.notification_summaries WHERE next_at <= %(at)s
 ORDER BY 1
 
+-- name: tenants
+-- Every tenant.
+SELECT tenant_id FROM sentinel.tenants ORDER BY tenant_id
+
 -- name: lock
 -- Whether nobody else decides for the tenant; until the end of the transaction nobody else will.
 SELECT pg_try_advisory_xact_lock(hashtextextended('sentinel.router:' || %(tenant_id)s, 0)) AS locked
@@ -62,7 +66,8 @@ SELECT a.id, COALESCE(a.rule_id, a.detector_id) AS rule_id, a.severity, a.alert_
        CASE WHEN a.detector_id IS NOT NULL THEN COALESCE(a.transaction_data ->> 'level', '') ELSE '' END AS level,
        CASE WHEN a.version > 1 THEN COALESCE((SELECT m.level FROM sentinel.alert_amendments m WHERE m.alert_id = a.id
                                               ORDER BY m.version DESC LIMIT 1), '') ELSE '' END AS former_level,
-       left(a.transaction_data::text, %(event_characters)s + 1) AS event_text
+       left(a.transaction_data::text, %(event_characters)s + 1) AS event_text,
+       COALESCE(a.request_id, '') AS request_id, COALESCE(a.traceparent, '') AS traceparent
 FROM sentinel.alerts a
 LEFT JOIN sentinel.rule_versions v ON v.id = a.rule_version_id
 LEFT JOIN sentinel.rules r ON r.id = a.rule_id
@@ -105,16 +110,24 @@ SET fire_count = f.fire_count + CASE WHEN excluded.last_alert_id > f.last_alert_
     last_alert_id = greatest(f.last_alert_id, excluded.last_alert_id),
     last_fired_at = excluded.last_fired_at,
     resolved_at = NULL
-RETURNING f.fingerprint, f.fire_count, f.first_alert_id, f.told_at
+RETURNING f.fingerprint, f.fire_count, f.first_alert_id, f.told_to
 
 -- name: told
--- Alerts of these fingerprints went on their way.
-UPDATE sentinel.alert_fingerprints SET told_at = %(at)s
-WHERE tenant_id = %(tenant_id)s AND fingerprint = ANY(%(fingerprints)s)
+-- Alerts of these fingerprints went on their way, each to some targets.
+UPDATE sentinel.alert_fingerprints f SET told_at = %(at)s, told_to = f.told_to || j.told_to
+FROM jsonb_to_recordset(%(told)s::jsonb) AS j (fingerprint text, told_to jsonb)
+WHERE f.tenant_id = %(tenant_id)s AND f.fingerprint = decode(j.fingerprint, 'hex')
+
+-- name: untell
+-- Alerts of these fingerprints did not get to some targets after all.
+UPDATE sentinel.alert_fingerprints f SET told_at = NULL, told_to = f.told_to - j.targets
+FROM (SELECT fingerprint, array_agg(target) AS targets
+      FROM jsonb_to_recordset(%(untold)s::jsonb) AS j (fingerprint text, target text) GROUP BY fingerprint) j
+WHERE f.tenant_id = %(tenant_id)s AND f.fingerprint = decode(j.fingerprint, 'hex')
 
 -- name: forget
 -- The alerts of a fingerprint are resolved.
-UPDATE sentinel.alert_fingerprints SET told_at = NULL, resolved_at = %(at)s
+UPDATE sentinel.alert_fingerprints SET told_at = NULL, told_to = '{}', resolved_at = %(at)s
 WHERE tenant_id = %(tenant_id)s AND fingerprint = %(fingerprint)s
 
 -- name: remember
@@ -176,14 +189,6 @@ ORDER BY wanted.place, m.alert_id LIMIT %(limit)s
 -- name: has_member
 -- An alert that waits in a group and has one of some severities.
 SELECT alert_id FROM sentinel.group_members WHERE group_id = %(group_id)s AND severity = ANY(%(severities)s) LIMIT 1
-
--- name: untold
--- Alerts that no delivery tells of and that wait in no group.
-SELECT alert_id FROM unnest(%(ids)s::bigint[]) AS wanted (alert_id)
-WHERE NOT EXISTS (SELECT 1 FROM sentinel.delivery_alerts a
-                  WHERE a.tenant_id = %(tenant_id)s AND a.alert_id = wanted.alert_id)
-  AND NOT EXISTS (SELECT 1 FROM sentinel.group_members m
-                  WHERE m.tenant_id = %(tenant_id)s AND m.alert_id = wanted.alert_id)
 
 -- name: defer_members
 -- What waits in these groups is known to be deferred.

@@ -42,6 +42,40 @@ FROM (
 ) counted
 GROUP BY hour ORDER BY hour DESC
 
+-- name: of_pipeline
+-- What was counted of each rule of a pipeline, what its current version costs, and its newest alert, which an index has.
+WITH shown AS (
+    SELECT id, current_version FROM sentinel.rules WHERE pipeline_id = %(pipeline_id)s AND state <> 'archived'
+), counted AS (
+    SELECT rule_id, sum(evaluated) AS evaluated, sum(unknown) AS unknown, sum(alerts) AS alerts,
+           sum(suppressed) AS suppressed
+    FROM (
+        SELECT rule_id, evaluated_count AS evaluated, unknown_count AS unknown, 0 AS alerts, 0 AS suppressed
+        FROM sentinel.rule_outcomes
+        WHERE rule_id IN (SELECT id FROM shown) AND hour > %(since)s AND NOT is_trial
+        UNION ALL
+        SELECT rule_id, 0, 0, alert_count, 0
+        FROM sentinel.rule_hours WHERE pipeline_id = %(pipeline_id)s AND hour > %(since)s
+        UNION ALL
+        SELECT rule_id, 0, 0, 0, match_count
+        FROM sentinel.suppressed_counts WHERE pipeline_id = %(pipeline_id)s AND hour > %(since)s
+    ) each_hour
+    GROUP BY rule_id
+)
+SELECT s.id AS rule_id, COALESCE(n.evaluated, 0)::bigint AS evaluated, COALESCE(n.unknown, 0)::bigint AS unknown,
+       COALESCE(n.alerts, 0)::bigint AS alerts, COALESCE(n.suppressed, 0)::bigint AS suppressed, c.microseconds,
+       newest.alert_timestamp AS last_alert_at
+FROM shown s
+JOIN sentinel.rule_versions v ON v.rule_id = s.id AND v.version = s.current_version
+LEFT JOIN counted n ON n.rule_id = s.id
+LEFT JOIN sentinel.rule_costs c ON c.rule_version_id = v.id
+LEFT JOIN LATERAL (
+    SELECT a.alert_timestamp FROM sentinel.alerts a
+    WHERE a.tenant_id = sentinel.current_tenant() AND a.rule_id = s.id
+    ORDER BY a.alert_timestamp DESC, a.id DESC LIMIT 1
+) newest ON true
+ORDER BY s.id
+
 -- name: measured
 -- Which of these rule versions have a cost.
 SELECT rule_version_id FROM sentinel.rule_costs WHERE rule_version_id = ANY (%(rule_version_ids)s::bigint[])

@@ -2,8 +2,8 @@
 
 from sentinel.stores.postgres.migrations.plain_sql import run_sql_beside
 
-revision = "0022"
-down_revision = "0019"
+revision = "0023"
+down_revision = "0022"
 
 
 def upgrade() -> None:

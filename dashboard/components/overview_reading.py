@@ -1,0 +1,66 @@
+"""What the overview reads at each refresh, and keeps while the API is away."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+
+from dashboard.components.live import note_seen
+from dashboard.components.problems import show_problem
+from dashboard.session import Visit
+from sentinel.client import models
+from sentinel.client.models.figures import Figures
+from sentinel.client.models.system import SystemState
+from sentinel.errors import SentinelError, StoreUnavailableError, UnauthenticatedError
+
+ALERTS_SHOWN = 50
+_LAST = "overview-last"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the live part is about."""
+
+    hours: int
+    pipeline_id: int | None
+    severity: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What was read last, for what was asked."""
+
+    asked: Asked
+    figures: Figures
+    system: SystemState
+    alerts: Sequence[models.Alert]
+
+
+def latest(visit: Visit, asked: Asked) -> Read | None:
+    """Return what can be read, else what was read last."""
+    try:
+        found = _read(visit, asked)
+    except UnauthenticatedError:
+        # The page asks for a key.
+        st.rerun()
+    except StoreUnavailableError as error:
+        last: Read | None = st.session_state.get(_LAST)
+        if last is None:
+            show_problem(error)
+        note_seen(error)
+        return last
+    except SentinelError as error:
+        show_problem(error)
+        return None
+    st.session_state[_LAST] = found
+    note_seen(at=found.figures.as_of)
+    return found
+
+
+def _read(visit: Visit, asked: Asked) -> Read:
+    client = visit.client
+    figures = client.figures(hours=asked.hours)
+    page = client.list_alerts(limit=ALERTS_SHOWN, pipeline_id=asked.pipeline_id, severity=asked.severity)
+    return Read(asked, figures, client.system(), page.alerts)

@@ -1,0 +1,65 @@
+"""The newest records of a pipeline's topic."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard.components.sections import table_key
+from dashboard.components.text import line, show_text
+from dashboard.components.times import said, time_column
+from dashboard.session import Visit
+from sentinel.client.models.events import RecentRecord
+
+SHOWN = 25
+
+
+def show_recent(visit: Visit, pipeline_id: int) -> None:
+    """Show records as they lie in Kafka, newest first, and one of them in full."""
+    st.button("Read again", icon=":material/refresh:", key="records-again")
+    with st.spinner("Reading the topic…"):
+        found = visit.client.recent_records(pipeline_id, limit=SHOWN)
+    if not found:
+        st.info(
+            "The topic holds no record yet: send one to `POST /events`, see docs/ingest.md.", icon=":material/info:"
+        )
+        return
+    ids = [f"{each.partition}:{each.offset}" for each in found]
+    key = table_key("records", ids)
+    chosen = st.dataframe(
+        [
+            {
+                "time": each.kafka_timestamp,
+                "place": place,
+                "bytes": each.size_bytes,
+                "record": line(each.text if each.text is not None else "(no value)"),
+            }
+            for each, place in zip(found, ids, strict=True)
+        ],
+        column_config={
+            "time": time_column("time in Kafka"),
+            "place": st.column_config.TextColumn("partition:offset", width="small"),
+            "bytes": st.column_config.NumberColumn("bytes", format="localized", width="small"),
+            "record": st.column_config.TextColumn("record", width="large"),
+        },
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="single-row",
+        key=key,
+    )
+    rows = chosen["selection"]["rows"]
+    if rows and rows[0] < len(found):
+        _show_record(visit, found[rows[0]])
+    else:
+        st.caption("Choose a row to see its record in full.")
+
+
+def _show_record(visit: Visit, record: RecentRecord) -> None:
+    st.caption(
+        f"Partition {record.partition}, offset {record.offset}, in Kafka {said(record.kafka_timestamp, visit.now)}"
+    )
+    if record.text is None:
+        st.info("This record has no value.", icon=":material/info:")
+        return
+    show_text(record.text)
+    if record.is_cut:
+        st.caption(f"Only its beginning: the record has {record.size_bytes:,} bytes.")
