@@ -78,8 +78,8 @@ def test_from_nothing_to_an_alert_that_is_dealt_with(visitor: Visitor, api: Clie
     expect(page).to_have_url(re.compile(r"alert=\d+"))
     address = page.url.removeprefix(visitor.url)
     bench.wait_until("the rule worker is there", lambda: worker.process.poll() is None)
+    visitor.open(f"{address}&show=explain")
     visitor.click("Explain this match")
-    visitor.click("Explain")
     expect(page.get_by_text("It matches.")).to_be_visible(timeout=120_000)
 
     # It is dealt with.
