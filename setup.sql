@@ -1058,10 +1058,14 @@ CREATE TABLE sentinel.deliveries (
     is_limited      boolean NOT NULL DEFAULT false,
     redrive_count   integer NOT NULL DEFAULT 0,
     created_at      timestamptz NOT NULL,
-    finished_at     timestamptz
+    finished_at     timestamptz,
+    -- Of the last try; empty where it succeeded or there was none.
+    last_reason     text NOT NULL DEFAULT ''
 );
 CREATE INDEX deliveries_due ON sentinel.deliveries (channel_id, next_attempt_at, id) WHERE state IN ('queued', 'sending');
 CREATE INDEX deliveries_dead ON sentinel.deliveries (tenant_id, created_at DESC, id DESC) WHERE state = 'dead';
+CREATE INDEX deliveries_reason ON sentinel.deliveries (tenant_id, last_reason, created_at DESC, id DESC)
+    WHERE last_reason <> '';
 CREATE INDEX deliveries_newest ON sentinel.deliveries (tenant_id, created_at DESC, id DESC);
 CREATE INDEX deliveries_group_id ON sentinel.deliveries (group_id, created_at DESC, id DESC);
 CREATE INDEX deliveries_channel_id ON sentinel.deliveries (channel_id, created_at DESC, id DESC);
@@ -1162,6 +1166,10 @@ CREATE TABLE sentinel.alert_states (
     version         integer NOT NULL CHECK (version > 0),
     updated_at      timestamptz NOT NULL
 );
+-- In the order of the alerts, with what their lists ask for: alerts without a state, or without an assignee, are found by
+-- reading both indexes side by side.
+CREATE INDEX alert_states_newest ON sentinel.alert_states (tenant_id, alert_timestamp DESC, alert_id DESC)
+    INCLUDE (status, assignee);
 CREATE INDEX alert_states_status ON sentinel.alert_states (tenant_id, status, alert_timestamp DESC, alert_id DESC);
 CREATE INDEX alert_states_assignee ON sentinel.alert_states (tenant_id, assignee, alert_timestamp DESC, alert_id DESC)
     WHERE assignee IS NOT NULL;
@@ -1462,5 +1470,5 @@ CREATE TABLE public.alembic_version (
     version_num varchar(32) NOT NULL,
     CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO public.alembic_version VALUES ('0022');
+INSERT INTO public.alembic_version VALUES ('0023');
 GRANT SELECT ON public.alembic_version TO sentinel_app;

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from sentinel.domain.notification_history import DeliveryFilter
+from sentinel.domain.notification_history import DeliveryFilter, DeliverySummary
 from sentinel.errors import ConflictError, InvalidError
 from sentinel.notify.channels.base import Receipt
 from sentinel.settings import WebhookSettings
@@ -155,6 +155,29 @@ class TestPages:
             none = catalog.page(DeliveryFilter(channel="nobody"), before=None, limit=9)
         assert ([each.channel for each in found], none) == (["other"], [])
         assert Counter(each.channel for each in everything) == {"hook": 1, "other": 1}
+
+    def test_the_reason_is_that_of_the_last_try(self, hook: Desk) -> None:
+        hook.receivers["hook"].answer = down
+        hook.alert(hook.rule())
+        hook.run()
+        assert [each.last_reason for each in page(hook, DeliveryFilter(reason="refused"))] == ["refused"]
+        assert page(hook, DeliveryFilter(reason="timeout")) == []
+        hook.receivers["hook"].answer = refuse
+        hook.clock.turn(hours=1)
+        hook.run()
+        assert page(hook, DeliveryFilter(reason="refused")) == []
+        assert [each.state for each in page(hook, DeliveryFilter(reason="invalid_payload"))] == ["dead"]
+
+    def test_what_was_sent_has_none(self, hook: Desk) -> None:
+        hook.alert(hook.rule())
+        hook.run()
+        assert [each.last_reason for each in page(hook, DeliveryFilter())] == [""]
+
+
+def page(desk: Desk, wanted: DeliveryFilter) -> list[DeliverySummary]:
+    """Return deliveries."""
+    with desk.database.transaction(desk.tenant) as connection:
+        return catalog_of(desk, connection).page(wanted, before=None, limit=9)
 
 
 def delete(desk: Desk, name: str) -> None:

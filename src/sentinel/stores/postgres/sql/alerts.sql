@@ -84,6 +84,34 @@ WHERE (%(pipeline_id)s::bigint IS NULL OR a.pipeline_id = %(pipeline_id)s)
 ORDER BY a.alert_timestamp DESC, a.id DESC
 OFFSET %(window)s LIMIT 1
 
+-- name: absent
+-- Alerts of a stretch of which nobody did what is asked, newest first: the indexes of alerts and of states are read side by
+-- side in the same order, so that no row of either is touched.
+SELECT a.id
+FROM sentinel.alerts a
+WHERE (%(pipeline_id)s::bigint IS NULL OR a.pipeline_id = %(pipeline_id)s)
+  AND (%(severity)s::text IS NULL OR a.severity = %(severity)s)
+  AND (%(rule_id)s::bigint IS NULL OR a.rule_id = %(rule_id)s)
+  AND (%(detector_ids)s::bigint[] IS NULL OR (a.detector_id = ANY(%(detector_ids)s) AND a.detector_id IS NOT NULL))
+  AND (%(source)s::text IS NULL OR (%(source)s = 'rule' AND a.detector_id IS NULL)
+       OR (%(source)s = 'detector' AND a.detector_id IS NOT NULL))
+  AND (%(event_id)s::text IS NULL OR a.event_id = %(event_id)s)
+  AND (%(since)s::timestamptz IS NULL OR a.alert_timestamp >= %(since)s)
+  AND (%(until)s::timestamptz IS NULL OR a.alert_timestamp < %(until)s)
+  AND (%(before_id)s::bigint IS NULL
+       OR (a.alert_timestamp, a.id) < (%(before_timestamp)s::timestamptz, %(before_id)s::bigint))
+  AND (%(last_id)s::bigint IS NULL
+       OR (a.alert_timestamp, a.id) >= (%(last_timestamp)s::timestamptz, %(last_id)s::bigint))
+  AND NOT EXISTS (
+      SELECT FROM sentinel.alert_states s
+      WHERE s.alert_timestamp = a.alert_timestamp AND s.alert_id = a.id
+        AND ((%(status)s::text = 'open' AND s.status <> 'open') OR (%(assignee)s::text = '' AND s.assignee IS NOT NULL))
+        AND (%(since)s::timestamptz IS NULL OR s.alert_timestamp >= %(since)s)
+        AND (%(before_id)s::bigint IS NULL
+             OR (s.alert_timestamp, s.alert_id) < (%(before_timestamp)s::timestamptz, %(before_id)s::bigint)))
+ORDER BY a.alert_timestamp DESC, a.id DESC
+LIMIT %(limit)s
+
 -- name: matches_of
 -- What matched one event.
 SELECT severity, rule_id FROM sentinel.alerts

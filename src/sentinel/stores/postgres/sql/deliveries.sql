@@ -61,7 +61,7 @@ WITH results AS (
               started_at timestamptz, seconds double precision, next_attempt_at timestamptz)
 ), settled AS (
     UPDATE sentinel.deliveries d
-    SET state = r.state, next_attempt_at = COALESCE(r.next_attempt_at, d.next_attempt_at), is_limited = false,
+    SET state = r.state, last_reason = r.reason, next_attempt_at = COALESCE(r.next_attempt_at, d.next_attempt_at), is_limited = false,
         finished_at = CASE WHEN r.state = 'queued' THEN NULL ELSE %(at)s::timestamptz END
     FROM results r WHERE d.id = r.delivery_id AND d.state = 'sending' AND d.attempt_count = r.attempt
     RETURNING d.id

@@ -123,18 +123,16 @@ WHERE tenant_id = sentinel.current_tenant() AND fingerprint = %(fingerprint)s
 SELECT d.id, c.name AS channel, c.kind AS channel_kind, d.target, d.kind, d.severity, d.state, d.alert_count,
        d.attempt_count, d.redrive_count,
        CASE WHEN d.state IN ('queued', 'sending') THEN d.next_attempt_at END AS next_attempt_at, d.created_at,
-       d.finished_at, COALESCE(last.reason, '') AS last_reason
+       d.finished_at, d.last_reason
 FROM sentinel.deliveries d
 JOIN sentinel.notification_channels c ON c.id = d.channel_id
-LEFT JOIN LATERAL (SELECT t.reason FROM sentinel.delivery_attempts t WHERE t.delivery_id = d.id
-                   ORDER BY t.attempt DESC LIMIT 1) last ON true
 WHERE d.tenant_id = sentinel.current_tenant()
   AND (%(id)s::text IS NULL OR d.id = %(id)s)
   AND (%(channel)s::text IS NULL
        OR d.channel_id = (SELECT n.id FROM sentinel.notification_channels n
                           WHERE n.tenant_id = sentinel.current_tenant() AND n.name = %(channel)s))
   AND (%(state)s::text IS NULL OR d.state = %(state)s)
-  AND (%(reason)s::text IS NULL OR last.reason = %(reason)s)
+  AND (%(reason)s::text IS NULL OR d.last_reason = %(reason)s)
   AND (%(since)s::timestamptz IS NULL OR d.created_at >= %(since)s)
   AND (%(until)s::timestamptz IS NULL OR d.created_at < %(until)s)
   AND (%(alert_id)s::bigint IS NULL
@@ -162,14 +160,12 @@ SELECT d.id, d.channel_id, d.redrive_count, count(*) FILTER (WHERE d.redrive_cou
        count(*) FILTER (WHERE d.redrive_count >= %(most)s) OVER () AS looped
 FROM sentinel.deliveries d
 JOIN sentinel.notification_channels c ON c.id = d.channel_id
-LEFT JOIN LATERAL (SELECT t.reason FROM sentinel.delivery_attempts t WHERE t.delivery_id = d.id
-                   ORDER BY t.attempt DESC LIMIT 1) last ON true
 WHERE d.tenant_id = sentinel.current_tenant() AND d.state = 'dead' AND c.status = 'active'
   AND (%(id)s::text IS NULL OR d.id = %(id)s)
   AND (%(channel)s::text IS NULL
        OR d.channel_id = (SELECT n.id FROM sentinel.notification_channels n
                           WHERE n.tenant_id = sentinel.current_tenant() AND n.name = %(channel)s))
-  AND (%(reason)s::text IS NULL OR last.reason = %(reason)s)
+  AND (%(reason)s::text IS NULL OR d.last_reason = %(reason)s)
   AND (%(since)s::timestamptz IS NULL OR d.created_at >= %(since)s)
   AND (%(until)s::timestamptz IS NULL OR d.created_at < %(until)s)
   AND (%(alert_id)s::bigint IS NULL
