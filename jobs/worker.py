@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from sentinel.batch.loop import DetectorLoop
 from sentinel.errors import SentinelError
-from sentinel.notify.loops import DeliveryLoop, RoutingLoop
+from sentinel.notify.sending.loops import DeliveryLoop, RoutingLoop
 from sentinel.settings import Settings
 from sentinel.telemetry.traces import NO_TRACES, begin_traces
 from sentinel.wiring import Backend

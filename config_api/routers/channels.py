@@ -32,7 +32,7 @@ from sentinel.catalog.channels import ChannelWithSecret
 from sentinel.clock import monotonic_seconds, utc_now
 from sentinel.domain.channel import ChannelStatus, NotificationChannel
 from sentinel.errors import InvalidError
-from sentinel.notify.trial import try_channel
+from sentinel.notify.reach.trial import try_channel
 from sentinel.wiring import Backend
 from sentinel.wiring_channels import Channels
 

@@ -14,7 +14,7 @@ from sentinel.domain.notification_history import DeliveryDetail, DeliveryFilter,
 from sentinel.domain.notification_policy import NotificationPolicy, PolicyVersion
 from sentinel.domain.rule import Severity
 from sentinel.domain.silence import Silence
-from sentinel.notify.preview import ImaginedAlert, Preview
+from sentinel.notify.deciding.preview import ImaginedAlert, Preview
 
 Comment = Annotated[Text, Field(max_length=500)]
 _POLICY: JsonValue = {

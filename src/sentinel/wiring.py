@@ -40,8 +40,8 @@ from sentinel.clock import monotonic_seconds, utc_now
 from sentinel.domain.api_key import ApiKey, hash_secret
 from sentinel.domain.channel import new_signing_secret
 from sentinel.errors import SentinelError, StoreUnavailableError, UnauthenticatedError
-from sentinel.notify.addresses import AddressGuard
-from sentinel.notify.channel_rules import ChannelRules
+from sentinel.notify.reach.addresses import AddressGuard
+from sentinel.notify.reach.channel_rules import ChannelRules
 from sentinel.ops.alerts import AlertHandling
 from sentinel.ops.dead_letters import DeadLetterHandling
 from sentinel.settings import Settings

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from sentinel.clock import monotonic_seconds, utc_now
-from sentinel.notify.addresses import AddressGuard
-from sentinel.notify.channel_rules import ChannelRules
 from sentinel.notify.channels.configured import Means
-from sentinel.notify.guarded_http import GuardedHttp, trusting_context
-from sentinel.notify.opening import ChannelOpener
-from sentinel.notify.trial import TrialPlaces
+from sentinel.notify.reach.addresses import AddressGuard
+from sentinel.notify.reach.channel_rules import ChannelRules
+from sentinel.notify.reach.guarded_http import GuardedHttp, trusting_context
+from sentinel.notify.reach.opening import ChannelOpener
+from sentinel.notify.reach.trial import TrialPlaces
 from sentinel.settings import Settings
 from sentinel.stores.channels import ChannelReader
 from sentinel.stores.postgres.channels import PostgresChannelReader

@@ -11,13 +11,13 @@ from sentinel.clock import monotonic_seconds, utc_now
 from sentinel.domain.notification_group import ChannelRef, Target
 from sentinel.domain.notification_policy import NotificationPolicy
 from sentinel.notify.channels.kinds import tells
-from sentinel.notify.dispatcher import Dispatcher
-from sentinel.notify.loops import DeliveryLoop, Ear, RoutingLoop
+from sentinel.notify.deciding.preview import ImaginedAlert, Preview, preview
+from sentinel.notify.deciding.router import Router
 from sentinel.notify.metrics import NotifyMetrics
-from sentinel.notify.ordered_ids import OrderedIds
-from sentinel.notify.preview import ImaginedAlert, Preview, preview
-from sentinel.notify.router import Router
-from sentinel.notify.targets import Resolved, resolve_target
+from sentinel.notify.reach.targets import Resolved, resolve_target
+from sentinel.notify.sending.dispatcher import Dispatcher
+from sentinel.notify.sending.loops import DeliveryLoop, Ear, RoutingLoop
+from sentinel.notify.sending.ordered_ids import OrderedIds
 from sentinel.settings import PostgresSettings, Settings
 from sentinel.stores.postgres.database import Database
 from sentinel.stores.postgres.listener import PostgresListener

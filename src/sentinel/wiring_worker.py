@@ -12,10 +12,10 @@ from prometheus_client.registry import Collector
 from sentinel.clock import monotonic_seconds
 from sentinel.domain.figures import QueueFigures
 from sentinel.errors import SentinelError
-from sentinel.notify.addresses import AddressGuard
-from sentinel.notify.guarded_http import GuardedHttp
 from sentinel.notify.heartbeat import Heartbeat
 from sentinel.notify.metrics import NotifyMetrics
+from sentinel.notify.reach.addresses import AddressGuard
+from sentinel.notify.reach.guarded_http import GuardedHttp
 from sentinel.settings import Settings
 from sentinel.stores.postgres.notifications.queues import PostgresQueueFigures
 from sentinel.telemetry.health import Check, Checks

@@ -12,9 +12,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from config_api.metrics import ProcessMetrics
 from sentinel.clock import monotonic_seconds
 from sentinel.domain.figures import ChannelFigures, PipelineFigures, QueueFigures, TenantFigures
-from sentinel.notify.addresses import AddressGuard
-from sentinel.notify.guarded_http import GuardedHttp
 from sentinel.notify.heartbeat import Heartbeat
+from sentinel.notify.reach.addresses import AddressGuard
+from sentinel.notify.reach.guarded_http import GuardedHttp
 from sentinel.settings import NotifySettings
 from sentinel.streaming.job.telling import PipelineStates
 from sentinel.streaming.metrics import JobMetrics

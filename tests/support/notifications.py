@@ -17,11 +17,11 @@ from sentinel.domain.notification import Notification, NotificationKind
 from sentinel.domain.notification_group import ChannelRef, Target
 from sentinel.domain.notification_history import Why
 from sentinel.errors import ConflictError, NotFoundError, SealedSecretError
-from sentinel.notify.attempt import OpenedChannel
 from sentinel.notify.channels.base import AttemptFailedError, Channel, Fate, Receipt
-from sentinel.notify.dispatcher import Dispatcher
-from sentinel.notify.ordered_ids import OrderedIds
-from sentinel.notify.router import Router
+from sentinel.notify.deciding.router import Router
+from sentinel.notify.sending.attempt import OpenedChannel
+from sentinel.notify.sending.dispatcher import Dispatcher
+from sentinel.notify.sending.ordered_ids import OrderedIds
 from sentinel.stores.postgres.audit import PostgresAudit
 from sentinel.stores.postgres.database import Database
 from sentinel.stores.postgres.notifications.deliveries import PostgresDeliveries

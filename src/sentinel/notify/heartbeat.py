@@ -9,8 +9,8 @@ from prometheus_client import CollectorRegistry, Counter
 
 from sentinel.errors import ConfigurationError, InvalidError
 from sentinel.notify.channels.base import AttemptFailedError
-from sentinel.notify.guarded_http import GuardedHttp
-from sentinel.notify.urls import read_url
+from sentinel.notify.reach.guarded_http import GuardedHttp
+from sentinel.notify.reach.urls import read_url
 from sentinel.telemetry.health import Checks, status_of
 
 _LOG = logging.getLogger(__name__)

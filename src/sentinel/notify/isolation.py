@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
 from sentinel.errors import TransientError
-from sentinel.notify.turn import Turn
+from sentinel.notify.deciding.turn import Turn
 
 _LOG = logging.getLogger(__name__)
 

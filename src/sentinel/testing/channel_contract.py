@@ -14,10 +14,10 @@ from sentinel.clock import monotonic_seconds
 from sentinel.domain.channel import KeptSecret
 from sentinel.domain.notification import Notification, NotificationKind, NotifiedAlert
 from sentinel.domain.rule import Severity
-from sentinel.notify.addresses import AddressGuard
 from sentinel.notify.channels.base import AttemptFailedError, Channel, Fate
 from sentinel.notify.channels.configured import ConfiguredChannel, Means
-from sentinel.notify.guarded_http import GuardedHttp, trusting_context
+from sentinel.notify.reach.addresses import AddressGuard
+from sentinel.notify.reach.guarded_http import GuardedHttp, trusting_context
 from sentinel.settings import NotifySettings
 
 NOW = datetime(2026, 3, 1, 12, 30, 15, 250_000, tzinfo=UTC)

@@ -15,7 +15,7 @@ from standardwebhooks import Webhook
 
 from config_api.app import create_app
 from sentinel.domain.api_key import Scope
-from sentinel.notify.trial import MAX_TRIALS_OF_TENANT
+from sentinel.notify.reach.trial import MAX_TRIALS_OF_TENANT
 from sentinel.settings import Settings
 from sentinel.stores.postgres.database import Database
 from sentinel.testing.http import serve

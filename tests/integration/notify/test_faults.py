@@ -10,10 +10,10 @@ from datetime import timedelta
 import pytest
 
 from sentinel.domain.notification import Notification
-from sentinel.notify import dispatcher as dispatching
-from sentinel.notify.attempt import OpenedChannel
 from sentinel.notify.channels.base import AttemptFailedError, Fate, Receipt
-from sentinel.notify.pruning import Pruner
+from sentinel.notify.deciding.pruning import Pruner
+from sentinel.notify.sending import dispatcher as dispatching
+from sentinel.notify.sending.attempt import OpenedChannel
 from sentinel.settings import Settings
 from sentinel.stores.postgres.database import Database
 from sentinel.stores.postgres.migrate import ensure_tenant

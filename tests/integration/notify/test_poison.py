@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from sentinel.errors import ConfigurationError
-from sentinel.notify import tell_groups
-from sentinel.notify.router import BATCH, Router
-from sentinel.notify.turn import Turn
+from sentinel.notify.deciding import tell_groups
+from sentinel.notify.deciding.router import BATCH, Router
+from sentinel.notify.deciding.turn import Turn
 from sentinel.settings import Settings
 from sentinel.stores.postgres.database import Database
 from sentinel.stores.postgres.migrate import ensure_tenant
@@ -108,7 +108,7 @@ class TestAlerts:
             raise ZeroDivisionError
 
         with monkeypatch.context() as patched:
-            patched.setattr("sentinel.notify.router.route_alerts", broken)
+            patched.setattr("sentinel.notify.deciding.router.route_alerts", broken)
             for _ in range(9):
                 with pytest.raises(ZeroDivisionError):
                     slack.run()

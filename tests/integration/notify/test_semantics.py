@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sentinel.notify import mutes
+from sentinel.notify.deciding import mutes
 from tests.support.notifications import Desk, Receiver
 
 pytestmark = pytest.mark.integration

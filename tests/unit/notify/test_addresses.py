@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentinel.errors import AddressNotAllowedError, InvalidError
-from sentinel.notify.addresses import AddressGuard, HostUnresolvedError, why_not_public
-from sentinel.notify.urls import read_url
+from sentinel.notify.reach.addresses import AddressGuard, HostUnresolvedError, why_not_public
+from sentinel.notify.reach.urls import read_url
 from sentinel.settings import NotifySettings
 
 NOWHERE = "0.0.0.0"  # noqa: S104 - nothing is bound

@@ -13,8 +13,8 @@ from sentinel.domain.notification import Notification
 from sentinel.domain.notification_content import content_of
 from sentinel.domain.notification_decision import Outcome
 from sentinel.domain.origin import Origin
-from sentinel.notify.attempt import Attempt, Attempter
 from sentinel.notify.channels.base import Channel, Receipt
+from sentinel.notify.sending.attempt import Attempt, Attempter
 from sentinel.telemetry.context import REQUEST, request_id
 from sentinel.telemetry.traces import begin_traces
 from sentinel.testing.channel_contract import NOW, notification

@@ -12,9 +12,9 @@ import pytest
 
 from sentinel.clock import monotonic_seconds
 from sentinel.errors import ConfigurationError
-from sentinel.notify.addresses import AddressGuard, resolve_by_system
 from sentinel.notify.channels.base import AttemptFailedError, Fate
-from sentinel.notify.guarded_http import MAX_ANSWER_BYTES, GuardedHttp, HttpAnswer
+from sentinel.notify.reach.addresses import AddressGuard, resolve_by_system
+from sentinel.notify.reach.guarded_http import MAX_ANSWER_BYTES, GuardedHttp, HttpAnswer
 from sentinel.settings import NotifySettings
 from sentinel.testing.channel_contract import LOCAL
 from tests.support.receivers import HttpReceiver, http_receiver, make_certificate

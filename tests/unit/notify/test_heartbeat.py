@@ -8,10 +8,10 @@ import pytest
 
 from sentinel.clock import monotonic_seconds
 from sentinel.errors import ConfigurationError
-from sentinel.notify.addresses import AddressGuard
 from sentinel.notify.channels.base import AttemptFailedError, Fate
-from sentinel.notify.guarded_http import GuardedHttp, HttpAnswer
 from sentinel.notify.heartbeat import Heartbeat
+from sentinel.notify.reach.addresses import AddressGuard
+from sentinel.notify.reach.guarded_http import GuardedHttp, HttpAnswer
 from sentinel.settings import NotifySettings
 from sentinel.telemetry.health import Check
 

@@ -8,7 +8,7 @@ import pytest
 
 from sentinel.domain.channel import ChannelKind
 from sentinel.domain.delivery import ChannelQueue
-from sentinel.notify.retry import after_failure, after_success, next_attempt, spend
+from sentinel.notify.sending.retry import after_failure, after_success, next_attempt, spend
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 QUEUE = ChannelQueue(1, 0, None, None)

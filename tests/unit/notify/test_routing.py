@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from sentinel.domain.notification_policy import NotificationPolicy, Plan
-from sentinel.notify.routing import plan_of_rule, plans_of
+from sentinel.notify.deciding.plans import plan_of_rule, plans_of
 
 
 def policy(**document: Any) -> NotificationPolicy:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sentinel.domain.channel import ChannelKind, ChannelStatus, NotificationChannel
-from sentinel.notify.targets import Resolved, Unresolved, resolve_target
+from sentinel.notify.reach.targets import Resolved, Unresolved, resolve_target
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 MAIL = {"host": "smtp.example.com", "sender": "s@example.com"}

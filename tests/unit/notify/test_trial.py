@@ -7,7 +7,7 @@ from contextlib import ExitStack
 import pytest
 
 from sentinel.errors import RateLimitedError
-from sentinel.notify.trial import MAX_TRIALS, MAX_TRIALS_OF_TENANT, TrialPlaces
+from sentinel.notify.reach.trial import MAX_TRIALS, MAX_TRIALS_OF_TENANT, TrialPlaces
 
 
 def test_a_tenant_leaves_places_to_the_others_and_all_come_back() -> None:

@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 
 from sentinel.notify.channels.base import AttemptFailedError, Fate, Receipt
 from sentinel.notify.channels.configured import Redactor
-from sentinel.notify.guarded_http import HttpAnswer
+from sentinel.notify.reach.guarded_http import HttpAnswer
 
 MAX_RETRY_AFTER_SECONDS = 86_400.0
 _SECONDS = re.compile(r"[0-9]{1,9}")

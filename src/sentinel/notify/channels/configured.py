@@ -16,11 +16,11 @@ from pydantic import BaseModel, ConfigDict
 from sentinel.domain.channel import CHANNEL_SECRET, ChannelKind, KeptSecret, SecretRule
 from sentinel.domain.notification import Notification, NotificationKind
 from sentinel.errors import InvalidError
-from sentinel.notify.addresses import AddressGuard
 from sentinel.notify.channels.base import Receipt
 from sentinel.notify.channels.texts import one_line
-from sentinel.notify.guarded_http import GuardedHttp
-from sentinel.notify.urls import read_url
+from sentinel.notify.reach.addresses import AddressGuard
+from sentinel.notify.reach.guarded_http import GuardedHttp
+from sentinel.notify.reach.urls import read_url
 from sentinel.settings import NotifySettings
 
 MAX_ANSWER_CHARACTERS = 300

@@ -19,12 +19,12 @@ from sentinel.domain.channel import ChannelKind, KeptSecret, SecretRule
 from sentinel.domain.notification import Notification, NotificationKind
 from sentinel.domain.rule import Severity
 from sentinel.errors import AddressNotAllowedError, InvalidError
-from sentinel.notify.addresses import HostUnresolvedError
 from sentinel.notify.channels.base import AttemptFailedError, Fate, Receipt
 from sentinel.notify.channels.configured import ChannelOptions, ConfiguredChannel, Means, Place, Redactor
 from sentinel.notify.channels.texts import cut, facts, newest_first, one_line, plain_text, untold
-from sentinel.notify.guarded_smtp import MailServer, hand_in
-from sentinel.notify.urls import HOST
+from sentinel.notify.reach.addresses import HostUnresolvedError
+from sentinel.notify.reach.guarded_smtp import MailServer, hand_in
+from sentinel.notify.reach.urls import HOST
 
 MAX_RECIPIENTS = 50
 _MOST_ALERTS = 20

@@ -14,7 +14,7 @@ from sentinel.notify.channels.answers import receipt, refusal
 from sentinel.notify.channels.base import Fate, Receipt
 from sentinel.notify.channels.configured import ChannelOptions, ConfiguredChannel, Place, place_of_url, url_problem
 from sentinel.notify.channels.texts import cut, facts, json_bytes, moment, one_line, untold
-from sentinel.notify.guarded_http import HttpAnswer
+from sentinel.notify.reach.guarded_http import HttpAnswer
 
 ENDPOINT = "https://events.pagerduty.com"
 _ROUTING_KEY = re.compile(r"[A-Za-z0-9]{32}")

@@ -15,7 +15,7 @@ from sentinel.notify.channels.answers import receipt, refusal
 from sentinel.notify.channels.base import Fate, Receipt
 from sentinel.notify.channels.configured import ChannelOptions, ConfiguredChannel, Place, place_of_url, url_problem
 from sentinel.notify.channels.texts import cut, facts, json_bytes, newest_first, one_line, untold
-from sentinel.notify.guarded_http import HttpAnswer
+from sentinel.notify.reach.guarded_http import HttpAnswer
 
 _MOST_ALERTS = 8
 # Teams refuses messages of more than 28 kB.

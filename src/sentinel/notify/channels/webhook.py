@@ -14,7 +14,7 @@ from sentinel.notify.channels.answers import receipt, refusal
 from sentinel.notify.channels.base import AttemptFailedError, Fate, Receipt
 from sentinel.notify.channels.configured import ChannelOptions, ConfiguredChannel, Place, place_of_url, url_problem
 from sentinel.notify.channels.texts import alert_as_json, json_bytes, moment, one_line, plain_text
-from sentinel.notify.urls import MAX_URL_CHARACTERS, read_url
+from sentinel.notify.reach.urls import MAX_URL_CHARACTERS, read_url
 
 
 class WebhookOptions(ChannelOptions):

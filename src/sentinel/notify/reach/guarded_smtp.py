@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from io import BufferedReader
 
-from sentinel.notify.addresses import AddressGuard
+from sentinel.notify.reach.addresses import AddressGuard
 from sentinel.settings import NotifySettings
 
 MAX_ANSWER_BYTES = 65_536

@@ -14,15 +14,15 @@ from sentinel.domain.notification_decision import Outcome
 from sentinel.domain.notification_group import OutboxEntry, RoutedAlert
 from sentinel.domain.origin import UNKNOWN
 from sentinel.errors import SentinelError, TransientError
-from sentinel.notify.follow_up import escalate, repeat, take_up
+from sentinel.notify.deciding.follow_up import escalate, repeat, take_up
+from sentinel.notify.deciding.mutes import Mutes
+from sentinel.notify.deciding.pruning import Pruner
+from sentinel.notify.deciding.route_alerts import route_alerts
+from sentinel.notify.deciding.summaries import summarize
+from sentinel.notify.deciding.tell_groups import tell_due_groups
+from sentinel.notify.deciding.turn import Resolver, Teller, Turn
 from sentinel.notify.isolation import for_all
 from sentinel.notify.metrics import NotifyMetrics
-from sentinel.notify.mutes import Mutes
-from sentinel.notify.pruning import Pruner
-from sentinel.notify.route_alerts import route_alerts
-from sentinel.notify.summaries import summarize
-from sentinel.notify.tell_groups import tell_due_groups
-from sentinel.notify.turn import Resolver, Teller, Turn
 from sentinel.stores.notifications import RoutingStore, RoutingTransaction
 from sentinel.telemetry.traces import MOST_VALUES, NO_TRACES, Span, Traces
 

@@ -17,8 +17,8 @@ from sentinel.domain.notification_decision import Decision, Outcome
 from sentinel.domain.notification_group import ChannelRef, Group, NewDelivery, RoutedAlert, Target, severest
 from sentinel.domain.notification_policy import ESCALATION_ROUTE, RULE_ROUTE, NotificationPolicy, Plan, PolicyVersion
 from sentinel.domain.rule import Severity
-from sentinel.notify.mutes import Mutes
-from sentinel.notify.routing import plan_of_route
+from sentinel.notify.deciding.mutes import Mutes
+from sentinel.notify.deciding.plans import plan_of_route
 from sentinel.stores.notifications import RoutingTransaction
 
 Resolver = Callable[[str, Sequence[ChannelRef]], "Target | str"]

@@ -12,7 +12,7 @@ from sentinel.domain.notification_group import AlertTally, DueSummary, Group, Gr
 from sentinel.domain.notification_policy import Plan
 from sentinel.domain.rule import Severity
 from sentinel.errors import TransientError
-from sentinel.notify.turn import Turn
+from sentinel.notify.deciding.turn import Turn
 
 _LOG = logging.getLogger(__name__)
 

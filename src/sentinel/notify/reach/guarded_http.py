@@ -16,9 +16,9 @@ import httpcore
 import httpx
 
 from sentinel.errors import AddressNotAllowedError, ConfigurationError, InvalidError
-from sentinel.notify.addresses import AddressGuard, HostUnresolvedError
 from sentinel.notify.channels.base import AttemptFailedError, Fate
-from sentinel.notify.urls import read_url
+from sentinel.notify.reach.addresses import AddressGuard, HostUnresolvedError
+from sentinel.notify.reach.urls import read_url
 from sentinel.settings import NotifySettings
 
 MAX_ANSWER_BYTES = 65_536

@@ -19,8 +19,8 @@ from sentinel.domain.notification_group import (
     group_key,
 )
 from sentinel.domain.notification_policy import HUMAN_GROUP_BY, MACHINE_GROUP_BY, RULE_ROUTE, Plan
-from sentinel.notify.routing import plan_of_rule, plans_of
-from sentinel.notify.turn import Turn
+from sentinel.notify.deciding.plans import plan_of_rule, plans_of
+from sentinel.notify.deciding.turn import Turn
 
 # Channels that programs read, which are told of each alert by itself.
 MACHINE_KINDS = frozenset({ChannelKind.WEBHOOK})

@@ -13,9 +13,9 @@ from sentinel.domain.notification_group import Group, GroupState, RoutedAlert, c
 from sentinel.domain.notification_policy import NotificationPolicy, PolicyVersion
 from sentinel.domain.rule import Severity
 from sentinel.errors import NotFoundError
-from sentinel.notify.mutes import Mutes
-from sentinel.notify.route_alerts import group_labels, targets_of
-from sentinel.notify.turn import Resolver, Turn
+from sentinel.notify.deciding.mutes import Mutes
+from sentinel.notify.deciding.route_alerts import group_labels, targets_of
+from sentinel.notify.deciding.turn import Resolver, Turn
 from sentinel.stores.notifications import RoutingTransaction
 
 

@@ -16,7 +16,7 @@ from sentinel.domain.notification_decision import Outcome
 from sentinel.domain.origin import Origin
 from sentinel.errors import SentinelError, TransientError
 from sentinel.notify.channels.base import AttemptFailedError, Channel, Fate
-from sentinel.notify.retry import FIRST_OPEN_SECONDS, MAX_RETRY_AFTER_SECONDS, next_attempt
+from sentinel.notify.sending.retry import FIRST_OPEN_SECONDS, MAX_RETRY_AFTER_SECONDS, next_attempt
 from sentinel.telemetry.context import REQUEST, RequestContext
 from sentinel.telemetry.traces import NO_TRACES, Traces
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from sentinel.errors import StoreUnavailableError
-from sentinel.notify.dispatcher import Dispatcher
-from sentinel.notify.router import Router
+from sentinel.notify.deciding.router import Router
+from sentinel.notify.sending.dispatcher import Dispatcher
 
 _LOG = logging.getLogger(__name__)
 

@@ -12,9 +12,9 @@ from sentinel.domain.notification import MAX_TOLD_ALERTS, AlertEvent, Notificati
 from sentinel.domain.notification_decision import Outcome
 from sentinel.domain.notification_group import Group, GroupState, OutboxEntry, RoutedAlert, Target, group_key
 from sentinel.domain.notification_policy import ESCALATION_ROUTE
+from sentinel.notify.deciding.route_alerts import say_deferred
+from sentinel.notify.deciding.turn import Turn
 from sentinel.notify.isolation import for_all
-from sentinel.notify.route_alerts import say_deferred
-from sentinel.notify.turn import Turn
 
 MAX_DUE = 100
 # Kinds whose receivers keep a state of their own, and so are told by themselves that alerts are resolved.

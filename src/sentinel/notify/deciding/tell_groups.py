@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from sentinel.domain.notification import MAX_TOLD_ALERTS, NotificationKind
 from sentinel.domain.notification_decision import Outcome
 from sentinel.domain.notification_group import Group, GroupMember, GroupState
+from sentinel.notify.deciding.route_alerts import say_deferred
+from sentinel.notify.deciding.turn import Turn
 from sentinel.notify.isolation import for_all
-from sentinel.notify.route_alerts import say_deferred
-from sentinel.notify.turn import Turn
 
 MAX_GROUPS = 200
 MAX_MEMBERS = 5_000

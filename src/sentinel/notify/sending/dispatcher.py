@@ -14,9 +14,9 @@ from sentinel.domain.delivery import AttemptResult, ChannelQueue
 from sentinel.domain.notification_decision import Decision, Outcome
 from sentinel.domain.notification_group import said_target
 from sentinel.errors import ConflictError, NotFoundError, SentinelError, StoreUnavailableError
-from sentinel.notify.attempt import Attempt, Attempter, OpenedChannel
 from sentinel.notify.metrics import NotifyMetrics
-from sentinel.notify.retry import after_failure, after_success, spend
+from sentinel.notify.sending.attempt import Attempt, Attempter, OpenedChannel
+from sentinel.notify.sending.retry import after_failure, after_success, spend
 from sentinel.stores.notifications import DeliveryStore, DeliveryTransaction
 from sentinel.telemetry.traces import NO_TRACES, Traces
 

@@ -8,10 +8,10 @@ from typing import Any
 from sentinel.domain.channel import ChannelKind, ChannelStatus, KnownChannel, SecretRule
 from sentinel.domain.notification import Notification, NotificationKind
 from sentinel.errors import ChannelUnusableError, InvalidError, NotFoundError, SealedSecretError
-from sentinel.notify.channel_rules import read_options
 from sentinel.notify.channels.base import Receipt
 from sentinel.notify.channels.configured import ConfiguredChannel, Means
 from sentinel.notify.channels.kinds import CHANNELS, tells
+from sentinel.notify.reach.channel_rules import read_options
 from sentinel.stores.channels import ChannelReader
 
 

@@ -9,9 +9,9 @@ from pydantic import ValidationError
 
 from sentinel.domain.channel import ChannelKind, SecretRule
 from sentinel.errors import AddressNotAllowedError, ErrorDetail, InvalidError
-from sentinel.notify.addresses import AddressGuard, HostUnresolvedError
 from sentinel.notify.channels.configured import ChannelOptions, ConfiguredChannel
 from sentinel.notify.channels.kinds import CHANNELS
+from sentinel.notify.reach.addresses import AddressGuard, HostUnresolvedError
 from sentinel.settings import NotifySettings
 
 # Somebody waits for the answer, and a thread with him.
