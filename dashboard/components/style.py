@@ -7,7 +7,7 @@ import streamlit as st
 # Contrasts of less than 4.5:1 (WCAG 2.1, 1.4.3), in the light and the dark scheme: chosen segments, code in captions,
 # numbers in code. `.streamlit/config.toml` has what a theme can say.
 _CONTRAST = """
-[data-selected='true'] p {color: light-dark(#b01e2e, #ff9a9a) !important}
+[data-variant='segmented_control'][data-selected='true'] p {color: light-dark(#b01e2e, #ff9a9a) !important}
 [data-testid='stCaptionContainer'] code {color: inherit !important}
 .token.number {color: light-dark(#0b6b5d, #29b09d) !important}
 """
