@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
-from dashboard.components.figures import ago
+from dashboard.components.overview.figures import ago
 
 CHOSEN = "times"
 UTC_TIMES, LOCAL_TIMES = "UTC", "local"

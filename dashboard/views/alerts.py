@@ -5,12 +5,12 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard.components import links
-from dashboard.components.alert_bulk import show_bulk
-from dashboard.components.alert_detail import show_detail
-from dashboard.components.alert_export import show_export
-from dashboard.components.alert_facets import show_facets
-from dashboard.components.alert_filter import Chosen, choose, clear
-from dashboard.components.alert_list import show_list
+from dashboard.components.alerts.bulk import show_bulk
+from dashboard.components.alerts.detail import show_detail
+from dashboard.components.alerts.export import show_export
+from dashboard.components.alerts.facets import show_facets
+from dashboard.components.alerts.filters import Chosen, choose, clear
+from dashboard.components.alerts.listing import show_list
 from dashboard.components.page import show_page
 from dashboard.components.problems import show_problem
 from dashboard.session import Visit

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import streamlit as st
 
 from dashboard.components import links
-from dashboard.components.dead_letter_bulk import show_bulk
-from dashboard.components.dead_letter_counts import show_counts
-from dashboard.components.dead_letter_detail import show_detail
-from dashboard.components.dead_letter_filter import OPEN, ChosenLetters, choose
+from dashboard.components.dead_letters.bulk import show_bulk
+from dashboard.components.dead_letters.counts import show_counts
+from dashboard.components.dead_letters.detail import show_detail
+from dashboard.components.dead_letters.filters import OPEN, ChosenLetters, choose
 from dashboard.components.page import show_page
-from dashboard.components.pipeline_choice import choose_pipeline
+from dashboard.components.pipelines.choice import choose_pipeline
 from dashboard.components.sections import choose_section, pick_row, table_key
 from dashboard.components.text import line
 from dashboard.components.times import time_column

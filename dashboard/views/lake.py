@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import streamlit as st
 
 from dashboard.components import links
-from dashboard.components.lake_result import show_result
-from dashboard.components.lake_tables import show_tables
+from dashboard.components.lake.result import show_result
+from dashboard.components.lake.tables import show_tables
 from dashboard.components.page import show_page
 from dashboard.components.problems import show_problem
-from dashboard.components.rule_editor import mark
+from dashboard.components.rules.editor import mark
 from dashboard.components.text import sendable, show_text
 from dashboard.session import Visit
 from sentinel.client.lake import LakeAnswer

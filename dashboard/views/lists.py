@@ -8,10 +8,10 @@ import streamlit as st
 
 from dashboard.components import links
 from dashboard.components.acts import act
-from dashboard.components.list_create import show_create
-from dashboard.components.list_rows import show_rows
-from dashboard.components.list_upload import show_upload
-from dashboard.components.list_versions import show_versions
+from dashboard.components.lists.create import show_create
+from dashboard.components.lists.rows import show_rows
+from dashboard.components.lists.upload import show_upload
+from dashboard.components.lists.versions import show_versions
 from dashboard.components.page import show_page
 from dashboard.components.sections import choose_section, pick_row, table_key
 from dashboard.components.text import line, show_text

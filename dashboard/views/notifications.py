@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dashboard.components.channels import show_channels
-from dashboard.components.deliveries import show_deliveries
-from dashboard.components.dry_route import show_dry_route
+from dashboard.components.notifications.channels import show_channels
+from dashboard.components.notifications.deliveries import show_deliveries
+from dashboard.components.notifications.dry_route import show_dry_route
+from dashboard.components.notifications.policy import show_policy
+from dashboard.components.notifications.silences import show_silences
 from dashboard.components.page import show_page
-from dashboard.components.policy import show_policy
 from dashboard.components.sections import choose_section
-from dashboard.components.silences import show_silences
 from dashboard.session import Visit
 
 _SECTIONS = {

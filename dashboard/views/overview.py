@@ -7,14 +7,14 @@ from collections.abc import Mapping
 import streamlit as st
 
 from dashboard.components import links
-from dashboard.components.alerts_table import SEVERITIES, show_alerts
+from dashboard.components.alerts.table import SEVERITIES, show_alerts
 from dashboard.components.live import choose_refresh
-from dashboard.components.overview_reading import Asked, latest
+from dashboard.components.overview.period_figures import show_period, show_velocity
+from dashboard.components.overview.reading import Asked, latest
 from dashboard.components.page import show_page
-from dashboard.components.period_figures import show_period, show_velocity
 from dashboard.components.problems import show_problem
-from dashboard.components.process_health import show_health
-from dashboard.components.rules_list import show_rules
+from dashboard.components.rules.switches import show_rules
+from dashboard.components.system.process_health import show_health
 from dashboard.components.text import line
 from dashboard.session import Visit
 from sentinel.clock import utc_now

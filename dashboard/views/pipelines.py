@@ -6,9 +6,9 @@ import streamlit as st
 
 from dashboard.components import links
 from dashboard.components.page import show_page
-from dashboard.components.pipeline_create import show_create
-from dashboard.components.pipeline_detail import show_pipeline
-from dashboard.components.pipeline_list import show_pipelines
+from dashboard.components.pipelines.create import show_create
+from dashboard.components.pipelines.detail import show_pipeline
+from dashboard.components.pipelines.listing import show_pipelines
 from dashboard.session import Visit
 
 

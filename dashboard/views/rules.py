@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import streamlit as st
 
 from dashboard.components import links
-from dashboard.components.backtests import show_backtests
+from dashboard.components.backtests.listing import show_backtests
 from dashboard.components.page import show_page
-from dashboard.components.pipeline_choice import choose_pipeline
-from dashboard.components.rule_add import show_add
-from dashboard.components.rule_detail import show_rule
-from dashboard.components.rule_list import show_list
-from dashboard.components.scorecards import show_scorecards
+from dashboard.components.pipelines.choice import choose_pipeline
+from dashboard.components.rules.add import show_add
+from dashboard.components.rules.detail import show_rule
+from dashboard.components.rules.listing import show_list
+from dashboard.components.rules.scorecards import show_scorecards
 from dashboard.components.sections import choose_section
 from dashboard.session import Visit
 from sentinel.client import models

@@ -5,11 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard.components import links
-from dashboard.components.generations import show_generations
 from dashboard.components.page import show_page
-from dashboard.components.pipeline_choice import choose_pipeline
-from dashboard.components.process_health import job_trouble, show_health
+from dashboard.components.pipelines.choice import choose_pipeline
 from dashboard.components.sections import choose_section
+from dashboard.components.system.generations import show_generations
+from dashboard.components.system.process_health import job_trouble, show_health
 from dashboard.components.text import line, plain
 from dashboard.components.times import time_column
 from dashboard.session import Visit

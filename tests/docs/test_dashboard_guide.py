@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.components import alert_export
+from dashboard.components.alerts import export as alert_export
 from sentinel.settings import PROJECT_ROOT
 from tests.unit.dashboard import list_data, page_data, rule_data
 from tests.unit.dashboard.alert_data import alert, answer_alerts

@@ -9,8 +9,8 @@ import httpx
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.components.alert_export import rows_of
-from dashboard.components.alert_facets import filter_of
+from dashboard.components.alerts.export import rows_of
+from dashboard.components.alerts.facets import filter_of
 from sentinel.client.alert_finding import FacetCount
 from sentinel.clock import utc_now
 from sentinel.domain.label_matcher import matcher_of
@@ -68,7 +68,7 @@ class TestExport:
         assert rows_of(content) == rows
 
     def test_a_cut_is_said(self, api: StubApi, file: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("dashboard.components.alert_export.MAX_ROWS", 1)
+        monkeypatch.setattr("dashboard.components.alerts.export.MAX_ROWS", 1)
         page = open_page("alerts")
         ran(widget(page, "button", "Make a CSV file").click().run())
         assert "older ones are left out" in page.warning[0].value

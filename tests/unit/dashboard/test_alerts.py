@@ -9,8 +9,8 @@ import httpx
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.components.alert_filter import DISPOSITIONS, SEVERITIES
-from dashboard.components.alert_work import NEXT
+from dashboard.components.alerts.filters import DISPOSITIONS, SEVERITIES
+from dashboard.components.alerts.work import NEXT
 from sentinel.clock import utc_now
 from sentinel.domain import alert_state
 from sentinel.domain.rule import Severity

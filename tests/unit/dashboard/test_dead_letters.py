@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from dashboard.components.dead_letter_counts import points
+from dashboard.components.dead_letters.counts import points
 from sentinel.client.dead_letters import CauseCount
 from tests.unit.dashboard.alert_data import pipeline
 from tests.unit.dashboard.conftest import (

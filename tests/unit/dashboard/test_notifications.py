@@ -8,7 +8,7 @@ import pytest
 import yaml
 from streamlit.testing.v1 import AppTest
 
-from dashboard.components.policy import place_of, read_policy
+from dashboard.components.notifications.policy import place_of, read_policy
 from sentinel.clock import utc_now
 from sentinel.errors import InvalidError
 from tests.unit.dashboard import page_data

@@ -13,9 +13,9 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from dashboard.components.figures import ago
 from dashboard.components.live import REFRESH_SECONDS
-from dashboard.components.period_figures import change
+from dashboard.components.overview.figures import ago
+from dashboard.components.overview.period_figures import change
 from sentinel.client import models
 from sentinel.client.client import Client
 from sentinel.clock import utc_now

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.components.rule_editor import mark
+from dashboard.components.rules.editor import mark
 from tests.unit.dashboard import rule_data
 from tests.unit.dashboard.alert_data import pipeline, rule
 from tests.unit.dashboard.conftest import HOSTILE, StubApi, is_clean, labels, open_page, problem, ran, texts, widget

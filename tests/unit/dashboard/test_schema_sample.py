@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.components.schema_sample import propose
+from dashboard.components.pipelines.schema_sample import propose
 from sentinel.domain.schema_definition import read_schema
 from sentinel.errors import InvalidError
 

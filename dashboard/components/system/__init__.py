@@ -1,0 +1,1 @@
+"""Parts of what tells how processes are."""
