@@ -64,7 +64,7 @@ class Filled:
             **wanted, "status": AlertStatus.OPEN, "detector_ids": None, "before_id": None, "before_timestamp": None,
             "last_id": None, "last_timestamp": None, "limit": 51, "pattern": None,
         }  # fmt: skip
-        yield "open alerts", ("enable_hashjoin", "enable_nestloop"), alerts["absent"], here
+        yield "open alerts", ("enable_hashjoin", "enable_nestloop", "enable_sort"), alerts["absent"], here
         yield "facets", (), facets["facets"], {**wanted, "pattern": None, "limit": MAX_COUNTED, "most": MAX_VALUES}
         yield "reach of facets", (), facets["reach"], {**wanted, "limit": MAX_COUNTED}
         found = {name: getattr(DeliveryFilter(), name) for name in DeliveryFilter.__dataclass_fields__}

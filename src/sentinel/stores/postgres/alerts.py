@@ -101,9 +101,12 @@ class PostgresAlerts:
         if here["pattern"] is not None or not here["by_absence"]:
             return self._rows("page", here)
         # Looking up the state of each alert by its id reads four pages of an index per alert, a merge one per hundred.
-        self._connection.execute("SELECT set_config('enable_nestloop', 'off', true)")
+        # Both are in order as they are, so nothing is sorted either.
+        for name in ("enable_nestloop", "enable_sort"):
+            self._connection.execute("SELECT set_config(%s, 'off', true)", (name,))
         ids = [row["id"] for row in self._rows("absent", here)]
-        self._connection.execute("SELECT set_config('enable_nestloop', 'on', true)")
+        for name in ("enable_nestloop", "enable_sort"):
+            self._connection.execute("SELECT set_config(%s, 'on', true)", (name,))
         return self._rows("page", {**here, "ids": ids}) if ids else []
 
     def _place(self, before: int | None) -> dict[str, Any]:

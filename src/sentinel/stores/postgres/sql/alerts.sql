@@ -108,7 +108,9 @@ WHERE (%(pipeline_id)s::bigint IS NULL OR a.pipeline_id = %(pipeline_id)s)
         AND ((%(status)s::text = 'open' AND s.status <> 'open') OR (%(assignee)s::text = '' AND s.assignee IS NOT NULL))
         AND (%(since)s::timestamptz IS NULL OR s.alert_timestamp >= %(since)s)
         AND (%(before_id)s::bigint IS NULL
-             OR (s.alert_timestamp, s.alert_id) < (%(before_timestamp)s::timestamptz, %(before_id)s::bigint)))
+             OR (s.alert_timestamp, s.alert_id) < (%(before_timestamp)s::timestamptz, %(before_id)s::bigint))
+        AND (%(last_id)s::bigint IS NULL
+             OR (s.alert_timestamp, s.alert_id) >= (%(last_timestamp)s::timestamptz, %(last_id)s::bigint)))
 ORDER BY a.alert_timestamp DESC, a.id DESC
 LIMIT %(limit)s
 
