@@ -64,6 +64,15 @@ class ProgressAnswer(AnswerModel):
     job: JobAnswer | None
 
 
+class PipelineProgressAnswer(AnswerModel):
+    """How far one of many pipelines is."""
+
+    pipeline_id: int
+    decided_records: int = Field(description="Records decided since the pipeline began.")
+    per_second: float = Field(description="Records decided per second in the last five whole minutes.")
+    job: JobAnswer | None
+
+
 class DecisionAnswer(AnswerModel):
     """What a scorecard says of an event."""
 

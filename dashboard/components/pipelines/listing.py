@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import streamlit as st
 
@@ -11,11 +12,10 @@ from dashboard.components.text import line
 from dashboard.session import Visit
 from sentinel.client import models
 
-# Each costs a request of some milliseconds.
-MAX_PROGRESS = 50
+Known: TypeAlias = models.Progress | models.PipelineProgress
 
 
-def lag_of(progress: models.Progress | None) -> int | None:
+def lag_of(progress: Known | None) -> int | None:
     """Return how many records wait, as the job said last; None where none runs or it has not said."""
     if progress is None or progress.job is None or not progress.job.is_running:
         return None
@@ -23,7 +23,7 @@ def lag_of(progress: models.Progress | None) -> int | None:
     return lag if isinstance(lag, int) else None
 
 
-def job_of(progress: models.Progress | None) -> str:
+def job_of(progress: Known | None) -> str:
     """Say in words whether a job runs a pipeline."""
     if progress is None:
         return ""
@@ -34,7 +34,7 @@ def show_pipelines(visit: Visit, pipelines: Sequence[models.Pipeline], opened: i
     """Show pipelines, newest first. The one whose row is chosen stands in the address."""
     shown = sorted(pipelines, key=lambda each: -each.id)
     with st.spinner("Asking how far they are…"):
-        progress = {each.id: visit.client.progress(each.id) for each in shown[:MAX_PROGRESS]}
+        progress = {each.pipeline_id: each for each in visit.client.list_progress()}
     ids = [each.id for each in shown]
     key = table_key("pipelines", ids)
     st.dataframe(
@@ -45,6 +45,7 @@ def show_pipelines(visit: Visit, pipelines: Sequence[models.Pipeline], opened: i
                 "status": each.status,
                 "job": job_of(progress.get(each.id)),
                 "lag": lag_of(progress.get(each.id)),
+                "rate": progress[each.id].per_second if each.id in progress else None,
                 "processed": progress[each.id].decided_records if each.id in progress else None,
                 "alerts": each.alert_count,
                 "topic": line(each.kafka_topic, 100),
@@ -56,6 +57,7 @@ def show_pipelines(visit: Visit, pipelines: Sequence[models.Pipeline], opened: i
             "id": st.column_config.NumberColumn("id", width="small"),
             "name": st.column_config.TextColumn("pipeline", width="medium"),
             "lag": st.column_config.NumberColumn("records waiting", format="localized"),
+            "rate": st.column_config.NumberColumn("records/s", format="%.1f", help="Of the last five whole minutes."),
             "processed": st.column_config.NumberColumn("records processed", format="localized"),
             "alerts": st.column_config.NumberColumn("alerts", format="localized"),
             "schema": st.column_config.NumberColumn("schema version", width="small"),
@@ -67,5 +69,3 @@ def show_pipelines(visit: Visit, pipelines: Sequence[models.Pipeline], opened: i
         key=key,
         on_select=pick_row(key, ids, "pipeline"),
     )
-    if len(shown) > MAX_PROGRESS:
-        st.caption(f"How far they are is asked for the newest {MAX_PROGRESS}.")

@@ -306,6 +306,10 @@ class Client(
         """Return how far a pipeline is, and the job that runs it."""
         return models.Progress.model_validate(self._get(f"/api/pipelines/{pipeline_id}/progress").json())
 
+    def list_progress(self) -> list[models.PipelineProgress]:
+        """Return how far every pipeline is, newest pipeline first."""
+        return [models.PipelineProgress.model_validate(item) for item in self._get("/api/progress").json()]
+
     def generations(self, pipeline_id: int, *, limit: int = 50, before: int | None = None) -> list[models.Generation]:
         """Return generations with their borders, newest first."""
         answer = self._get(f"/api/pipelines/{pipeline_id}/generations", limit=limit, before=before)

@@ -65,6 +65,22 @@ class RunningJob:
 
 
 @dataclass(frozen=True, slots=True)
+class PipelineProgress:
+    """How far one of many pipelines is.
+
+    Attributes:
+        decided_records: Since it began.
+        per_second: Records decided per second in the last five whole minutes; 0.0 where none were.
+        job: Who runs it, or ran it last.
+    """
+
+    pipeline_id: int
+    decided_records: int
+    per_second: float
+    job: RunningJob | None
+
+
+@dataclass(frozen=True, slots=True)
 class RecordPlace:
     """Where a record lies in the topic."""
 

@@ -16,6 +16,7 @@ from sentinel.domain.ledger import (
     EventMatches,
     GenerationEntry,
     PartitionProgress,
+    PipelineProgress,
     RecordPlace,
     RunningJob,
 )
@@ -205,6 +206,9 @@ class LedgerReader(Protocol):
 
     def job(self, pipeline_id: int) -> RunningJob | None:
         """Return who runs the pipeline, or ran it last."""
+
+    def progress_of_all(self) -> list[PipelineProgress]:
+        """Return how far every pipeline is, newest pipeline first."""
 
     def dead_letter_at(self, pipeline_id: int, source_epoch: int, place: RecordPlace) -> str | None:
         """Return the cause when the record at this place is a dead letter."""

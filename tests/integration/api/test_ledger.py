@@ -45,6 +45,42 @@ def test_another_tenant_gets_404(stranger: Client, pipeline: dict[str, Any], pat
     assert stranger.get(f"/api/pipelines/{pipeline['id']}/{path}").status_code == 404
 
 
+def test_the_progress_of_all_needs_a_key(anonymous: Client) -> None:
+    assert anonymous.get("/api/progress").status_code == 401
+
+
+class TestProgressOfAll:
+    def test_how_far_each_is_how_fast_and_who_runs_it(
+        self, client: Client, pipeline: dict[str, Any], tenant: str, findings: Findings
+    ) -> None:
+        other = create_pipeline(client)
+        findings.progress(pipeline["id"], 10, 25, partition=1)
+        findings.progress(pipeline["id"], 0, 5, partition=0)
+        findings.run(
+            "INSERT INTO sentinel.leases (pipeline_id, tenant_id, holder, epoch, expires_at, details) "
+            "VALUES (%s, %s, 'h', 1, now() + interval '1 hour', '{}')",
+            (pipeline["id"], tenant),
+        )
+        for minutes_ago in (0, 1, 5, 6):
+            findings.run(
+                "INSERT INTO sentinel.detection_minutes (pipeline_id, tenant_id, minute, decided_count, dead_count) "
+                "VALUES (%s, %s, date_trunc('minute', now()) - make_interval(mins => %s), 300, 0)",
+                (pipeline["id"], tenant, minutes_ago),
+            )
+        found = client.get("/api/progress").json()
+        assert [(each["pipeline_id"], each["decided_records"]) for each in found] == [
+            (other["id"], 0),
+            (pipeline["id"], 20),
+        ]
+        # Whole minutes, five of them; a minute that began in between makes it one of two.
+        assert found[1]["per_second"] in {2.0, 1.0}
+        assert found[1]["job"]["is_running"] is True
+        assert found[0]["job"] is None
+
+    def test_another_tenant_sees_its_own(self, stranger: Client, pipeline: dict[str, Any]) -> None:
+        assert pipeline["id"] not in [each["pipeline_id"] for each in stranger.get("/api/progress").json()]
+
+
 class TestProgress:
     def test_of_a_pipeline_that_never_ran(self, client: Client, pipeline: dict[str, Any]) -> None:
         answer = client.get(f"/api/pipelines/{pipeline['id']}/progress").json()

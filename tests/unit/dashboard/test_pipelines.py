@@ -65,6 +65,10 @@ def filled(stub: StubApi) -> StubApi:
     }  # fmt: skip
     stub.answers |= {
         "GET /api/pipelines": [pipeline(), pipeline(id=8, name="other", status="stopped")],
+        "GET /api/progress": [
+            {"pipeline_id": 8, "decided_records": 0, "per_second": 0.0, "job": None},
+            {"pipeline_id": 7, "decided_records": 9, "per_second": 20.04, "job": progress(lag_records=1234)["job"]},
+        ],
         "GET /api/pipelines/7/progress": progress(lag_records=1234),
         "GET /api/pipelines/8/progress": {**progress(), "job": None},
         "GET /api/pipelines/7/schema/versions": [schema(2, FIELDS), schema(1, FIELDS[:1])],
@@ -91,7 +95,14 @@ class TestList:
         assert list(table["id"]) == [8, 7]
         assert list(table["job"]) == ["not running", "running"]
         assert table["lag"][1] == 1234
+        assert list(table["rate"]) == [0.0, 20.04]
         assert list(table["status"]) == ["stopped", "active"]
+
+    def test_however_many_cost_two_requests(self, api: StubApi) -> None:
+        api.answers["GET /api/pipelines"] = [pipeline(id=number, name=f"p{number}") for number in range(100, 160)]
+        open_page("pipelines")
+        asked = [each.path for each in api.requests if "pipelines" in each.path or "progress" in each.path]
+        assert sorted(asked) == ["/api/pipelines", "/api/progress"]
 
     def test_a_job_that_is_gone_has_no_lag(self, api: StubApi) -> None:
         api.answers["GET /api/pipelines/7/progress"] = progress(is_running=False, lag_records=5)

@@ -28,7 +28,16 @@ from sentinel.client.models.lifecycle import (
     Suppressed,
     Thresholds,
 )
-from sentinel.client.models.operation import Border, DeadLetter, Generation, Job, Partition, Progress, Readiness
+from sentinel.client.models.operation import (
+    Border,
+    DeadLetter,
+    Generation,
+    Job,
+    Partition,
+    PipelineProgress,
+    Progress,
+    Readiness,
+)
 from sentinel.client.models.outcomes import (
     HourOutcomes,
     Quarantine,
@@ -73,6 +82,7 @@ __all__ = [
     "Partition",
     "Pipeline",
     "PipelineConfig",
+    "PipelineProgress",
     "Precision",
     "Progress",
     "Quarantine",

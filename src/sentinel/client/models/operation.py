@@ -36,6 +36,15 @@ class Progress(Model):
     job: Job | None
 
 
+class PipelineProgress(Model):
+    """How far one of many pipelines is; `per_second` is of the last five whole minutes."""
+
+    pipeline_id: int
+    decided_records: int
+    per_second: float
+    job: Job | None
+
+
 class Border(Model):
     """Offsets of one partition that a generation answers for."""
 

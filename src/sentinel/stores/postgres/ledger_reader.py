@@ -8,6 +8,7 @@ from sentinel.domain.ledger import (
     Border,
     GenerationEntry,
     PartitionProgress,
+    PipelineProgress,
     RecordPlace,
     RunningJob,
 )
@@ -38,6 +39,21 @@ class PostgresLedgerReader:
         """Return who runs the pipeline, or ran it last."""
         rows = self._rows("job", {"pipeline_id": pipeline_id})
         return RunningJob(**rows[0]) if rows else None
+
+    def progress_of_all(self) -> list[PipelineProgress]:
+        """Return how far every pipeline is, newest pipeline first."""
+        found = []
+        for row in self._rows("progress_of_all", {}):
+            job = {name: row[name] for name in ("holder", "is_running", "heartbeat_at", "expires_at", "details")}
+            found.append(
+                PipelineProgress(
+                    row["pipeline_id"],
+                    row["decided_records"],
+                    row["per_second"],
+                    RunningJob(**job) if row["holder"] is not None else None,
+                )
+            )
+        return found
 
     def dead_letter_at(self, pipeline_id: int, source_epoch: int, place: RecordPlace) -> str | None:
         """Return the cause when the record at this place is a dead letter."""

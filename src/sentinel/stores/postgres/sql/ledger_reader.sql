@@ -18,6 +18,23 @@ WHERE pipeline_id = %(pipeline_id)s ORDER BY partition
 SELECT holder, expires_at > now() AS is_running, heartbeat_at, expires_at, details FROM sentinel.leases
 WHERE pipeline_id = %(pipeline_id)s
 
+-- name: progress_of_all
+-- How far every pipeline is: what is decided, how fast in the last five whole minutes, and who runs it.
+SELECT p.id AS pipeline_id, coalesce(decided.records, 0)::bigint AS decided_records,
+       coalesce(recent.records, 0)::float8 / 300 AS per_second,
+       l.holder, l.expires_at > now() AS is_running, l.heartbeat_at, l.expires_at, l.details
+FROM sentinel.pipelines p
+LEFT JOIN sentinel.leases l ON l.pipeline_id = p.id
+LEFT JOIN LATERAL (
+    SELECT sum(next_offset - first_offset) AS records FROM sentinel.progress WHERE pipeline_id = p.id
+) decided ON true
+LEFT JOIN LATERAL (
+    SELECT sum(decided_count) AS records FROM sentinel.detection_minutes
+    WHERE pipeline_id = p.id AND minute >= date_trunc('minute', now()) - interval '5 minutes'
+      AND minute < date_trunc('minute', now())
+) recent ON true
+ORDER BY p.id DESC
+
 -- name: dead_letter_at
 -- Whether the record at a place is a dead letter, and why.
 SELECT cause FROM sentinel.dead_letters
