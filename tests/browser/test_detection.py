@@ -1,4 +1,4 @@
-"""The whole way in the browser, with the job that detects: from nothing to an alert that is dealt with."""
+"""The whole way in the browser, with the job that detects: from nothing to alerts that are dealt with."""
 
 from __future__ import annotations
 
@@ -109,6 +109,23 @@ def test_from_nothing_to_an_alert_that_is_dealt_with(visitor: Visitor, api: Clie
     visitor.button("Publish it").click(timeout=WORKER_SECONDS * 1000)
     expect(page.get_by_text("is in force as it was tested")).to_be_visible()
     assert api.get_rule(draft.id).state == "active"
+
+    # A record that is no event is mended and sent again, and raises its alert.
+    broken = json.dumps(SAMPLE | {"id": "mended", "amount": 7000})
+    bench.send(topic, [broken.replace("7000", '"seven"').encode()])
+    bench.wait_until("it is a dead letter", lambda: bool(api.dead_letters(pipeline.id)), job)
+    (letter,) = api.dead_letters(pipeline.id)
+    visitor.open(f"/dead_letters?pipeline={pipeline.id}&letter={letter.id}")
+    expect(visitor.button("Check it")).to_be_visible()
+    visitor.write("Record to send", broken)
+    expect(page.get_by_text("This would be an event now.")).to_be_visible(timeout=WORKER_SECONDS * 1000)
+    visitor.click("Send it again")
+    expect(page.get_by_text(f"Dead letter {letter.id} was sent again.").first).to_be_visible()
+    bench.wait_until(
+        "its alert is there",
+        lambda: "mended" in {each.event_id for each in api.list_alerts(pipeline_id=pipeline.id).alerts},
+        job,
+    )
 
 
 def answers(api: Client, pipeline_id: int, rule_id: int) -> bool:
