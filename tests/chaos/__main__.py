@@ -42,7 +42,9 @@ def main() -> int:
         (case, mode)
         for case in CASES
         for mode in case.modes
-        if options.only in case.name and options.mode in {None, mode.value} and (case.is_short or not options.short)
+        if options.only in case.name
+        and options.mode in {None, mode.value}
+        and (mode in case.short or not options.short)
     ]
     if options.list or not chosen:
         for case, mode in chosen:

@@ -20,10 +20,10 @@ def _wait_death(ground: Ground) -> None:
     ground.wait_death()
 
 
-def _killed_at(name: str, what: str, fault: str, *, is_short: bool = False, **more: object) -> Case:
+def _killed_at(name: str, what: str, fault: str, *, short: tuple[DetectMode, ...] = ()) -> Case:
     return Case(
         f"kill: {name}", f"kill -9 {what}", _wait_death, first={"SENTINEL_TEST_FAULTS": fault},
-        is_short=is_short, **more,  # type: ignore[arg-type]
+        short=short,
     )  # fmt: skip
 
 
@@ -95,16 +95,17 @@ def _with_clock(ground: Ground) -> dict[str, str]:
 
 
 CASES = (
-    _killed_at("before the commit", "with findings read and not committed", "before_commit:2=kill", is_short=True),
+    _killed_at("before the commit", "with findings read and not committed", "before_commit:2=kill"),
     _killed_at("after the commit", "with alerts committed that nobody else knows of", "after_commit:2=kill",
-               is_short=True),
+               short=(REALTIME, MICROBATCH)),
     _killed_at("before Redis", "with alerts committed and no scores", "before_scores:2=kill"),
     _killed_at("after Redis", "with scores written", "after_scores:2=kill"),
     _killed_at("before Delta", "with a commit to the lake planned", "archive_planned:1=kill"),
-    _killed_at("in the Delta commit", "0.3 s into a write to the lake", "archive_planned:2=kill+0.3", is_short=True),
+    _killed_at("in the Delta commit", "0.3 s into a write to the lake", "archive_planned:2=kill+0.3",
+               short=(REALTIME,)),
     _killed_at("after Delta", "with the lake written and the ledger not", "archive_written:1=kill"),
     Case("kill: between generations", "kill -9 when a new rule set takes over", _new_generation,
-         first={"SENTINEL_TEST_FAULTS": "generation_switched:2=kill"}, is_short=True),
+         first={"SENTINEL_TEST_FAULTS": "generation_switched:2=kill"}, short=(REALTIME,)),
     Case("kill: batch border", "kill -9 when a batch's offsets are written to the checkpoint, not yet committed",
          partial(_at_file, "offsets")),
     Case("kill: checkpoint commit", "kill -9 when a batch's commit is written to the checkpoint",

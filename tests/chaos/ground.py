@@ -32,7 +32,7 @@ class Case:
         what: In words, for the table.
         first: Environment of the first driver: the faults that end it.
         environment: Environment of every driver, made from the ground (addresses are known then).
-        is_short: Belongs to the short form.
+        short: Modes in which it belongs to the short form.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Case:
     modes: tuple[DetectMode, ...] = (DetectMode.REALTIME, DetectMode.MICROBATCH)
     first: Mapping[str, str] = field(default_factory=dict)
     environment: Callable[[Ground], Mapping[str, str]] = lambda _ground: {}
-    is_short: bool = False
+    short: tuple[DetectMode, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

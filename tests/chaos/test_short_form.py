@@ -13,7 +13,7 @@ from tests.chaos.ground import Case, play
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
 
-SHORT = [(case, mode) for case in CASES if case.is_short for mode in case.modes]
+SHORT = [(case, mode) for case in CASES for mode in case.short]
 
 
 @pytest.mark.parametrize(("case", "mode"), SHORT, ids=[f"{case.name}-{mode.value}" for case, mode in SHORT])
