@@ -98,7 +98,7 @@ def _figures(visit: Visit, rule: models.Rule) -> None:
     share = f" ({figures.unknown / figures.evaluated:.1%})" if figures.evaluated else ""
     columns[1].metric("Unknown, 24 h", f"{figures.unknown:,}{share}", border=True)
     columns[2].metric("Suppressed, 24 h", f"{figures.suppressed:,}", border=True)
-    cost = "not measured" if figures.microseconds is None else f"{figures.microseconds:.2f} µs"
+    cost = "not yet" if figures.microseconds is None else f"{figures.microseconds:.2f} µs"
     columns[3].metric("Cost per event", cost, border=True)
     st.caption(f"Last alert: {said(figures.last_alert_at, visit.now)}.")
 

@@ -76,13 +76,13 @@ def _row(rule: models.Rule, figures: models.RuleFigures | None, held: bool) -> d
     return {
         "on": rule.is_active and not held,
         "name": line(rule.name, 100),
+        "what": line(rule.description or rule.short_form or rule.rule_expression),
         "state": "in quarantine" if held else rule.state,
         "matched": figures.matched if figures else None,
         "unknown": figures.unknown / figures.evaluated if figures and figures.evaluated else None,
         "last": figures.last_alert_at if figures else None,
         "cost": figures.microseconds if figures else None,
         "severity": rule.severity,
-        "what": line(rule.description or rule.short_form or rule.rule_expression),
         "version": rule.version,
         "id": rule.id,
     }
