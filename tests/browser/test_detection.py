@@ -87,9 +87,8 @@ def test_from_nothing_to_an_alert_that_is_dealt_with(visitor: Visitor, api: Clie
     # It is dealt with.
     visitor.open(address)
     visitor.click("Acknowledge")
+    bench.wait_until("it is acknowledged", lambda: status_of(api, pipeline.id) == "acknowledged", timeout=30)
     expect(visitor.button("Resolve")).to_be_visible()
-    (alert,) = api.list_alerts(pipeline_id=pipeline.id).alerts
-    assert alert.status == "acknowledged"
 
     # And taken along.
     page.get_by_role("button", name="CSV").first.click()
@@ -126,6 +125,12 @@ def test_from_nothing_to_an_alert_that_is_dealt_with(visitor: Visitor, api: Clie
         lambda: "mended" in {each.event_id for each in api.list_alerts(pipeline_id=pipeline.id).alerts},
         job,
     )
+
+
+def status_of(api: Client, pipeline_id: int) -> str:
+    """The status of the only alert."""
+    (alert,) = api.list_alerts(pipeline_id=pipeline_id).alerts
+    return alert.status
 
 
 def answers(api: Client, pipeline_id: int, rule_id: int) -> bool:

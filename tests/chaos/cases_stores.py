@@ -107,6 +107,7 @@ def _cut_unread(ground: Ground) -> None:
     ground.pause_driver()
     ground.calm(3)
     decided = ground.bench.decided(ground.pipeline_id)
+    archived = ground.bench.archived(ground.pipeline_id)
     cut = {partition: decided[partition] + 200 for partition in range(PARTITIONS)}
     ground.bench.wait_until(
         "there are records to cut",
@@ -119,6 +120,7 @@ def _cut_unread(ground: Ground) -> None:
     ground.bench.command("resume-source", str(ground.pipeline_id), "--reason", "retention was too short")
     for partition, end in cut.items():
         ground.skip(partition, decided[partition], end)
+        ground.skip_in_lake(partition, archived[partition], decided[partition])
 
 
 def _every_server(ground: Ground) -> None:

@@ -17,7 +17,7 @@ RULE = {"large": "amount > 1000"}
 
 def record(number: int) -> bytes:
     """Return the record with this number; it lies in partition `number % PARTITIONS`."""
-    if number % BROKEN_EVERY == BROKEN_EVERY - 1:
+    if is_broken(number):
         return b"broken %d" % number
     amount = 5000.0 if number % ALERT_EVERY == 0 else 10.0
     return json.dumps({"id": str(number), "user_id": f"u{number % 50}", "amount": amount}).encode()
@@ -25,7 +25,12 @@ def record(number: int) -> bytes:
 
 def is_alert(number: int) -> bool:
     """Whether the record with this number matches the rule."""
-    return number % ALERT_EVERY == 0 and number % BROKEN_EVERY != BROKEN_EVERY - 1
+    return number % ALERT_EVERY == 0 and not is_broken(number)
+
+
+def is_broken(number: int) -> bool:
+    """Whether the record with this number is no event."""
+    return number % BROKEN_EVERY == BROKEN_EVERY - 1
 
 
 def number_at(partition: int, offset: int) -> int:
