@@ -13,7 +13,7 @@ from sentinel.clock import monotonic_seconds
 from sentinel.errors import NotFoundError, StoreUnavailableError
 from sentinel.localstack.paths import StackPaths
 from sentinel.localstack.program import written_address
-from sentinel.ops.processes import HealthStatus, Place, ProcessHealth, ProcessWatch
+from sentinel.ops.processes import OWN_NAME, HealthStatus, Place, ProcessHealth, ProcessWatch
 from sentinel.settings import Settings
 from sentinel.telemetry.redaction import Redactor
 from sentinel.wiring import Backend
@@ -113,7 +113,7 @@ def _own_health(backend: Backend, intake: EventIntake) -> ProcessHealth:
     troubles = {**backend.troubles(), "kafka": intake.log.trouble()}
     causes = {name: cause for name, cause in troubles.items() if cause is not None}
     status: HealthStatus = "unavailable" if "postgresql" in causes else "degraded" if causes else "ok"
-    return ProcessHealth("api", status, causes, len(troubles))
+    return ProcessHealth(OWN_NAME, status, causes, len(troubles))
 
 
 def _lines(prefix: str, group: BaseModel, redactor: Redactor) -> list[SettingLine]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,11 +12,17 @@ import httpx
 
 # Many visitors look at the same few processes.
 KEPT_SECONDS = 2.0
+# Where somebody did not answer in time, asking costs each look that time: it is done less often.
+KEPT_SECONDS_LATE = 10.0
 ANSWER_SECONDS = 1.5
+# A visitor waits no longer; who has not answered by then is late.
+LOOK_SECONDS = 1.0
 MAX_PROCESSES = 50
 # A process says a few sentences; what says more is none of ours.
 MAX_ANSWER_BYTES = 262_144
 _MAX_CAUSE = 500
+# This process's.
+OWN_NAME = "api"
 
 HealthStatus = Literal["ok", "degraded", "unavailable", "away"]
 
@@ -52,7 +58,9 @@ class ProcessHealth:
 
 
 class ProcessWatch:
-    """Asks processes how they are; answers of the last two seconds are not asked for again. Safe for many threads.
+    """Asks processes how they are; answers of the last two seconds are not asked for again (ten, where one was late).
+
+    Safe for many threads.
 
     Args:
         own: How this process is itself.
@@ -73,21 +81,29 @@ class ProcessWatch:
         self._clock = monotonic_seconds
         self._http = httpx.Client(timeout=ANSWER_SECONDS, transport=transport, trust_env=False, follow_redirects=False)
         self._lock = threading.Lock()
+        self._pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="processes")
+        # Until when, and the answers.
         self._known: tuple[float, list[ProcessHealth]] | None = None
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections; whoever was asked is not waited for."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
         self._http.close()
 
     def look(self) -> list[ProcessHealth]:
-        """Return how each process is, this one first. Takes some seconds at most."""
+        """Return how each process is, this one first. Takes a second at most."""
         with self._lock:
-            if self._known is None or self._clock() - self._known[0] > KEPT_SECONDS:
+            if self._known is None or self._clock() > self._known[0]:
                 places = self._places()[:MAX_PROCESSES]
-                with ThreadPoolExecutor(max_workers=8) as asking:
-                    own = asking.submit(self._own)
-                    found = list(asking.map(self._ask, places))
-                    self._known = (self._clock(), [own.result(), *found])
+                asked = [self._pool.submit(self._own), *(self._pool.submit(self._ask, place) for place in places)]
+                done, late = wait(asked, timeout=LOOK_SECONDS)
+                for each in late:
+                    each.cancel()
+                found = [
+                    each.result() if each in done else _late(name)
+                    for each, name in zip(asked, (OWN_NAME, *(place.name for place in places)), strict=True)
+                ]
+                self._known = (self._clock() + (KEPT_SECONDS_LATE if late else KEPT_SECONDS), found)
             return self._known[1]
 
     def _ask(self, place: Place) -> ProcessHealth:
@@ -104,6 +120,12 @@ class ProcessWatch:
         if place.path != "/readyz":
             return ProcessHealth(place.name, "ok", {}, 1) if status < 400 else _odd(place, f"it answers with {status}")
         return _read(place, body)
+
+
+def _late(name: str) -> ProcessHealth:
+    if name == OWN_NAME:
+        return ProcessHealth(name, "degraded", {"stores": f"not all of them answered within {LOOK_SECONDS:g} s"}, 1)
+    return ProcessHealth(name, "away", {"answers": f"none within {LOOK_SECONDS:g} s"}, 1)
 
 
 def _read(place: Place, body: bytes) -> ProcessHealth:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 
 import httpx
 import pytest
 
+from sentinel.ops import processes
 from sentinel.ops.processes import MAX_ANSWER_BYTES, Place, ProcessHealth, ProcessWatch
 
 OWN = ProcessHealth("api", "ok", {}, 3)
@@ -79,6 +81,30 @@ class TestLook:
     def test_a_dashboard_says_only_that_it_lives(self) -> None:
         assert of(httpx.Response(200, text="ok"), "/_stcore/health").status == "ok"
         assert of(httpx.Response(404), "/_stcore/health").status == "unavailable"
+
+    def test_whoever_is_late_is_not_waited_for_and_not_asked_again_for_a_while(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(processes, "LOOK_SECONDS", 0.2)
+        clock, goes_on, asked = Clock(), threading.Event(), []
+
+        def own() -> ProcessHealth:
+            asked.append("api")
+            goes_on.wait(30)
+            return OWN
+
+        looking = ProcessWatch(
+            own, lambda: [Place("worker", "127.0.0.1:9101")], clock, httpx.MockTransport(lambda _: ready("ok", a=None))
+        )
+        api, worker = looking.look()
+        assert (api.name, api.status, worker.status) == ("api", "degraded", "ok")
+        clock.now = 9.0
+        assert looking.look() == [api, worker]
+        goes_on.set()
+        clock.now = 11.0
+        assert looking.look()[0] == OWN
+        assert asked == ["api", "api"]
+        looking.close()
 
     def test_nobody_is_asked_twice_within_two_seconds(self) -> None:
         clock, asked = Clock(), []
