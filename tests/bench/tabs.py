@@ -1,7 +1,7 @@
 """`python -m tests.bench.tabs`: what ten open overviews cost detection and the API, in a real browser.
 
 Event to committed alert at a fixed rate, without a tab, with one and with ten, in turn; requests per second that the
-API gets from them; CPU per process. The browser's own work is on the same cores, which is more than a user's would be.
+API gets from them. The browser would be on other machines; here it is on the same cores, at the lowest priority.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from sentinel.testing.servers import start_servers
 from tests.bench.detection import PARTITIONS, Bench
 from tests.bench.workload import FIELDS, make_events, make_rules
 from tests.support.site import Site
-from tests.support.visitor import Visitor, browser
+from tests.support.visitor import browser
 
 RULES = 100
 _REQUESTS = re.compile(r"^http_request_seconds_count\{[^}]*\}\s+([\d.e+]+)", re.M)
@@ -57,7 +57,14 @@ def main() -> None:
                 with browser() as chromium:
                     context = chromium.new_context()
                     for _ in range(count):
-                        Visitor(context.new_page(), site.url).open(f"/?pipeline={pipeline_id}")
+                        page = context.new_page()
+                        page.goto(site.url)
+                        # It refreshes by itself, so it is never done.
+                        page.get_by_text("Alerts in 24 h").wait_for()
+                    # The browser is somebody else's machine: it takes what the others leave.
+                    for process in psutil.Process().children(recursive=True):
+                        if process.name().startswith("chrom"):
+                            process.nice(19)
                     time.sleep(5)
                     began, asked = time.time(), _asked(site)
                     busy = psutil.cpu_times_percent(chosen.seconds)
