@@ -233,3 +233,16 @@ class TestScore:
         findings.progress(pipeline["id"], 0, 100)
         answer = client.get(f"/api/pipelines/{pipeline['id']}/scores/transactions/0/99")
         assert answer.json()["status"] == "clean"
+
+
+class TestPositionOfScores:
+    def test_a_redis_that_lost_its_data_meanwhile_is_told_no_position(
+        self, scores: ScoreStore, settings: Settings
+    ) -> None:
+        assert scores.write({"a": 1}, {}, position=5, after=0)
+        connect(settings.redis).delete(scores._position_key)
+        assert not scores.write({"b": 1}, {}, position=9, after=5)
+        assert scores.position() == 0
+        assert scores.read([scores.event_key("b")]) == [None]
+        assert scores.write({"a": 1, "b": 1}, {}, position=9, after=0)
+        assert scores.position() == 9

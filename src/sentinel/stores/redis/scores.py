@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, WatchError
 
 from sentinel.errors import StoreUnavailableError
 from sentinel.settings import RedisSettings
@@ -57,9 +57,21 @@ class ScoreStore:
             raise StoreUnavailableError("Redis", str(error)) from error
 
     def write(
-        self, events: Mapping[str, int], entities: Mapping[tuple[str, str], int], *, position: int | None
-    ) -> None:
+        self,
+        events: Mapping[str, int],
+        entities: Mapping[tuple[str, str], int],
+        *,
+        position: int | None,
+        after: int | None = None,
+    ) -> bool:
         """Set scores (0..100) of events and entities and the position, all or nothing.
+
+        Args:
+            after: Only where this is still the position: a Redis that lost its data since it was read would otherwise
+                be told a position whose scores it does not have.
+
+        Returns:
+            Whether they were written.
 
         Raises:
             StoreUnavailableError: Redis does not answer; repeat it.
@@ -67,6 +79,11 @@ class ScoreStore:
         ttl = self._settings.score_ttl_seconds
         try:
             with self._client.pipeline(transaction=True) as pipe:
+                if after is not None:
+                    pipe.watch(self._position_key)  # type: ignore[no-untyped-call]
+                    if int(pipe.get(self._position_key) or 0) != after:
+                        return False
+                    pipe.multi()
                 for event_id, score in events.items():
                     pipe.set(self.event_key(event_id), score, ex=ttl)
                 for (field, value), score in entities.items():
@@ -74,8 +91,11 @@ class ScoreStore:
                 if position is not None:
                     pipe.set(self._position_key, position)
                 pipe.execute()
+        except WatchError:
+            return False
         except RedisError as error:
             raise StoreUnavailableError("Redis", str(error)) from error
+        return True
 
     def write_clean(self, event_ids: list[str]) -> None:
         """Set the score 0 of events without a match, unless they have a score already.

@@ -88,17 +88,21 @@ class ScoreWriter(threading.Thread):
         Raises:
             StoreUnavailableError: PostgreSQL or Redis does not answer; nothing, or all of it, was written.
         """
-        alerts = self._alerts.after(self._scores.position(), BATCH_ALERTS)
+        position = self._scores.position()
+        alerts = self._alerts.after(position, BATCH_ALERTS)
         if not alerts.event_ids:
             return False
         severities = self._alerts.severities(alerts.event_ids)
         counts = self._alerts.entity_counts(alerts.entities)
         fault_point("before_scores")
-        self._scores.write(
+        written = self._scores.write(
             {event_id: score_of(found) for event_id, found in severities.items()},
             {entity: score_of_counts(*found) for entity, found in counts.items()},
             position=alerts.last_id,
+            after=position,
         )
+        if not written:
+            return True  # Redis lost its data meanwhile: from the beginning
         fault_point("after_scores")
         return alerts.full
 
