@@ -77,10 +77,10 @@ lake: install ## query the lake; ARGS='query "SELECT ..."'
 demo: install ## see all of it at work: pipeline, rules, job, traffic, changes, proof
 	@$(SENTINEL) demo $(ARGS)
 
-test: install ## run all tests with real servers on free ports (more than half an hour on 2 cores)
+test: install ## run all tests with real servers on free ports (about three quarters of an hour on 2 cores)
 	@$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder --durations 15 $(ARGS)
 
-test-unit: install ## run the tests that need no server (seconds)
+test-unit: install ## run the tests that need no server (some minutes)
 	@$(BIN)/python -m pytest tests/unit $(ARGS)
 
 chromium: ## install Debian's Chromium for the tests in tests/browser, where it is missing and this is root
