@@ -44,6 +44,8 @@ class Database:
             timeout=float(settings.connect_timeout_seconds),
             kwargs={"row_factory": dict_row, "options": SESSION_OPTIONS, **KEEPALIVE},
             connection_class=psycopg.Connection[Row],
+            # An attempt that waits twice as long after each failure would go on waiting when the server is back.
+            reconnect_timeout=float(settings.connect_timeout_seconds),
             open=False,
             check=ConnectionPool.check_connection,
             name="sentinel",
