@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -70,6 +71,7 @@ class Workbench:
         self.tenant_id = tenant_id
         self.directory = directory
         self._jobs: list[Job] = []
+        self._asking = threading.Lock()
         self._connection: psycopg.Connection[dict[str, Any]] | None = None
         self.backend = Backend(self.settings)
         self.backend.open()
@@ -292,12 +294,13 @@ class Workbench:
 
     def query(self, statement: str, *parameters: Any) -> list[dict[str, Any]]:
         """Run SQL as the owner role, in the name of the tenant."""
-        try:
-            return self._ask(statement, parameters)
-        except psycopg.OperationalError:
-            # The server may have been away since the last question.
-            self._leave()
-            return self._ask(statement, parameters)
+        with self._asking:
+            try:
+                return self._ask(statement, parameters)
+            except psycopg.OperationalError:
+                # The server may have been away since the last question.
+                self._leave()
+                return self._ask(statement, parameters)
 
     def _ask(self, statement: str, parameters: tuple[Any, ...]) -> list[dict[str, Any]]:
         # Conditions are polled: a connection for each question would take a tenth of a core.
