@@ -44,7 +44,7 @@ class Point:
         at: Its place on it, in words.
         rate: Events per second, of all pipelines together.
         cpu_microseconds: Per event, by part: "driver JVM", "driver" (Python), "PostgreSQL", "Redis", "Kafka", "S3".
-        idle_cores: What the same processes take when no event comes.
+        idle_cores: What each takes while no event comes.
         rss_mib: By part, at the end of the flow.
         alerts: Of the whole flow; they are the right ones.
     """
@@ -53,7 +53,7 @@ class Point:
     at: str
     rate: int
     cpu_microseconds: dict[str, float]
-    idle_cores: float
+    idle_cores: dict[str, float]
     rss_mib: dict[str, int]
     alerts: int
 
@@ -103,7 +103,8 @@ class Curves:
             time.sleep(IDLE_SECONDS)
             began, idle = time.monotonic(), self._usage(jobs)
             time.sleep(IDLE_SECONDS)
-            idle_cores = sum(self._usage(jobs).since(idle).values()) / (time.monotonic() - began)
+            waited = time.monotonic() - began
+            idle_cores = {part: spent / waited for part, spent in self._usage(jobs).since(idle).items()}
             senders = self._send(topics, streams, rate)
             time.sleep(WARM_UP_SECONDS)
             before = self._usage(jobs)
@@ -128,7 +129,7 @@ class Curves:
             alerts,
         )
         spent = sum(found.cpu_microseconds.values())
-        print(f"{curve} {at}: {spent:.1f} us/event, idle {idle_cores:.2f} cores", file=sys.stderr, flush=True)
+        print(f"{curve} {at}: {spent:.1f} us/event, idle {sum(idle_cores.values()):.2f} cores", file=sys.stderr, flush=True)
         return found
 
     def _send(self, topics: Sequence[str], streams: Sequence[Events], rate: int) -> list[threading.Thread]:

@@ -49,6 +49,6 @@ def markdown(results: dict[str, Any]) -> str:
             parts = " | ".join(f"{cpu.get(part, 0.0):.1f}" for part in PARTS)
             lines.append(
                 f"| {row['at']} | {row['rate']:,} | {row['alerts']:,} | {total:.1f} | {total / first:.2f} | {parts} "
-                f"| {row['idle_cores']:.2f} | {rss:,} |"
+                f"| {sum(row['idle_cores'].values()):.2f} | {rss:,} |"
             )
     return "\n".join(lines) + "\n"
