@@ -129,7 +129,11 @@ class Curves:
             alerts,
         )
         spent = sum(found.cpu_microseconds.values())
-        print(f"{curve} {at}: {spent:.1f} us/event, idle {sum(idle_cores.values()):.2f} cores", file=sys.stderr, flush=True)
+        print(
+            f"{curve} {at}: {spent:.1f} us/event, idle {sum(idle_cores.values()):.2f} cores",
+            file=sys.stderr,
+            flush=True,
+        )
         return found
 
     def _send(self, topics: Sequence[str], streams: Sequence[Events], rate: int) -> list[threading.Thread]:

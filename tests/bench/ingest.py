@@ -11,10 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import re
-import subprocess
-import sys
 import time
 import uuid
 from collections import deque
@@ -24,29 +21,16 @@ from urllib.parse import urlsplit
 
 import httpx
 import numpy as np
-import psutil
 from confluent_kafka import Consumer, TopicPartition
 
-from sentinel.localstack.ports import free_port
-from sentinel.settings import PROJECT_ROOT, Settings
-from sentinel.testing.servers import ServerSet, start_servers
+from sentinel.settings import Settings
+from sentinel.testing.servers import start_servers
+from tests.bench.api import running_api
 from tests.bench.workload import FIELDS, make_events
 
 WORKERS = 2
 SENDERS = 8
 CONNECTIONS = 32
-
-
-def start_api(servers: ServerSet, port: int) -> subprocess.Popen[bytes]:
-    """Start the API with two workers."""
-    environment = {
-        **os.environ,
-        "SENTINEL_HOME": str(servers.settings.home),
-        "SENTINEL_INGEST__EVENTS_PER_MINUTE": "0",
-    }
-    command = [sys.executable, "-m", "uvicorn", "config_api.app:create_app", "--factory", "--port", str(port)]
-    command += ["--workers", str(WORKERS), "--log-level", "warning", "--no-access-log"]
-    return subprocess.Popen(command, cwd=PROJECT_ROOT, env=environment)
 
 
 class Connection:
@@ -117,12 +101,6 @@ def held(settings: Settings, topic: str) -> int:
         reader.close()
 
 
-def spent_seconds(api: subprocess.Popen[bytes]) -> float:
-    """CPU seconds of the API and its workers so far."""
-    root = psutil.Process(api.pid)
-    return float(sum(sum(each.cpu_times()[:2]) for each in [root, *root.children(recursive=True)]))
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -136,45 +114,31 @@ def main() -> None:
         TemporaryDirectory() as scratch,
         start_servers(Path(scratch) / "stack", ("postgres", "kafka", "redis")) as servers,
     ):
-        port = free_port()
-        api = start_api(servers, port)
-        try:
-            base = f"http://127.0.0.1:{port}"
+        ingest = {"SENTINEL_INGEST__EVENTS_PER_MINUTE": "0"}
+        with running_api(servers.settings, workers=WORKERS, **ingest) as api:
             topic = f"t-{uuid.uuid4().hex}"
-            deadline = time.monotonic() + 60
-            while True:
-                try:
-                    if httpx.get(f"{base}/healthz").status_code == 200:
-                        break
-                except httpx.HTTPError:
-                    if time.monotonic() > deadline:
-                        raise
-                time.sleep(0.1)
             made = httpx.post(
-                f"{base}/api/pipelines",
+                f"{api.url}/api/pipelines",
                 json={"name": "p", "kafka_topic": topic, "schema": FIELDS, "config": {"edge_check": chosen.check}},
             )
             made.raise_for_status()
-            url = f"{base}/api/pipelines/{made.json()['id']}/events"
+            url = f"{api.url}/api/pipelines/{made.json()['id']}/events"
             singles = chosen.rate * chosen.seconds
             encoded = list(make_events(chosen.events + 2 * singles).encoded(0, np.zeros(chosen.events + 2 * singles)))
             batches = [
                 b"[" + b",".join(encoded[at : at + chosen.batch]) + b"]" for at in range(0, chosen.events, chosen.batch)
             ]
             asyncio.run(flood(url, batches[:100]))
-            before = spent_seconds(api)
+            before = api.cpu_seconds()
             took = asyncio.run(flood(url, batches[100:]))
-            cpu = spent_seconds(api) - before
+            cpu = api.cpu_seconds() - before
             asyncio.run(paced(url, encoded[chosen.events : chosen.events + singles], chosen.rate))
-            before = spent_seconds(api)
+            before = api.cpu_seconds()
             spent = asyncio.run(paced(url, encoded[chosen.events + singles :], chosen.rate))
-            single_cpu = spent_seconds(api) - before
+            single_cpu = api.cpu_seconds() - before
             sent = len(encoded)
             if held(servers.settings, topic) != sent:
                 raise SystemExit(f"void: {held(servers.settings, topic)} of {sent} events are held")
-        finally:
-            api.terminate()
-            api.wait(20)
         counted = len(batches[100:]) * chosen.batch
         p50, p95, p99 = np.percentile(spent, [50, 95, 99])
         print(

@@ -9,9 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,10 +17,9 @@ import httpx
 import numpy as np
 
 from sentinel.clock import monotonic_seconds
-from sentinel.localstack.ports import free_port
-from sentinel.settings import PROJECT_ROOT
 from sentinel.stores.postgres.migrate import ensure_tenant
 from sentinel.testing.servers import start_servers
+from tests.bench.api import running_api
 from tests.support.detection import Workbench
 from tests.support.receivers import HttpReceiver, http_receiver
 
@@ -112,36 +108,18 @@ def main() -> None:
         with start_servers(home / "stack") as servers:
             ensure_tenant(servers.settings.postgres, TENANT, TENANT)
             bench = Workbench(servers, TENANT, home)
-            port = free_port()
             environment = {
-                **os.environ,
-                "SENTINEL_HOME": str(servers.settings.home),
                 "SENTINEL_TENANT": TENANT,
                 "SENTINEL_NOTIFY__ALLOWED_NETWORKS": "127.0.0.0/8",
                 "SENTINEL_INGEST__EVENTS_PER_MINUTE": "0",
             }
-            command = [sys.executable, "-m", "uvicorn", "config_api.app:create_app", "--factory", "--port", str(port)]
-            api = subprocess.Popen(
-                [*command, "--log-level", "warning", "--no-access-log"], cwd=PROJECT_ROOT, env=environment
-            )
             worker = bench.start_notifier(SENTINEL_NOTIFY__ALLOWED_NETWORKS="127.0.0.0/8")
             try:
-                url = f"http://127.0.0.1:{port}"
-                bench.wait_until("the API answers", lambda: answers(url), timeout=60)
-                print(json.dumps(measure(bench, url, receiver, chosen.rate, chosen.seconds)))
+                with running_api(servers.settings, **environment) as api:
+                    print(json.dumps(measure(bench, api.url, receiver, chosen.rate, chosen.seconds)))
             finally:
                 worker.stop()
-                api.terminate()
-                api.wait(30)
                 bench.close()
-
-
-def answers(url: str) -> bool:
-    """Return whether the API answers."""
-    try:
-        return httpx.get(f"{url}/readyz").status_code == 200
-    except httpx.HTTPError:
-        return False
 
 
 if __name__ == "__main__":

@@ -11,8 +11,6 @@ import argparse
 import asyncio
 import json
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,9 +20,8 @@ from typing import Any
 import httpx
 
 from sentinel.clock import monotonic_seconds
-from sentinel.localstack.ports import free_port
-from sentinel.settings import PROJECT_ROOT
-from sentinel.testing.servers import ServerSet, start_servers
+from sentinel.testing.servers import start_servers
+from tests.bench.api import running_api
 from tests.support.webhooks import STRIPE_SECRET, stripe_headers
 
 CHARGE = {
@@ -110,44 +107,18 @@ def published_after(client: httpx.Client, source_id: int) -> float:
     return round(1000 * (monotonic_seconds() - began), 1)
 
 
-def serve_and_measure(servers: ServerSet, rate: float, seconds: float, log: Path) -> dict[str, Any]:
-    """Start the API and measure it."""
-    port = free_port()
-    command = [sys.executable, "-m", "uvicorn", "config_api.app:create_app", "--factory", "--port", str(port)]
-    environment = {**os.environ, "SENTINEL_HOME": str(servers.settings.home)}
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [*command, "--no-access-log"], env=environment, cwd=PROJECT_ROOT, stdout=output, stderr=output
-        )
-        try:
-            wait_until_it_answers(f"http://127.0.0.1:{port}")
-            return measure(port, rate, seconds)
-        finally:
-            process.terminate()
-            process.wait()
-
-
-def wait_until_it_answers(url: str, seconds: float = 60) -> None:
-    """Wait for a server that was just started."""
-    deadline = monotonic_seconds() + seconds
-    while True:
-        try:
-            if httpx.get(f"{url}/readyz").status_code < 500:
-                return
-        except httpx.TransportError:
-            if monotonic_seconds() > deadline:
-                raise
-        time.sleep(0.1)
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rate", type=float, default=200)
     parser.add_argument("--seconds", type=float, default=30)
     arguments = parser.parse_args()
-    with TemporaryDirectory() as directory, start_servers(Path(directory) / "home", ("postgres", "kafka")) as servers:
-        figures = serve_and_measure(servers, arguments.rate, arguments.seconds, Path(directory) / "api.log")
+    with (
+        TemporaryDirectory() as directory,
+        start_servers(Path(directory) / "home", ("postgres", "kafka")) as servers,
+        running_api(servers.settings) as api,
+    ):
+        figures = measure(api.port, arguments.rate, arguments.seconds)
     print(json.dumps({**figures, "load": [round(value, 1) for value in os.getloadavg()]}))
 
 

@@ -1,0 +1,113 @@
+"""`python -m tests.bench.stores`: how fast a score is looked up, and how fast many alerts at once are committed.
+
+Scores: one caller, one look-up after the other among a million, in Redis itself and over HTTP by an API in a process of
+its own. Alerts: one transaction of the alert writer with 20,000 alerts that are new, of 12 fields and about 300 bytes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import httpx
+import numpy as np
+
+from sentinel.domain.finding import FindingBatch
+from sentinel.domain.generation import Generation
+from sentinel.domain.pipeline import PipelineSnapshot
+from sentinel.rules.explanation.evidence import evidence_plan
+from sentinel.settings import Settings
+from sentinel.stores.postgres.database import Database
+from sentinel.stores.postgres.findings import FindingStore, GenerationFindings
+from sentinel.stores.postgres.ledger import LedgerStore
+from sentinel.stores.redis.scores import ScoreStore, connect
+from sentinel.testing.servers import start_servers
+from tests.bench.alerts_at_scale import arrange, new_match
+from tests.bench.api import running_api
+
+CHUNK = 10_000
+
+
+def time_calls(name: str, call: Callable[[str], object], keys: Sequence[str]) -> None:
+    """Call with each key, print the percentiles."""
+    taken = np.empty(len(keys))
+    for place, key in enumerate(keys):
+        began = time.perf_counter()
+        call(key)
+        taken[place] = 1000 * (time.perf_counter() - began)
+    p50, p95, p99 = np.percentile(taken, [50, 95, 99])
+    print(f"{name}: {len(keys):,} look-ups, p50/p95/p99 {p50:.2f}/{p95:.2f}/{p99:.2f} ms", flush=True)
+
+
+def measure_scores(settings: Settings, pipeline_id: int, count: int) -> None:
+    """Fill Redis, then look scores up."""
+    scores = ScoreStore(connect(settings.redis), settings.redis, settings.tenant, pipeline_id)
+    dice = random.Random(1)
+    for start in range(0, count, CHUNK):
+        scores.write({f"e-{number}": 1 + number % 100 for number in range(start, start + CHUNK)}, {}, position=None)
+
+    def direct(key: str) -> None:
+        if scores.event_score(key) is None:
+            raise SystemExit(f"the score of {key} is not there")
+
+    time_calls("in Redis", direct, [f"e-{dice.randrange(count)}" for _ in range(20_000)])
+    with running_api(settings) as api, httpx.Client(base_url=api.url, timeout=30) as client:
+
+        def over_http(key: str) -> None:
+            found = client.get(f"/api/pipelines/{pipeline_id}/scores/{key}").raise_for_status().json()
+            if found["status"] != "matched":
+                raise SystemExit(f"the score of {key} is not there: {found}")
+
+        time_calls("warm-up over HTTP", over_http, [f"e-{dice.randrange(count)}" for _ in range(500)])
+        time_calls("over HTTP", over_http, [f"e-{dice.randrange(count)}" for _ in range(5_000)])
+
+
+def measure_alerts(settings: Settings, database: Database, snapshot: PipelineSnapshot, size: int, rounds: int) -> None:
+    """Commit so many new alerts in one transaction, several times."""
+    ledger = LedgerStore(database, settings.tenant)
+    lease = ledger.acquire_lease(snapshot.pipeline_id, "bench", 600.0)
+    if lease is None:
+        raise SystemExit("something else holds the pipeline")
+    generation_id = ledger.create_generation(lease, snapshot, reason="bench", marker_every=1000)
+    generation = Generation(generation_id, snapshot, 1000, {0: 0})
+    store = FindingStore(
+        database, settings.tenant, score_ttl_seconds=settings.redis.score_ttl_seconds, plan_evidence=evidence_plan
+    )
+    dice = random.Random(time.time_ns())
+    seconds = []
+    for batch in range(rounds):
+        matches = [new_match(dice, batch * size + number) for number in range(size)]
+        began = time.perf_counter()
+        inserted = store.commit(lease, [GenerationFindings(generation, FindingBatch(matches=matches))])
+        seconds.append(time.perf_counter() - began)
+        if inserted != size:
+            raise SystemExit(f"{inserted} of {size} alerts were new")
+    print(
+        f"{size:,} alerts in one transaction: first {seconds[0]:.2f} s, "
+        f"median {np.median(seconds):.2f} s, slowest {max(seconds):.2f} s",
+        flush=True,
+    )
+
+
+def main() -> None:
+    """Measure both."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.stores", description=__doc__)
+    parser.add_argument("--scores", type=int, default=1_000_000)
+    parser.add_argument("--alerts", type=int, default=20_000)
+    parser.add_argument("--rounds", type=int, default=7)
+    options = parser.parse_args()
+    with TemporaryDirectory() as scratch, start_servers(Path(scratch) / "stack", ("postgres", "redis")) as servers:
+        database = Database(servers.settings.postgres)
+        database.open()
+        snapshots = arrange(servers.settings, database)
+        measure_scores(servers.settings, snapshots[0].pipeline_id, options.scores)
+        measure_alerts(servers.settings, database, snapshots[0], options.alerts, options.rounds)
+        database.close()
+
+
+if __name__ == "__main__":
+    main()
