@@ -14,6 +14,17 @@ class TestJsonbText:
     def test_leaves_good_json_as_it_came(self, raw: bytes) -> None:
         assert jsonb_text(raw) == raw.decode()
 
+    @pytest.mark.parametrize("identifier", ["4e3501", "a7e999f", "12E+345"])
+    def test_an_identifier_is_no_number(self, identifier: str) -> None:
+        raw = f'{{"id":"{identifier}","amount":10.10}}'
+        assert jsonb_text(raw.encode()) == raw
+
+    @pytest.mark.parametrize("number", ["1e-20000", "-1.5E-20000", "0e99999"])
+    @pytest.mark.parametrize("before", ['{"a":', '{"a": ', '{"a":[0,', '{"a":[', '{"a":[0,\n'])
+    def test_writes_a_number_anew_that_is_too_small_for_jsonb(self, before: str, number: str) -> None:
+        after = "]}" if "[" in before else "}"
+        assert number not in jsonb_text(f"{before}{number}{after}".encode())
+
     @pytest.mark.parametrize(
         ("raw", "expected"),
         [

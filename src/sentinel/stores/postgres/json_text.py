@@ -10,8 +10,9 @@ from typing import Any
 import orjson
 
 # What JSON allows and JSONB does not: NUL characters, and numbers beyond numeric's range (PostgreSQL documentation,
-# sections 8.1.2 and 8.14). Unpaired surrogates and infinite doubles are found by orjson.
-_SUSPICIOUS = re.compile(rb"\\u0000|[0-9][eE][-+]?[0-9]{3}|[0-9]{1000}")
+# sections 8.1.2 and 8.14). Unpaired surrogates and infinite doubles are found by orjson. A number stands where a value
+# may: every fourth identifier of 32 hexadecimal digits has an "e" that looks like an exponent.
+_SUSPICIOUS = re.compile(rb"\\u0000|[:,\[\s]-?[0-9]+(?:\.[0-9]+)?[eE][-+]?[0-9]{3}|[0-9]{1000}")
 
 
 def jsonb_text(raw: bytes) -> str:
