@@ -67,6 +67,7 @@ def choose(label: str, options: Sequence[int], key: str, name: str, default: int
     seed(key, name, number)
     if st.session_state.get(key, default) not in options:
         del st.session_state[key]
+        st.warning(f"What this link's `{name}` names is not there.", icon=":material/link_off:")
     st.session_state.setdefault(key, default)
     chosen: int = st.selectbox(label, list(options), key=key, **more)
     keep({name: None if chosen == default else chosen})

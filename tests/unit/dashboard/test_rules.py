@@ -299,6 +299,7 @@ class TestVersions:
         assert [widget(again, "selectbox", f"{word} version").value for word in ("From", "To")] == [2, 1]
         gone = open_page("rules", rule="11", show="versions", **{"from": "99"})
         assert widget(gone, "selectbox", "From version").value == 1
+        assert "`from` names is not there" in gone.warning[0].value
 
     def test_back_to_an_earlier_one(self, api: StubApi) -> None:
         api.answers["POST /api/rules/11/rollback"] = rule(version=3)
