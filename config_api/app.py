@@ -13,7 +13,6 @@ from fastapi import FastAPI
 
 from config_api import problems
 from config_api.access import refuse_open_to_others
-from config_api.kept import Kept
 from config_api.metrics import MetricsMiddleware, ProcessMetrics
 from config_api.middleware import BodyLimitMiddleware, RequestIdMiddleware
 from config_api.routers import (
@@ -57,6 +56,7 @@ from sentinel.domain.labels import MAX_LABEL_BYTES
 from sentinel.domain.redrive import MAX_EDITED_BYTES
 from sentinel.domain.webhook import MAX_BODY_BYTES
 from sentinel.errors import StoreUnavailableError
+from sentinel.kept import Kept
 from sentinel.settings import Settings
 from sentinel.telemetry.traces import begin_traces
 from sentinel.wiring import Backend

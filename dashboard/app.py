@@ -6,6 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from dashboard import memory
 from dashboard.frame import show_frame
 from dashboard.navigation import pages
 
@@ -14,3 +15,4 @@ st.set_page_config(page_title="Sentinel", page_icon=Path(__file__).parent / "ico
 page = st.navigation(pages())
 if show_frame():
     page.run()
+memory.settle()

@@ -111,7 +111,7 @@ def visit() -> Visit:
     return Visit(client, known[2], now)
 
 
-@st.cache_resource  # type: ignore[untyped-decorator]
+@st.cache_resource(show_spinner=False)  # type: ignore[untyped-decorator]
 def _shared_client() -> tuple[Client, bool]:
     """Return the client that the settings describe, and whether they give it a key."""
     settings = Settings.load()

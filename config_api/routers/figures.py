@@ -8,11 +8,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 
 from config_api.dependencies import Looking, PipelineId, Reading
-from config_api.kept import Kept
 from config_api.schemas.figures import FiguresAnswer, HistoryAnswer
 from config_api.schemas.problems import problems
 from sentinel.clock import utc_now
 from sentinel.domain.period import MAX_HISTORY_HOURS, MAX_HOURS, Period, span_of
+from sentinel.kept import Kept
 from sentinel.wiring import Backend, Unit
 
 router = APIRouter(prefix="/api", tags=["operation"])
@@ -46,7 +46,7 @@ def _figures(unit: Unit, hours: int) -> FiguresAnswer:
         {
             **asdict(period),
             "as_of": now,
-            "now": asdict(unit.periods.present(now)),
+            "now": asdict(unit.periods.present(now, period.since)),
             "period": asdict(current),
             "previous": asdict(previous),
             "hours": [asdict(each) for each in unit.periods.alert_hours(period.since, period.until)],

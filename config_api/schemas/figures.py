@@ -25,6 +25,7 @@ class PresentAnswer(AnswerModel):
 
     pipelines: int
     active: int
+    active_before: int = Field(description="Pipelines that were active when the period began.")
     running: int = Field(description="Pipelines that a job runs.")
     events_per_second: float = Field(description="Over the last one to two minutes.")
     worst_lag: int | None = Field(description="Records that wait in the pipeline that is furthest behind.")

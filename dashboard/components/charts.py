@@ -10,25 +10,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import altair as alt
 import pyarrow as pa
 import streamlit as st
 
-from dashboard.components.palette import DASHES, MAX_SERIES, OUTLINE, SHAPES, colors_of
-from dashboard.components.text import line
+from dashboard.components import chart_specs
+from dashboard.components.palette import MAX_SERIES
+from dashboard.components.text import NO_VALUE, line
 from dashboard.components.times import time_column, zone, zone_name
 
-HEIGHT_PIXELS = 280
-# A row of a chart of shares.
-SHARE_PIXELS = 40
-# So much of the longest bar's length is left for the words behind it, besides its own.
-_ROOM = 1.7
 # Marks of a line, however many points it has.
 _MARKS = 16
 _NAME = 60
-# Names of which three stand beside each other at that width.
-_SHORT = 10
-_AXIS = "%m-%d %H:%M"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +49,8 @@ def show_lines(title: str, unit: str, points: Sequence[Point], *, key: str, from
         from_zero: False for what is not counted and never near zero.
     """
 
-    def draw(series: list[str], data: pa.Table) -> alt.LayerChart:
-        dash = alt.StrokeDash("series:N", scale=_scale(series, [list(each) for each in DASHES]), legend=None)
-        shape = alt.Shape("series:N", scale=_scale(series, list(SHAPES)), legend=_legend(series))
-        every = alt.Chart(data).encode(x=_time_axis(), y=_value_axis(from_zero), color=_by_series(series))
-        lines = every.mark_line(strokeWidth=2).encode(strokeDash=dash)
-        marks = every.mark_point(filled=True, size=40).transform_filter("datum.marked").encode(shape=shape)
-        # What is pointed at need not be hit exactly.
-        under = every.mark_point(size=200, opacity=0).encode(tooltip=_tooltip(unit))
-        return alt.LayerChart(layer=[lines, marks, under])
+    def draw(series: list[str], is_flat: bool) -> dict[str, Any]:
+        return chart_specs.lines(series, unit, zone_name(), from_zero=from_zero, is_flat=is_flat)
 
     _show(title, unit, points, key, draw)
 
@@ -79,21 +64,9 @@ def show_bars(title: str, unit: str, points: Sequence[Point], *, width: timedelt
         width: Of a span.
     """
 
-    def draw(series: list[str], data: pa.Table) -> alt.LayerChart:
-        bars = (
-            alt.Chart(data)
-            .mark_bar(orient="vertical", stroke=OUTLINE, strokeWidth=0.5)
-            .transform_calculate(until=f"datum.at + {width.total_seconds() * 1000:.0f}")
-            .encode(
-                x=_time_axis(),
-                x2="until:T",
-                y=_value_axis(from_zero=True).stack("zero"),
-                color=_by_series(series),
-                order=alt.Order("place:O"),
-                tooltip=_tooltip(unit),
-            )
-        )
-        return alt.LayerChart(layer=[bars])
+    def draw(series: list[str], is_flat: bool) -> dict[str, Any]:
+        seconds = width.total_seconds()
+        return chart_specs.bars(series, unit, zone_name(), width_seconds=seconds, is_flat=is_flat)
 
     _show(title, unit, points, key, draw)
 
@@ -116,21 +89,13 @@ def show_shares(title: str, unit: str, shares: Mapping[str, float], *, key: str)
         {"part": name, "value": value, "said": f"{_amount(value)} ({value / total:.0%})"}
         for name, value in zip(names, values, strict=True)
     ]
-    bars = alt.Chart(pa.Table.from_pylist(rows)).encode(
-        y=alt.Y("part:N", sort=names, title=None, axis=alt.Axis(labelLimit=160)),
-        x=alt.X("value:Q", scale=alt.Scale(domain=[0, max(values) * _ROOM]), axis=None),
-        tooltip=[alt.Tooltip("part:N", title="part"), alt.Tooltip("said:N", title=unit)],
-    )
-    color = alt.Color("part:N", scale=alt.Scale(domain=names, range=colors_of(names)), legend=None)
-    words = bars.mark_text(align="left", dx=6, color=OUTLINE, fontSize=12).encode(text="said:N")
-    drawn = bars.mark_bar(stroke=OUTLINE, strokeWidth=0.5).encode(color=color) + words
-    st.altair_chart(drawn.properties(height=SHARE_PIXELS * len(names)), key=key, alt=f"{title}, {unit}")
+    _draw(chart_specs.shares(names, unit, max(values)), rows, title, unit, key)
     if _wants_table(key):
         table = [
             {"part": name, unit: value, "share": f"{value / total:.1%}"}
             for name, value in zip(names, values, strict=True)
         ]
-        st.dataframe(table, hide_index=True, key=f"{key}-table")
+        st.dataframe(table, hide_index=True, placeholder=NO_VALUE, key=f"{key}-table")
 
 
 def _show(
@@ -138,7 +103,7 @@ def _show(
     unit: str,
     points: Sequence[Point],
     key: str,
-    draw: Callable[[list[str], pa.Table], alt.LayerChart],
+    draw: Callable[[list[str], bool], dict[str, Any]],
 ) -> None:
     _head(title, unit)
     named = list(dict.fromkeys(point.series for point in points))
@@ -163,12 +128,16 @@ def _show(
         for name in series
         for nth, point in enumerate(point for point in shown if point.series == name)
     ]
-    drawn = draw(list(labels.values()), pa.Table.from_pylist(rows))
-    st.altair_chart(drawn.properties(height=HEIGHT_PIXELS), key=key, alt=f"{title}, {unit}")
+    is_flat = not any(point.value for point in shown)
+    _draw(draw(list(labels.values()), is_flat), rows, title, unit, key)
     if len(named) > MAX_SERIES:
         st.caption(f"{len(named) - MAX_SERIES} more are left out.")
     if _wants_table(key):
         _table(unit, shown, labels, key)
+
+
+def _draw(spec: dict[str, Any], rows: list[dict[str, Any]], title: str, unit: str, key: str) -> None:
+    st.vega_lite_chart(pa.Table.from_pylist(rows), spec, key=key, alt=f"{title}, {unit}")
 
 
 def _labels(series: Sequence[str]) -> dict[str, str]:
@@ -201,6 +170,7 @@ def _table(unit: str, points: Sequence[Point], labels: Mapping[str, str], key: s
         [rows[at] for at in sorted(rows, reverse=True)],
         column_config={"time": time_column("time")},
         hide_index=True,
+        placeholder=NO_VALUE,
         height=min(38 + 35 * len(rows), 300),
         key=f"{key}-table",
     )
@@ -212,40 +182,3 @@ def _column(series: str, unit: str) -> str:
 
 def _amount(value: float) -> str:
     return f"{value:,.0f}" if value == int(value) else f"{value:,.2f}"
-
-
-def _time_axis() -> alt.X:
-    # Vega knows UTC and the browser's zone, which are the two that the switch offers.
-    kind: Any = "utc" if zone_name() == "UTC" else "time"
-    axis = alt.Axis(format=_AXIS, labelOverlap=True, tickCount=6, labelFlush=True)
-    return alt.X("at:T", title=f"time ({zone_name()})", scale=alt.Scale(type=kind), axis=axis)
-
-
-def _value_axis(from_zero: bool) -> alt.Y:
-    axis = alt.Axis(format="~s", tickCount=5)
-    # The unit stands in the title, where it takes no width.
-    return alt.Y("value:Q", title=None, scale=alt.Scale(zero=from_zero, nice=True), axis=axis)
-
-
-def _by_series(series: list[str]) -> alt.Color:
-    return alt.Color("series:N", scale=_scale(series, colors_of(series)), legend=_legend(series))
-
-
-def _scale(series: list[str], values: list[Any]) -> alt.Scale:
-    return alt.Scale(domain=series, range=values[: len(series)])
-
-
-def _legend(series: list[str]) -> alt.Legend | None:
-    if len(series) < 2:
-        return None
-    # At 390 pixels a legend at the side would leave no room for the chart.
-    columns = 3 if max(map(len, series)) <= _SHORT else 2
-    return alt.Legend(title=None, orient="top", columns=columns, labelLimit=130, symbolDash=[1, 0], symbolStrokeWidth=1)
-
-
-def _tooltip(unit: str) -> list[alt.Tooltip]:
-    return [
-        alt.Tooltip("time:N", title="time"),
-        alt.Tooltip("series:N", title="series"),
-        alt.Tooltip("value:Q", title=unit, format=",.4~g"),
-    ]

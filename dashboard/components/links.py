@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
+
+_ON = "yes"
 
 
 def seed(key: str, name: str, read: Callable[[str], Any]) -> None:
@@ -46,6 +48,30 @@ def text_of(most: int) -> Callable[[str], str]:
         return text
 
     return read
+
+
+def toggle(label: str, key: str, name: str) -> bool:
+    """Offer a switch that stands in the address while it is on."""
+    seed(key, name, lambda text: one_of((_ON,))(text) == _ON)
+    is_on = bool(st.toggle(label, key=key))
+    keep({name: _ON if is_on else None})
+    return is_on
+
+
+def choose(label: str, options: Sequence[int], key: str, name: str, default: int, **more: Any) -> int:
+    """Offer numbers, of which the chosen one stands in the address where it is not the default.
+
+    Args:
+        more: For the widget.
+    """
+    seed(key, name, number)
+    if st.session_state.get(key, default) not in options:
+        del st.session_state[key]
+        st.warning(f"What this link's `{name}` names is not there.", icon=":material/link_off:")
+    st.session_state.setdefault(key, default)
+    chosen: int = st.selectbox(label, list(options), key=key, **more)
+    keep({name: None if chosen == default else chosen})
+    return chosen
 
 
 def number(text: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 
 import streamlit as st
 
@@ -23,7 +24,11 @@ def show_page(title: str, body: Callable[[session.Visit], None]) -> None:
     try:
         visit = session.visit()
         show_last_act()
-        body(visit)
+        with ExitStack() as stack:
+            # Said for every call that takes long, at a place of its own so that nothing moves by it.
+            with st.container(key="page-waits"):
+                stack.enter_context(st.spinner("Asking the API…"))
+            body(visit)
     except UnauthenticatedError as error:
         show_sign_in(error)
     except StoreUnavailableError as error:

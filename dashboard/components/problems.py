@@ -34,16 +34,28 @@ _WORDS: tuple[tuple[type[SentinelError], str], ...] = (
     (NotFoundError, "This does not exist, or not for this tenant. It may have been deleted meanwhile."),
     (TooBroadError, "That takes too long to find. Narrow the filter, by time above all."),
     (RateLimitedError, "Too many requests. Try again in a moment."),
-    (InvalidError, "The API refused this."),
+    (InvalidError, "This cannot be taken as it is."),
 )
 
 
-def show_problem(error: SentinelError) -> None:
-    """Show an error: our words first, then what the API said, as text."""
-    words = next((words for kind, words in _WORDS if isinstance(error, kind)), "The API refused this.")
+def show_problem(error: SentinelError, words: str = "") -> None:
+    """Show an error: our words first, then what the API said, as text.
+
+    Args:
+        words: Ours; empty: those for this kind of error.
+    """
+    words = words or next((words for kind, words in _WORDS if isinstance(error, kind)), "The API refused this.")
     st.error(words, icon=":material/error:")
-    show_text(error.message, limit=2000)
+    if [each.detail for each in error.details] != [error.message]:
+        show_text(error.message, limit=2000)
     for detail in error.details[:MAX_DETAILS]:
-        show_text(f"{detail.pointer or 'in general'}: {detail.detail}", limit=500)
+        show_text(f"{place_of(detail.pointer)}: {detail.detail}", limit=500)
     if len(error.details) > MAX_DETAILS:
         st.caption(f"{len(error.details) - MAX_DETAILS} more.")
+
+
+def place_of(pointer: str) -> str:
+    """Return in words what a JSON pointer of a request names: "/schema/0/type" is the type of the first of a list."""
+    parts = [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
+    said = [f"entry {int(part) + 1}" if part.isascii() and part.isdigit() else part.replace("_", " ") for part in parts]
+    return ", ".join(said) or "in general"

@@ -11,10 +11,17 @@ _CONTRAST = """
 [data-testid='stCaptionContainer'] code {color: inherit !important}
 .token.number {color: light-dark(#0b6b5d, #29b09d) !important}
 """
+# Figures in words, as "unknown", fit their card; and what is looked for stands near the top.
+_ROOM = """
+[data-testid='stMetricValue'] {font-size: 1.6rem}
+[data-testid='stMainBlockContainer'] {padding-top: 3.5rem; padding-bottom: 4rem}
+"""
+# Beside what the page's head has, where it covers nothing.
+_WAITS = ".st-key-page-waits {position: fixed; top: 0.8rem; left: 50%; width: auto; z-index: 999991}"
 # The tables' own download would write cells that a spreadsheet computes; the pages have safe ones.
 _DOWNLOAD = "button[aria-label='Download as CSV'] {display: none}"
 
 
 def show_style() -> None:
     """Put it into the page."""
-    st.html(f"<style>{_CONTRAST}{_DOWNLOAD}</style>")
+    st.html(f"<style>{_CONTRAST}{_ROOM}{_WAITS}{_DOWNLOAD}</style>")

@@ -16,6 +16,8 @@ _UNSEEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2028\u2029\u2066-\u2069\ufeff\ud800-\udfff]"
 )
 CELL_CHARACTERS = 200
+# What a table shows where there is nothing; a newcomer would look for the meaning of "None".
+NO_VALUE = "–"
 BLOCK_CHARACTERS = 50_000
 BOX_CHARACTERS, BOX_LINES, BOX_PIXELS = 1500, 25, 480
 

@@ -90,6 +90,6 @@ def _wait(key: str) -> None:
     st.info(f"{work.words} {(utc_now() - work.since).total_seconds():.0f} s so far.", icon=":material/hourglass_top:")
 
 
-@st.cache_resource  # type: ignore[untyped-decorator]
+@st.cache_resource(show_spinner=False)  # type: ignore[untyped-decorator]
 def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="dashboard-work")

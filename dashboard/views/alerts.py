@@ -11,6 +11,7 @@ from dashboard.components.alerts.export import show_export
 from dashboard.components.alerts.facets import show_facets
 from dashboard.components.alerts.filters import Chosen, choose, clear
 from dashboard.components.alerts.listing import show_list
+from dashboard.components.first_steps import show_steps_of
 from dashboard.components.page import show_page
 from dashboard.components.problems import show_problem
 from dashboard.session import Visit
@@ -39,6 +40,11 @@ def alerts(visit: Visit) -> None:
     with st.spinner("Looking for alerts…"):
         found = _page(visit, chosen, before)
     opened = links.chosen("alert")
+    if chosen.is_empty and before is None and opened is None and not found.alerts and found.next_before is None:
+        # Counts, files and bulk changes of nothing would only be in the way.
+        st.info("No alert yet. As soon as an event matches a rule, it is listed here.", icon=":material/info:")
+        show_steps_of(visit, pipelines)
+        return
     _table(found, names, chosen, opened, before)
     # Their place is above, their time after: nobody waits for counts to see the alerts.
     with counts:
@@ -76,12 +82,6 @@ def _table(
         st.info("Nothing that fits so far. “Older” looks on from here.", icon=":material/search:")
     elif before is not None:
         st.info("There is nothing older.", icon=":material/info:")
-    elif chosen.is_empty:
-        st.info(
-            "No alert yet. As soon as an event matches a rule, it is listed here: send one to `POST /events`, or see "
-            "what `make demo` does.",
-            icon=":material/info:",
-        )
     else:
         st.info("No alert fits this filter. Take something away from it.", icon=":material/filter_alt_off:")
     newer: list[int | None] = st.session_state.setdefault(_NEWER, [])

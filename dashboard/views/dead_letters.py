@@ -14,7 +14,7 @@ from dashboard.components.dead_letters.filters import OPEN, ChosenLetters, choos
 from dashboard.components.page import show_page
 from dashboard.components.pipelines.choice import choose_pipeline
 from dashboard.components.sections import choose_section, pick_row, table_key
-from dashboard.components.text import line
+from dashboard.components.text import NO_VALUE, line
 from dashboard.components.times import time_column
 from dashboard.session import Visit
 from sentinel.client import models
@@ -33,6 +33,7 @@ def dead_letters(visit: Visit) -> None:
         st.info("No pipeline yet, so there are no records: see the page “Pipelines”.", icon=":material/info:")
         return
     pipeline = choose_pipeline("letters-pipeline", pipelines, _begin_anew)
+    st.caption("Records that could not be read as events: no JSON, a field missing, a wrong type. Nothing else waits.")
     section = choose_section("letters-section", SECTIONS)
     chosen = choose(_begin_anew)
     if chosen.cause is not None:
@@ -103,6 +104,7 @@ def _table(found: Sequence[models.DeadLetter]) -> None:
             "size": st.column_config.NumberColumn("size", format="bytes"),
         },
         hide_index=True,
+        placeholder=NO_VALUE,
         selection_mode="single-row",
         selection_default={"selection": {"rows": [ids.index(opened)]}} if opened in ids else None,
         key=key,

@@ -9,7 +9,7 @@ from dashboard.components.acts import act
 from dashboard.components.page import show_page
 from dashboard.components.problems import show_problem
 from dashboard.components.sections import pick_row, table_key
-from dashboard.components.text import line, show_json, show_text
+from dashboard.components.text import NO_VALUE, line, show_json, show_text
 from dashboard.components.times import said, time_column
 from dashboard.session import Visit
 from sentinel.client.detectors import Detector, DetectorRun
@@ -29,7 +29,10 @@ def detectors(visit: Visit) -> None:
     opened = st.query_params.get("detector")
     _table(found, opened)
     if not opened:
-        st.caption("Choose a row to see, switch or run a detector. What detectors find are alerts.")
+        st.caption(
+            "A rule looks at one event; a detector looks at many, at set times: a spike, a silence. What it finds are "
+            "alerts. Choose a row to see, switch or run one."
+        )
         return
     st.divider()
     detector = next((each for each in found if each.name == opened), None)
@@ -60,12 +63,17 @@ def _table(found: list[Detector], opened: str | None) -> None:
         column_config={
             "name": st.column_config.TextColumn("detector", width="medium"),
             "finds": st.column_config.TextColumn("finds", width="medium"),
+            "runs": st.column_config.TextColumn("runs", help="Whether it is run now, by its mode."),
+            "mode": st.column_config.TextColumn(
+                "mode", help="on, off, or auto: as soon as there is something to look at."
+            ),
             "next": time_column("next run"),
             "last": time_column("last run"),
             "state": st.column_config.TextColumn("came of it", width="small"),
             "findings": st.column_config.NumberColumn("findings", width="small"),
         },
         hide_index=True,
+        placeholder=NO_VALUE,
         selection_mode="single-row",
         selection_default={"selection": {"rows": [names.index(opened)]}} if opened in names else None,
         key=key,
@@ -77,7 +85,8 @@ def _schedule(detector: Detector) -> str:
     schedule = detector.schedule
     if schedule.cron:
         return line(f"{schedule.cron} {schedule.time_zone}", 100)
-    return f"every {schedule.interval_seconds or 0:,} s"
+    seconds = schedule.interval_seconds or 0
+    return f"every {seconds // 60:,} min" if seconds and seconds % 60 == 0 else f"every {seconds:,} s"
 
 
 def _detail(visit: Visit, detector: Detector) -> None:
@@ -145,7 +154,9 @@ def _runs(visit: Visit, detector: Detector) -> None:
             "It never ran. `sentinel worker` runs detectors that are on, every five minutes.", icon=":material/info:"
         )
         return
-    st.dataframe([_row(run) for run in runs], column_config={"at": time_column("at")}, hide_index=True)
+    st.dataframe(
+        [_row(run) for run in runs], column_config={"at": time_column("at")}, hide_index=True, placeholder=NO_VALUE
+    )
 
 
 def _row(run: DetectorRun) -> dict[str, object]:

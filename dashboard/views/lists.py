@@ -14,7 +14,7 @@ from dashboard.components.lists.upload import show_upload
 from dashboard.components.lists.versions import show_versions
 from dashboard.components.page import show_page
 from dashboard.components.sections import choose_section, pick_row, table_key
-from dashboard.components.text import line, show_text
+from dashboard.components.text import NO_VALUE, line, show_text
 from dashboard.components.times import said, time_column
 from dashboard.session import Visit
 from sentinel.client.lists import ListDetail, ReferenceList
@@ -76,6 +76,7 @@ def _table(found: Sequence[ReferenceList], opened: str) -> None:
             "changed": time_column("changed"),
         },
         hide_index=True,
+        placeholder=NO_VALUE,
         height=min(38 + 35 * len(found), 400),
         selection_mode="single-row",
         selection_default={"selection": {"rows": [names.index(opened)]}} if opened in names else None,

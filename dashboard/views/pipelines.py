@@ -25,7 +25,7 @@ def pipelines(visit: Visit) -> None:
             icon=":material/info:",
         )
     if visit.may_write:
-        with st.expander("Create a pipeline", icon=":material/add:", expanded=not found):
+        with st.expander("Create a pipeline", icon=":material/add:", expanded=not found, key="create-box"):
             show_create(visit)
     if opened is None:
         if found:

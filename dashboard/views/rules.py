@@ -8,6 +8,7 @@ import streamlit as st
 
 from dashboard.components import links
 from dashboard.components.backtests.listing import show_backtests
+from dashboard.components.first_steps import show_first_steps
 from dashboard.components.page import show_page
 from dashboard.components.pipelines.choice import choose_pipeline
 from dashboard.components.rules.add import show_add
@@ -21,13 +22,18 @@ from sentinel.errors import NotFoundError
 
 _PARTS = {"rules": "Rules", "backtests": "Backtests", "scorecards": "Scorecards"}
 STATES = ("active", "draft", "shadow", "rollout", "paused")
+STATES_HELP = (
+    "active: it raises alerts. draft: it is not evaluated. shadow: it is evaluated and counted, and alerts nobody. "
+    "rollout: it alerts for a share of users, cards or the like. paused: it was active and is not evaluated now."
+)
 
 
 def rules(visit: Visit) -> None:
     """Draw the page."""
     pipelines = visit.client.list_pipelines()
     if not pipelines:
-        st.info("No pipeline yet, and a rule is about one: create it on the page “Pipelines”.", icon=":material/info:")
+        st.info("No pipeline yet, and a rule is about the events of one.", icon=":material/info:")
+        show_first_steps(visit, None)
         return
     _follow_rule(visit)
     pipeline = choose_pipeline("rules-pipeline", pipelines, _forget_rule)
@@ -42,7 +48,8 @@ def rules(visit: Visit) -> None:
 
 def _rules(visit: Visit, pipeline: int) -> None:
     found = visit.client.list_rules(pipeline)
-    shown = _filtered(found)
+    # Of nothing there is nothing to filter.
+    shown = _filtered(found) if found else []
     opened = links.chosen("rule")
     if shown:
         show_list(visit, pipeline, shown, opened)
@@ -84,14 +91,14 @@ def _follow_rule(visit: Visit) -> None:
 
 
 def _forget_rule() -> None:
-    links.keep({"rule": None, "backtest": None, "test": None, "scorecard": None})
+    links.keep({"rule": None, "backtest": None, "test": None, "scorecard": None, "from": None, "to": None})
 
 
 def _filtered(found: Sequence[models.Rule]) -> list[models.Rule]:
     links.seed("rules-state", "state", links.one_of(STATES))
     links.seed("rules-text", "text", links.text_of(200))
     row = st.columns([2, 1])
-    state = row[0].pills("State", STATES, key="rules-state")
+    state = row[0].pills("State", STATES, key="rules-state", help=STATES_HELP)
     text = row[1].text_input("Text", key="rules-text", max_chars=200, placeholder="in name, description or rule")
     links.keep({"state": state, "text": text})
     wanted = text.casefold()

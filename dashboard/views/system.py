@@ -10,7 +10,7 @@ from dashboard.components.pipelines.choice import choose_pipeline
 from dashboard.components.sections import choose_section
 from dashboard.components.system.generations import show_generations
 from dashboard.components.system.process_health import job_trouble, show_health
-from dashboard.components.text import line, plain
+from dashboard.components.text import NO_VALUE, line, plain
 from dashboard.components.times import time_column
 from dashboard.session import Visit
 from sentinel.client.models.system import SystemState
@@ -66,6 +66,7 @@ def _processes(visit: Visit, state: SystemState) -> None:
             "heard": time_column("last heard of"),
         },
         hide_index=True,
+        placeholder=NO_VALUE,
         key="system-jobs",
     )
     st.button("Ask again", icon=":material/refresh:")
@@ -76,13 +77,12 @@ def _ledger(visit: Visit) -> None:
     if not pipelines:
         st.info("No pipeline yet, so the ledger is empty.", icon=":material/info:")
         return
-    st.caption("Which schema and which rules answered for which records: a change of either begins a generation.")
     show_generations(visit, choose_pipeline("system-pipeline", pipelines, lambda: None))
 
 
 def _settings(visit: Visit) -> None:
     st.caption("Of the API's process, as they are in force. Others may be started with others. Secrets are not shown.")
-    only = st.toggle("Only what differs from its default", key="settings-changed")
+    only = links.toggle("Only what differs from its default", "settings-changed", "changed")
     found = [each for each in visit.client.system_settings() if not (only and each.is_default)]
     if not found:
         st.info("Everything is at its default.", icon=":material/info:")
@@ -95,6 +95,7 @@ def _settings(visit: Visit) -> None:
             "default": st.column_config.CheckboxColumn("is the default", width="small"),
         },
         hide_index=True,
+        placeholder=NO_VALUE,
         key="system-settings",
     )
 
@@ -111,8 +112,10 @@ def _logs(visit: Visit) -> None:
     if st.session_state.get("system-log") not in names:
         st.session_state["system-log"] = names[0]
     name = st.selectbox("Log", names, key="system-log")
-    lines = st.segmented_control("Lines", LOG_LINES, default=LOG_LINES[1], required=True, key="system-log-lines")
-    links.keep({"log": name})
+    links.seed("system-log-lines", "lines", lambda text: LOG_LINES[[str(each) for each in LOG_LINES].index(text)])
+    st.session_state.setdefault("system-log-lines", LOG_LINES[1])
+    lines = st.segmented_control("Lines", LOG_LINES, required=True, key="system-log-lines")
+    links.keep({"log": name, "lines": None if lines == LOG_LINES[1] else lines})
     st.button("Read again", icon=":material/refresh:")
     with st.spinner("Reading…"):
         found = visit.client.log_lines(name, limit=int(lines or LOG_LINES[1]))

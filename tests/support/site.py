@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 
 import httpx
+import psutil
 
 from sentinel.client.client import Client
 from sentinel.localstack.ports import free_port
@@ -56,6 +57,10 @@ class Site:
         """Where the API is."""
         return f"http://127.0.0.1:{self._ports['api']}"
 
+    def pid(self, name: str) -> int:
+        """Return the process of `api` or `dashboard`."""
+        return self._processes[name].pid
+
     def client(self, api_key: str = "") -> Client:
         """Return a client of the API, for what a test arranges and looks up."""
         return Client(self.api_url, api_key=api_key)
@@ -72,6 +77,7 @@ class Site:
                 stdout=output,
                 stderr=output,
             )
+        psutil.Process(self._processes[name].pid).nice(service.niceness)
         deadline = time.monotonic() + _START_SECONDS
         while not _answers(f"http://127.0.0.1:{self._ports[name]}{service.health}"):
             if self._processes[name].poll() is not None or time.monotonic() > deadline:

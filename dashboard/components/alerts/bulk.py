@@ -11,7 +11,7 @@ from dashboard.components.acts import count_act
 from dashboard.components.alerts.filters import DISPOSITIONS, Chosen
 from dashboard.components.alerts.work import VERBS
 from dashboard.components.problems import show_problem
-from dashboard.components.text import line
+from dashboard.components.text import NO_VALUE, line
 from dashboard.session import Visit
 from sentinel.client import models
 from sentinel.errors import SentinelError
@@ -129,4 +129,8 @@ def _do(visit: Visit, counted: Counted) -> None:
     st.success(f"{tally.changed:,} were changed.", icon=":material/check:")
     if tally.conflicts:
         st.caption(f"{tally.conflicts:,} were left as they were:")
-        st.dataframe([{"alert": each.alert_id, "why": line(each.reason, 300)} for each in reasons], hide_index=True)
+        st.dataframe(
+            [{"alert": each.alert_id, "why": line(each.reason, 300)} for each in reasons],
+            hide_index=True,
+            placeholder=NO_VALUE,
+        )

@@ -15,7 +15,7 @@ from dashboard.components.alerts.work import show_work
 from dashboard.components.problems import show_problem
 from dashboard.components.rules.explanation import show_explanation
 from dashboard.components.sections import choose_section
-from dashboard.components.text import compact, line, show_json, show_text
+from dashboard.components.text import NO_VALUE, compact, line, show_json, show_text
 from dashboard.components.times import absolute, said, time_column
 from dashboard.session import Visit
 from sentinel.client import models
@@ -115,6 +115,7 @@ def _about(visit: Visit, alert: models.AlertDetail, pipeline_names: Mapping[int,
                     "with": st.column_config.TextColumn("with", width="medium"),
                 },
                 hide_index=True,
+                placeholder=NO_VALUE,
             )
         else:
             st.caption("No evidence was kept with this alert.")
@@ -157,6 +158,7 @@ def _amendments(visit: Visit, alert_id: int) -> None:
         ],
         column_config={"at": time_column("amended")},
         hide_index=True,
+        placeholder=NO_VALUE,
     )
 
 
@@ -179,6 +181,7 @@ def _past(visit: Visit, alert: models.AlertDetail) -> None:
             ],
             column_config={"at": time_column("at")},
             hide_index=True,
+            placeholder=NO_VALUE,
         )
 
 

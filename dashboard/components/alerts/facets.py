@@ -12,7 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from dashboard.components.acts import acted
 from dashboard.components.alerts.filters import DISPOSITIONS, SEVERITIES, STATUSES, Chosen, set_filter
 from dashboard.components.sections import table_key
-from dashboard.components.text import line
+from dashboard.components.text import NO_VALUE, line
 from dashboard.components.times import said
 from dashboard.session import Visit
 from sentinel.client.alert_finding import AlertFacets, FacetCount
@@ -99,6 +99,7 @@ def _table(name: str, rows: Sequence[tuple[FacetCount, str]]) -> None:
             "alerts": st.column_config.NumberColumn("alerts", format="localized", width="small"),
         },
         hide_index=True,
+        placeholder=NO_VALUE,
         height=min(38 + 35 * len(rows), 213),
         on_select=chosen,
         selection_mode="single-row",

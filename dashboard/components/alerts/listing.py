@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard.components.alerts.table import COLORS, SEVERITIES, what, where
 from dashboard.components.sections import pick_row, table_key
-from dashboard.components.text import compact, line
+from dashboard.components.text import NO_VALUE, compact, line
 from dashboard.components.times import time_column
 from sentinel.client import models
 
@@ -44,6 +44,7 @@ def show_list(alerts: Sequence[models.Alert], pipeline_names: Mapping[int, str],
             "event": st.column_config.TextColumn("event", width="large"),
         },
         hide_index=True,
+        placeholder=NO_VALUE,
         height=min(38 + 35 * len(alerts), 420),
         on_select=pick_row(key, ids, "alert"),
         selection_mode="single-row",

@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard.components.alerts.table import COLORS, SEVERITIES
 from dashboard.components.problems import show_problem
 from dashboard.components.sections import pick_row, table_key
-from dashboard.components.text import line, show_text
+from dashboard.components.text import NO_VALUE, line, show_text
 from dashboard.components.times import said, time_column
 from dashboard.session import Visit
 from sentinel.client import models
@@ -85,6 +85,7 @@ def _table(rows: list[RelatedAlert | None], alert: models.AlertDetail) -> None:
             "event id": st.column_config.TextColumn("event id", width="medium"),
         },
         hide_index=True,
+        placeholder=NO_VALUE,
         on_select=pick_row(key, ids, "alert"),
         selection_mode="single-row",
         key=key,

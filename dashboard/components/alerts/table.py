@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from dashboard.components import links
-from dashboard.components.text import compact, line, show_json, show_text
-from dashboard.components.times import time_column
+from dashboard.components.text import NO_VALUE, compact, line, show_json, show_text
+from dashboard.components.times import absolute, time_column
 from sentinel.client import models
 
 SEVERITIES = ("critical", "warning", "info")
@@ -56,6 +56,7 @@ def show_alerts(
         },
         column_order=[name for name in _COLUMNS if not (of_one_pipeline and name == "pipeline")],
         hide_index=True,
+        placeholder=NO_VALUE,
         on_select=choose,
         selection_mode="single-row",
         key=key,
@@ -89,8 +90,8 @@ def place(alert: models.Alert) -> str:
     if alert.kafka_timestamp is None:
         if alert.window_start is None or alert.window_end is None:
             return "neither of a record nor of a window"
-        return f"of the window {alert.window_start.isoformat()} to {alert.window_end.isoformat()}"
+        return f"of the window {absolute(alert.window_start)} to {absolute(alert.window_end)}"
     return (
         f"record {alert.kafka_offset} of partition {alert.kafka_partition}, "
-        f"in Kafka at {alert.kafka_timestamp.isoformat()}"
+        f"in Kafka at {absolute(alert.kafka_timestamp)}"
     )

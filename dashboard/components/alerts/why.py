@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard.components.text import compact, line, show_text
+from dashboard.components.text import NO_VALUE, compact, line, show_text
 from dashboard.components.times import said, time_column
 from dashboard.session import Visit
 
@@ -43,4 +43,5 @@ def show_why(visit: Visit, alert_id: int) -> None:
             "try": st.column_config.NumberColumn("try", width="small"),
         },
         hide_index=True,
+        placeholder=NO_VALUE,
     )

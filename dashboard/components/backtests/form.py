@@ -114,17 +114,22 @@ def _tag(rule: models.Rule) -> str:
     return f"rule {rule.id}, another text"
 
 
+LABELS_HELP = "With it precision and recall are computed: how many of its matches are right, and how many it misses."
+
+
 def _labels(visit: Visit, pipeline_id: int, key: str) -> dict[str, Any]:
     """Offer where it is known what is true of events, and return the choice as the API takes it."""
     schema = visit.client.get_schema(pipeline_id)
-    offered: dict[str, dict[str, Any]] = {"nowhere": {}}
+    offered: dict[str, dict[str, Any]] = {"nothing: matches are counted alone": {}}
     for each in schema.fields:
         if each.type in {"boolean", "integer"}:
             offered[f"field {line(each.name, 60)}"] = {"label_column": each.name}
     for labels in visit.client.list_labels(pipeline_id):
         words = f"{line(labels.name, 60)} ({labels.id}): {labels.label_count:,} labels, {labels.true_count:,} true"
         offered[words] = {"label_set_id": labels.id}
-    chosen = st.selectbox("What is true of events is told by", list(offered), key=f"{key}-labels")
+    chosen = st.selectbox(
+        "Which events it should find is known from", list(offered), key=f"{key}-labels", help=LABELS_HELP
+    )
     with st.popover("Upload labels", icon=":material/upload:"):
         st.caption("CSV with a heading: event ids in the first column, 1/0, true/false or yes/no in the second.")
         file = st.file_uploader("CSV file", type=["csv", "txt"], key=f"{key}-labels-file")

@@ -14,7 +14,7 @@ from dashboard.components.backtests.form import is_about, show_form
 from dashboard.components.backtests.result import show_result
 from dashboard.components.problems import show_problem
 from dashboard.components.sections import pick_row, table_key
-from dashboard.components.text import line, show_text
+from dashboard.components.text import NO_VALUE, line, show_text
 from dashboard.components.times import absolute, said, time_column
 from dashboard.session import Visit
 from sentinel.client import models
@@ -130,6 +130,7 @@ def _table(found: Sequence[models.HistoryTask]) -> None:
             "begun": time_column("begun"),
         },
         hide_index=True,
+        placeholder=NO_VALUE,
         height=min(38 + 35 * len(found), 250),
         selection_mode="single-row",
         selection_default={"selection": {"rows": [ids.index(opened)]}} if opened in ids else None,

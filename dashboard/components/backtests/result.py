@@ -11,7 +11,7 @@ import streamlit as st
 from dashboard.components.backtests.publish import show_publish
 from dashboard.components.charts import Point, show_bars
 from dashboard.components.rules.explanation import open_explain
-from dashboard.components.text import compact, line, show_json, show_text
+from dashboard.components.text import NO_VALUE, compact, line, show_json, show_text
 from dashboard.components.times import absolute
 from dashboard.session import Visit
 from sentinel.client import models
@@ -106,7 +106,7 @@ def _sweep(result: Mapping[str, Any]) -> None:
         "precision": st.column_config.NumberColumn("precision", format="percent"),
         "recall": st.column_config.NumberColumn("recall", format="percent"),
     }
-    st.dataframe(rows, column_config=config, hide_index=True)
+    st.dataframe(rows, column_config=config, hide_index=True, placeholder=NO_VALUE)
 
 
 def _overlap(found: Mapping[str, Any]) -> None:
@@ -132,6 +132,7 @@ def _overlap(found: Mapping[str, Any]) -> None:
             "only that": st.column_config.NumberColumn("only the active rule", format="localized"),
         },
         hide_index=True,
+        placeholder=NO_VALUE,
         height=min(38 + 35 * len(overlap), 250),
     )
 

@@ -11,7 +11,7 @@ import streamlit as st
 from dashboard.components.acts import say_done
 from dashboard.components.dead_letters.filters import ChosenLetters
 from dashboard.components.problems import show_problem
-from dashboard.components.text import show_text
+from dashboard.components.text import NO_VALUE, show_text
 from dashboard.session import Visit
 from sentinel.client.dead_letters import RedriveReport
 from sentinel.errors import SentinelError
@@ -88,7 +88,7 @@ def _offer(visit: Visit, counted: Counted) -> None:
     )
     if tally.by_cause:
         rows = [{"cause of now": cause.replace("_", " "), "records": n} for cause, n in tally.by_cause.most_common()]
-        st.dataframe(rows, hide_index=True, key="letters-by-cause")
+        st.dataframe(rows, hide_index=True, placeholder=NO_VALUE, key="letters-by-cause")
     for detail in tally.details[:SHOWN_LEFT]:
         show_text(detail, limit=300)
     if not tally.events:

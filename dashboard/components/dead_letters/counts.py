@@ -9,6 +9,7 @@ import streamlit as st
 
 from dashboard.components.charts import Point, show_bars
 from dashboard.components.dead_letters.filters import ChosenLetters
+from dashboard.components.text import NO_VALUE
 from dashboard.session import Visit
 from sentinel.client.dead_letters import CauseCount
 
@@ -26,7 +27,7 @@ def show_counts(visit: Visit, pipeline_id: int, chosen: ChosenLetters) -> None:
     if not causes:
         st.info("No dead letter fits this filter.", icon=":material/check_circle:")
         return
-    st.dataframe(_table(causes), hide_index=True, key="letters-causes")
+    st.dataframe(_table(causes), hide_index=True, placeholder=NO_VALUE, key="letters-causes")
     if found.hours:
         show_bars(
             "Dead letters by the hour in which they were found",

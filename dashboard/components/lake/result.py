@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
 from dashboard.components.lake.plot import show_plot, time_of
-from dashboard.components.text import compact, line
+from dashboard.components.text import NO_VALUE, compact, line
 from dashboard.components.times import zone_name
 from sentinel.client.lake import LakeAnswer, LakeColumn
 from sentinel.client.lake_csv import write_answer
@@ -37,6 +37,7 @@ def show_result(answer: LakeAnswer) -> None:
         [{name: columns[at][0][place] for at, name in enumerate(names)} for place in range(len(answer.rows))],
         column_config={name: columns[at][1](name) for at, name in enumerate(names)},
         hide_index=True,
+        placeholder=NO_VALUE,
         height=min(38 + 35 * len(answer.rows), 500),
         key="lake-rows",
     )

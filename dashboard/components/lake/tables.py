@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from dashboard.components.text import line, show_text
+from dashboard.components.text import NO_VALUE, line, show_text
 from dashboard.components.times import said
 from dashboard.session import Visit
 from sentinel.client.lake import LakeTable
@@ -61,6 +61,7 @@ def _table(visit: Visit, table: LakeTable, ask: Callable[[str], None]) -> None:
     st.dataframe(
         [{"column": line(column.name), "type": line(column.type, 1000)} for column in table.columns],
         hide_index=True,
+        placeholder=NO_VALUE,
         height=min(38 + 35 * len(table.columns), 400),
         key=f"lake-columns-{table.pipeline_id}",
     )

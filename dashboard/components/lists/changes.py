@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from dashboard.components.lists.rows import cell
-from dashboard.components.text import line
+from dashboard.components.text import NO_VALUE, line
 from sentinel.client.lists import ListRow, RowChange
 
 
@@ -30,6 +30,7 @@ def show_changes(changes: Sequence[RowChange]) -> None:
             "after": st.column_config.TextColumn("after", width="large"),
         },
         hide_index=True,
+        placeholder=NO_VALUE,
         height=min(38 + 35 * len(changes), 400),
     )
 

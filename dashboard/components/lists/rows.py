@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard.components import key_pages, links
 from dashboard.components.acts import act
-from dashboard.components.text import compact, line, sendable
+from dashboard.components.text import NO_VALUE, compact, line, sendable
 from dashboard.session import Visit
 from sentinel.client.lists import ListDetail, ListRow
 from sentinel.errors import NotFoundError
@@ -39,7 +39,7 @@ def show_rows(visit: Visit, detail: ListDetail) -> None:
         st.warning(f"It has no version {version}.", icon=":material/link_off:")
         return
     if rows:
-        st.dataframe([_cells(detail, row) for row in rows[:PAGE]], hide_index=True)
+        st.dataframe([_cells(detail, row) for row in rows[:PAGE]], hide_index=True, placeholder=NO_VALUE)
     elif key:
         st.info("No row has this key.", icon=":material/filter_alt_off:")
     else:

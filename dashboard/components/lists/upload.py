@@ -10,7 +10,7 @@ from dashboard.components import links, work
 from dashboard.components.acts import say_done
 from dashboard.components.lists.changes import show_changes, show_counts
 from dashboard.components.problems import show_problem
-from dashboard.components.text import line, sendable, show_text
+from dashboard.components.text import NO_VALUE, line, sendable, show_text
 from dashboard.session import Visit
 from sentinel.client.lists import ListDetail, ListPreview
 from sentinel.errors import InvalidError, SentinelError, VersionMismatchError
@@ -89,6 +89,7 @@ def _mistakes(error: InvalidError) -> None:
         or [{"place": "", "what is wrong": line(error.message, 500)}],
         column_config={"what is wrong": st.column_config.TextColumn("what is wrong", width="large")},
         hide_index=True,
+        placeholder=NO_VALUE,
     )
 
 

@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard.components import key_pages
 from dashboard.components.lists.changes import show_changes
-from dashboard.components.text import line
+from dashboard.components.text import NO_VALUE, line
 from dashboard.components.times import time_column
 from dashboard.session import Visit
 from sentinel.client.lists import ListDetail
@@ -42,6 +42,7 @@ def show_versions(visit: Visit, detail: ListDetail) -> None:
             "rows": st.column_config.NumberColumn("rows", format="localized"),
         },
         hide_index=True,
+        placeholder=NO_VALUE,
         height=min(38 + 35 * len(versions), 300),
     )
     if len(versions) > MAX_SHOWN:

@@ -19,7 +19,8 @@ def show_channels(visit: Visit) -> None:
         channels = visit.client.list_channels()
     if not channels:
         st.info(
-            "No channel yet. Add Slack, webhook, mail or pager by `sentinel channels add`, or `POST /api/channels`.",
+            "No channel yet. One is where messages go: a Slack channel, a webhook, mail, a pager. Add it by "
+            "`sentinel channels add`, or `POST /api/channels`; then say under “Policy” who is told of what.",
             icon=":material/info:",
         )
     for channel in channels:

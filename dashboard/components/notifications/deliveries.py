@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard.components import links
 from dashboard.components.problems import show_problem
 from dashboard.components.sections import pick_row, table_key
-from dashboard.components.text import line, show_json, show_text
+from dashboard.components.text import NO_VALUE, line, show_json, show_text
 from dashboard.components.times import said, time_column
 from dashboard.session import Visit
 from sentinel.client.notifications import Delivery, Redriven
@@ -78,6 +78,7 @@ def _overdue(visit: Visit) -> None:
         ],
         column_config={"due": time_column("due")},
         hide_index=True,
+        placeholder=NO_VALUE,
         height=min(38 + 35 * len(overdue), 250),
     )
 
@@ -110,6 +111,7 @@ def _table(found: list[Delivery]) -> None:
             "next": time_column("next try"),
         },
         hide_index=True,
+        placeholder=NO_VALUE,
         height=min(38 + 35 * len(found), 420),
         selection_mode="single-row",
         selection_default={"selection": {"rows": [ids.index(opened)]}} if opened in ids else None,
@@ -151,6 +153,7 @@ def _detail(visit: Visit, delivery_id: str) -> None:
             ],
             column_config={"at": time_column("at"), "seconds": st.column_config.NumberColumn("seconds", format="%.3f")},
             hide_index=True,
+            placeholder=NO_VALUE,
         )
     else:
         st.caption("It was not tried yet.")

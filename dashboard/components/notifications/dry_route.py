@@ -9,7 +9,7 @@ import streamlit as st
 from dashboard.components import links
 from dashboard.components.alerts.filters import SEVERITIES
 from dashboard.components.problems import show_problem
-from dashboard.components.text import compact, line, show_text
+from dashboard.components.text import NO_VALUE, compact, line, show_text
 from dashboard.components.times import absolute, time_column
 from dashboard.session import Visit
 from sentinel.client.notifications import DryRoute
@@ -80,6 +80,7 @@ def _show(found: DryRoute) -> None:
             ],
             column_config={"told": time_column("told")},
             hide_index=True,
+            placeholder=NO_VALUE,
         )
     else:
         st.info("Nobody would be told.", icon=":material/notifications_off:")
@@ -90,4 +91,5 @@ def _show(found: DryRoute) -> None:
                 for each in found.refused
             ],
             hide_index=True,
+            placeholder=NO_VALUE,
         )

@@ -11,7 +11,7 @@ import yaml
 
 from dashboard.components.acts import say_done
 from dashboard.components.problems import show_problem
-from dashboard.components.text import line, sendable, show_text
+from dashboard.components.text import NO_VALUE, line, sendable, show_text
 from dashboard.components.times import said
 from dashboard.session import Visit
 from sentinel.client.notifications import Policy
@@ -20,6 +20,14 @@ from sentinel.errors import InvalidError, SentinelError, VersionMismatchError
 
 _TEXT, _BASE, _NAME = "policy-text", "policy-base", "policy"
 MAX_CHARACTERS = 200_000
+# With channels that somebody has to have made first.
+_EXAMPLE = """defaults:
+  channels: [team-chat]
+routes:
+  - name: at night
+    match: ['severity="critical"']
+    channels: [pager]
+"""
 
 
 def show_policy(visit: Visit) -> None:
@@ -92,7 +100,12 @@ def _edit(visit: Visit, policy: Policy) -> None:
         st.session_state[_BASE] = policy.version
     base: int = st.session_state[_BASE]
     text = st.text_area(
-        "Policy (YAML)", key=_TEXT, height=420, persist_state="session", help="docs/routing.md has all members."
+        "Policy (YAML)",
+        key=_TEXT,
+        height=420,
+        persist_state="session",
+        help="docs/routing.md has all members.",
+        placeholder=_EXAMPLE,
     )
     st.caption('Times of day stand in quotes: `begins: "22:00"`.')
     if base != policy.version:
@@ -104,7 +117,7 @@ def _edit(visit: Visit, policy: Policy) -> None:
         st.button("Start from the policy in force", on_click=_start_anew)
         return
     if text == written(policy):
-        st.caption("This is the policy in force.")
+        st.caption("This is the policy in force." if policy.version else "Write one to say who is told of what.")
         return
     document: Document | None = None
     try:
@@ -150,6 +163,7 @@ def _refused(error: SentinelError, document: Document | None) -> None:
         ],
         column_config={"what is wrong": st.column_config.TextColumn("what is wrong", width="large")},
         hide_index=True,
+        placeholder=NO_VALUE,
     )
 
 

@@ -6,8 +6,9 @@ from datetime import timedelta
 
 import streamlit as st
 
+from dashboard.components import links
 from dashboard.components.acts import act
-from dashboard.components.text import line, show_text
+from dashboard.components.text import NO_VALUE, line, show_text
 from dashboard.components.times import said, time_column
 from dashboard.session import Visit
 from sentinel.client.notifications import Silence
@@ -23,7 +24,7 @@ def show_silences(visit: Visit) -> None:
     if visit.may_write:
         with st.expander("Add a silence", icon=":material/notifications_paused:"):
             _form(visit)
-    with_old = st.toggle("Those that are over as well", key="silence-old")
+    with_old = links.toggle("Those that are over as well", "silence-old", "over")
     with st.spinner("Reading silences…"):
         found = visit.client.list_silences(expired=with_old, limit=SHOWN)
     if not found:
@@ -46,6 +47,7 @@ def show_silences(visit: Visit) -> None:
             ],
             column_config={"from": time_column("from"), "to": time_column("to")},
             hide_index=True,
+            placeholder=NO_VALUE,
         )
     if len(found) == SHOWN:
         st.caption(f"The newest {SHOWN}.")

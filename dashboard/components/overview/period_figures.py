@@ -12,6 +12,7 @@ from dashboard.components.text import line
 from sentinel.client.models.figures import Figures
 
 CARD_PIXELS = 168
+LAG_SAID = "The most records of one pipeline that waited to be looked at; unknown while no job runs to say."
 SEVERITIES = ("critical", "warning", "info")
 
 
@@ -26,18 +27,25 @@ def show_period(figures: Figures, hours: int, names: Mapping[int, str]) -> None:
     seconds = timedelta(hours=hours).total_seconds()
     behind = names.get(now.worst_lag_pipeline_id or 0)
     with st.container(horizontal=True):
-        _card("Pipelines active", f"{now.active} of {now.pipelines}", f"{now.running} with a job", None)
+        was = change(now.active, now.active_before)
+        said = "Those that are neither paused nor stopped. The change is since the period began."
+        _card("Pipelines active", f"{now.active} of {now.pipelines}", was, None, said)
         _card(f"Alerts in {span}", f"{period.alerts:,}", change(period.alerts, before.alerts), False)
         _card(f"Critical in {span}", f"{period.critical:,}", change(period.critical, before.critical), True)
         dead = change(period.dead_letters, before.dead_letters)
-        _card(f"Dead letters in {span}", f"{period.dead_letters:,}", dead, True)
+        said = "Records that could not be read as events; see the page “Dead letters”."
+        _card(f"Dead letters in {span}", f"{period.dead_letters:,}", dead, True, said)
         mean, mean_before = period.decided / seconds, before.decided / seconds
         share = f" ({mean / mean_before - 1:+.0%})" if mean_before else ""
-        _card("Events/s now", amount(now.events_per_second), f"mean {amount(mean)}/s{share}", None)
+        said = f"Over the last one to two minutes; below it the mean of the {span}."
+        _card("Events/s now", amount(now.events_per_second), f"mean {amount(mean)}/s{share}", None, said)
         lag = "unknown" if period.worst_lag is None else f"{period.worst_lag:,}"
-        _card(f"Worst lag in {span}", lag, change(period.worst_lag, before.worst_lag), True, "Records that waited.")
+        _card(f"Worst lag in {span}", lag, change(period.worst_lag, before.worst_lag), True, LAG_SAID)
         delay = "unknown" if period.p95_ms is None else milliseconds(period.p95_ms)
-        said = "From the record in Kafka to its alert, of the newest 1,000 alerts of the period."
+        said = (
+            "From the record in Kafka to its alert: 95 of 100 were faster. Of the newest 1,000 alerts of the period; "
+            "unknown while there is none."
+        )
         _card(f"p95 delay in {span}", delay, change(period.p95_ms, before.p95_ms, " ms"), True, said)
     st.caption(f"Changes are against the {span} before.")
     if behind is not None and now.worst_lag:

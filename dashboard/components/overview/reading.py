@@ -9,8 +9,10 @@ import streamlit as st
 
 from dashboard.components.live import note_seen
 from dashboard.components.problems import show_problem
+from dashboard.components.shared_reads import shared
 from dashboard.session import Visit
 from sentinel.client import models
+from sentinel.client.client import Client
 from sentinel.client.models.figures import Figures
 from sentinel.client.models.system import SystemState
 from sentinel.errors import SentinelError, StoreUnavailableError, UnauthenticatedError
@@ -30,12 +32,13 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What was read last, for what was asked."""
+    """What was read last, for what was asked; rules of one pipeline alone."""
 
     asked: Asked
     figures: Figures
     system: SystemState
     alerts: Sequence[models.Alert]
+    rules: Sequence[models.Rule] = ()
 
 
 def latest(visit: Visit, asked: Asked) -> Read | None:
@@ -61,6 +64,16 @@ def latest(visit: Visit, asked: Asked) -> Read | None:
 
 def _read(visit: Visit, asked: Asked) -> Read:
     client = visit.client
-    figures = client.figures(hours=asked.hours)
-    page = client.list_alerts(limit=ALERTS_SHOWN, pipeline_id=asked.pipeline_id, severity=asked.severity)
-    return Read(asked, figures, client.system(), page.alerts)
+    figures = shared(client, ("figures", asked.hours), lambda: client.figures(hours=asked.hours))
+    page = shared(
+        client,
+        ("alerts", asked.pipeline_id, asked.severity),
+        lambda: client.list_alerts(limit=ALERTS_SHOWN, pipeline_id=asked.pipeline_id, severity=asked.severity),
+    )
+    rules = rules_of(client, asked.pipeline_id) if asked.pipeline_id is not None else []
+    return Read(asked, figures, shared(client, "system", client.system), page.alerts, rules)
+
+
+def rules_of(client: Client, pipeline_id: int) -> Sequence[models.Rule]:
+    """Return the rules of a pipeline, as of the last second."""
+    return shared(client, ("rules", pipeline_id), lambda: client.list_rules(pipeline_id))

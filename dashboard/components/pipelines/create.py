@@ -11,14 +11,15 @@ from dashboard.components.problems import show_problem
 from dashboard.session import Visit
 from sentinel.errors import SentinelError
 
+TOPIC_HELP = "Where the events are, or will be: the first event makes a topic that is not there. Several may read one."
 _START_WORDS = {"earliest": "with its oldest record", "latest": "with what comes from now on"}
 
 
 def show_create(visit: Visit) -> None:
     """Ask for a name, a topic and fields, and create the pipeline."""
     row = st.columns(3)
-    name = row[0].text_input("Name", key="create-name", max_chars=128)
-    topic = row[1].text_input("Kafka topic", key="create-topic", max_chars=249, help="Several pipelines may read one.")
+    name = row[0].text_input("Name", key="create-name", max_chars=128, placeholder="Card payments")
+    topic = row[1].text_input("Kafka topic", key="create-topic", max_chars=249, help=TOPIC_HELP, placeholder="payments")
     start_at = row[2].selectbox("Begins", list(_START_WORDS), format_func=_START_WORDS.__getitem__, key="create-start")
     fields = edit_schema("create", START)
     missing = [word for word, value in (("a name", name), ("a topic", topic)) if not value.strip()]
@@ -35,5 +36,5 @@ def show_create(visit: Visit) -> None:
     for key in [key for key in st.session_state if str(key).startswith("create-")]:
         del st.session_state[key]
     links.keep({"pipeline": made})
-    say_done(f"Pipeline {made} is there. Its job: `sentinel submit {made}`")
+    say_done(f"Pipeline {made} is there")
     st.rerun()

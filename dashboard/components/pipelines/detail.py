@@ -6,8 +6,9 @@ import streamlit as st
 
 from dashboard.components import links
 from dashboard.components.acts import act
+from dashboard.components.first_steps import show_first_steps
 from dashboard.components.pipelines.charts import show_charts
-from dashboard.components.pipelines.listing import job_of, lag_of
+from dashboard.components.pipelines.listing import LAG_HELP, PROCESSED_HELP, job_of, lag_of
 from dashboard.components.pipelines.recent_records import show_recent
 from dashboard.components.pipelines.schema import show_schema
 from dashboard.components.sections import choose_section
@@ -30,7 +31,7 @@ _SECTIONS = {"schema": "Schema", "charts": "Over time", "records": "Recent recor
 def show_pipeline(visit: Visit, pipeline: models.Pipeline) -> None:
     """Show a pipeline and what can be done about it."""
     st.subheader("Pipeline", anchor=False)
-    show_text(f"{pipeline.name} ({pipeline.id}), reads {pipeline.kafka_topic}")
+    show_text(f"{pipeline.name} ({pipeline.id}), reads the topic {pipeline.kafka_topic}")
     with st.spinner("Asking how far it is…"):
         progress = visit.client.progress(pipeline.id)
     _figures(pipeline, progress)
@@ -38,7 +39,15 @@ def show_pipeline(visit: Visit, pipeline: models.Pipeline) -> None:
     if progress.job is not None:
         word = "lives" if running else "is gone; last heard of"
         st.caption(f"Its job {word}: {said(progress.job.heartbeat_at, visit.now)}.")
-    if not running and pipeline.status == "active":
+    if not pipeline.alert_count and pipeline.status == "active":
+        show_first_steps(
+            visit,
+            pipeline.id,
+            has_rule=any(each.is_active for each in visit.client.list_rules(pipeline.id)),
+            has_job=running,
+            has_events=progress.decided_records > 0,
+        )
+    elif not running and pipeline.status == "active":
         st.info(f"No job runs this pipeline. Start one with `sentinel submit {pipeline.id}`.", icon=":material/info:")
     if visit.may_write:
         with st.container(horizontal=True):
@@ -65,9 +74,9 @@ def _figures(pipeline: models.Pipeline, progress: models.Progress) -> None:
     lag = lag_of(progress)
     columns = st.columns(5)
     columns[0].metric("Status", pipeline.status, border=True)
-    columns[1].metric("Job", job_of(progress), border=True)
-    columns[2].metric("Records waiting", "unknown" if lag is None else f"{lag:,}", border=True)
-    columns[3].metric("Records processed", f"{progress.decided_records:,}", border=True)
+    columns[1].metric("Job", job_of(progress), border=True, help="The program that reads the topic for this pipeline.")
+    columns[2].metric("Records waiting", "unknown" if lag is None else f"{lag:,}", border=True, help=LAG_HELP)
+    columns[3].metric("Records processed", f"{progress.decided_records:,}", border=True, help=PROCESSED_HELP)
     columns[4].metric("Alerts", f"{pipeline.alert_count:,}", border=True)
 
 

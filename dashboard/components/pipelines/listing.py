@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import streamlit as st
 
+from dashboard.components import links
 from dashboard.components.sections import pick_row, table_key
-from dashboard.components.text import line
+from dashboard.components.text import NO_VALUE, line
 from dashboard.session import Visit
 from sentinel.client import models
 
+LAG_HELP = "The lag: records in the topic that no rule has seen yet. Unknown where no job runs to say."
+PROCESSED_HELP = "Records of the topic that all rules have seen, and those that were no events."
 Known: TypeAlias = models.Progress | models.PipelineProgress
 
 
@@ -56,16 +59,28 @@ def show_pipelines(visit: Visit, pipelines: Sequence[models.Pipeline], opened: i
         column_config={
             "id": st.column_config.NumberColumn("id", width="small"),
             "name": st.column_config.TextColumn("pipeline", width="medium"),
-            "lag": st.column_config.NumberColumn("records waiting", format="localized"),
+            "lag": st.column_config.NumberColumn("records waiting", format="localized", help=LAG_HELP),
             "rate": st.column_config.NumberColumn("records/s", format="%.1f", help="Of the last five whole minutes."),
-            "processed": st.column_config.NumberColumn("records processed", format="localized"),
+            "processed": st.column_config.NumberColumn("records processed", format="localized", help=PROCESSED_HELP),
             "alerts": st.column_config.NumberColumn("alerts", format="localized"),
             "schema": st.column_config.NumberColumn("schema version", width="small"),
         },
         hide_index=True,
+        placeholder=NO_VALUE,
         height=min(38 + 35 * len(shown), 400),
         selection_mode="single-row",
         selection_default={"selection": {"rows": [ids.index(opened)]}} if opened in ids else None,
         key=key,
-        on_select=pick_row(key, ids, "pipeline"),
+        on_select=_pick(key, ids),
     )
+
+
+def _pick(key: str, ids: Sequence[int]) -> Callable[[], None]:
+    """Open another pipeline, at the schema that is in force there."""
+    pick = pick_row(key, ids, "pipeline")
+
+    def chosen() -> None:
+        pick()
+        links.keep({"schema": None})
+
+    return chosen

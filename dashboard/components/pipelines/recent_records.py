@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
+from dashboard.components.pipelines.send_event import show_send
 from dashboard.components.sections import table_key
-from dashboard.components.text import line, show_text
+from dashboard.components.text import NO_VALUE, line, show_text
 from dashboard.components.times import said, time_column
 from dashboard.session import Visit
 from sentinel.client.models.events import RecentRecord
+from sentinel.errors import NotFoundError
 
 SHOWN = 25
 
@@ -16,12 +18,18 @@ SHOWN = 25
 def show_recent(visit: Visit, pipeline_id: int) -> None:
     """Show records as they lie in Kafka, newest first, and one of them in full."""
     st.button("Read again", icon=":material/refresh:", key="records-again")
-    with st.spinner("Reading the topic…"):
-        found = visit.client.recent_records(pipeline_id, limit=SHOWN)
+    found: list[RecentRecord] = []
+    try:
+        with st.spinner("Reading the topic…"):
+            found = visit.client.recent_records(pipeline_id, limit=SHOWN)
+    except NotFoundError:
+        st.info("There is no such topic yet: the first event makes it.", icon=":material/info:")
+    else:
+        if not found:
+            st.info("The topic holds no record yet.", icon=":material/info:")
+    if visit.may_write:
+        show_send(visit, pipeline_id, expanded=not found)
     if not found:
-        st.info(
-            "The topic holds no record yet: send one to `POST /events`, see docs/ingest.md.", icon=":material/info:"
-        )
         return
     ids = [f"{each.partition}:{each.offset}" for each in found]
     key = table_key("records", ids)
@@ -42,6 +50,7 @@ def show_recent(visit: Visit, pipeline_id: int) -> None:
             "record": st.column_config.TextColumn("record", width="large"),
         },
         hide_index=True,
+        placeholder=NO_VALUE,
         on_select="rerun",
         selection_mode="single-row",
         key=key,

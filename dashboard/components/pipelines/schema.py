@@ -7,10 +7,11 @@ from typing import Any
 
 import streamlit as st
 
+from dashboard.components import links
 from dashboard.components.acts import say_done
-from dashboard.components.pipelines.schema_editor import as_body, definitions_of, edit_schema
+from dashboard.components.pipelines.schema_editor import ROLES_HELP, as_body, definitions_of, edit_schema
 from dashboard.components.problems import show_problem
-from dashboard.components.text import compact, line, show_text
+from dashboard.components.text import NO_VALUE, compact, line, show_text
 from dashboard.components.times import absolute
 from dashboard.session import Visit
 from sentinel.client import models
@@ -23,19 +24,31 @@ def show_schema(visit: Visit, pipeline: models.Pipeline) -> None:
     """Show the schema of a pipeline."""
     versions = visit.client.list_schemas(pipeline.id)
     by_number = {each.version: each for each in versions}
-    number = st.selectbox(
+    number = links.choose(
         "Version",
         list(by_number),
+        f"schema-version-{pipeline.id}-{pipeline.schema_version}",
+        "schema",
+        next(iter(by_number)),
         format_func=lambda each: f"version {each}{', in force' if each == pipeline.schema_version else ''}",
-        key=f"schema-version-{pipeline.id}-{pipeline.schema_version}",
     )
     chosen = by_number[number]
     show_text(f"written {absolute(chosen.created_at)}{f' by {chosen.created_by}' if chosen.created_by else ''}")
-    st.dataframe([each.model_dump() for each in chosen.fields], hide_index=True)
+    st.dataframe(
+        [
+            {"field": each.name, "type": each.type, "may be missing": each.nullable, "role": each.role or ""}
+            for each in chosen.fields
+        ],
+        column_config={"role": st.column_config.TextColumn("role", help=ROLES_HELP)},
+        hide_index=True,
+        placeholder=NO_VALUE,
+    )
     if number - 1 in by_number:
         changes = differences(by_number[number - 1].fields, chosen.fields)
         st.caption(f"What version {number} changed:")
-        st.dataframe(changes, hide_index=True) if changes else st.caption("Nothing but the order of fields.")
+        st.dataframe(changes, hide_index=True, placeholder=NO_VALUE) if changes else st.caption(
+            "Nothing but the order of fields."
+        )
     if visit.may_write:
         with st.expander("Write the next version", icon=":material/edit:"):
             _edit(visit, pipeline, by_number[pipeline.schema_version])
@@ -97,6 +110,7 @@ def _put(
         show_problem(error)
         return
     off = f"; {len(made.deactivated_rules)} rules are off now" if made.deactivated_rules else ""
+    links.keep({"schema": None})
     say_done(f"Version {made.version} is in force{off}")
     st.rerun()
 
@@ -116,4 +130,5 @@ def _show_plan(plan: Mapping[str, Any]) -> None:
                     for row in rows
                 ],
                 hide_index=True,
+                placeholder=NO_VALUE,
             )

@@ -7,14 +7,20 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.components.acts import act
+from dashboard.components.acts import say_done
 from dashboard.components.pipelines.schema_sample import propose
-from dashboard.components.text import line, show_text
+from dashboard.components.problems import show_problem
+from dashboard.components.text import NO_VALUE, line, show_text
 from sentinel.client.models import SchemaField
 from sentinel.domain.schema_definition import FieldDefinition, read_schema
+from sentinel.errors import InvalidError
 
 ROLES = ("event_id", "event_time", "entity")
 TYPES = "string, integer, float, boolean, timestamp, date, decimal(p,s), array<...>, struct<name: type>"
+ROLES_HELP = (
+    "event_id: identifies an event, so that the same one twice gives one alert. event_time: when it happened. entity: "
+    "a card, a user, a device that scores are kept about."
+)
 START = (FieldDefinition("id", "string", False, frozenset({"event_id"})),)
 
 
@@ -45,10 +51,14 @@ def edit_schema(key: str, start: Sequence[FieldDefinition]) -> list[FieldDefinit
     base, turn = f"{key}-base", f"{key}-turn"
     st.session_state.setdefault(base, list(start))
     st.session_state.setdefault(turn, 0)
-    with st.expander("Propose fields from a sample", icon=":material/auto_fix_high:"):
+    # With a key, so that it stays open when something is said above it.
+    with st.expander("Propose fields from a sample", icon=":material/auto_fix_high:", key=f"{key}-sample-box"):
         sample = f"{key}-sample"
         st.text_area("One event as JSON, an array of them, or one per line", key=sample, height=140)
         st.button("Propose fields", key=f"{key}-propose", on_click=_propose, args=(key, sample))
+        refused = st.session_state.pop(f"{key}-refused", None)
+        if refused is not None:
+            show_problem(refused, "No fields can be read out of this.")
     for remark in st.session_state.get(f"{key}-remarks", []):
         show_text(remark, limit=300)
     rows = [
@@ -69,12 +79,9 @@ def edit_schema(key: str, start: Sequence[FieldDefinition]) -> list[FieldDefinit
             "name": st.column_config.TextColumn("field", max_chars=128, required=True),
             "type": st.column_config.TextColumn("type", help=TYPES, default="string", required=True, max_chars=2000),
             "nullable": st.column_config.CheckboxColumn("may be missing", default=True),
-            "role": st.column_config.SelectboxColumn(
-                "role", options=list(ROLES), help="event_id: identifies an event. event_time: when it happened. "
-                "entity: a card, a user, a device that scores are kept about."
-            ),
+            "role": st.column_config.SelectboxColumn("role", options=list(ROLES), help=ROLES_HELP),
         },
-    )  # fmt: skip
+    )
     fields = [_definition(row) for row in edited]
     fields = [each for each in fields if each.name or each.type != "string"]
     _, problems = read_schema(fields)
@@ -85,6 +92,7 @@ def edit_schema(key: str, start: Sequence[FieldDefinition]) -> list[FieldDefinit
         [{"field": _where(each.pointer, fields), "what is wrong": line(each.detail, 300)} for each in problems],
         column_config={"what is wrong": st.column_config.TextColumn("what is wrong", width="large")},
         hide_index=True,
+        placeholder=NO_VALUE,
     )
     return None
 
@@ -92,14 +100,17 @@ def edit_schema(key: str, start: Sequence[FieldDefinition]) -> list[FieldDefinit
 def _propose(key: str, sample: str) -> None:
     text = str(st.session_state.get(sample, ""))
 
-    def apply() -> None:
+    try:
         found = propose(text)
-        st.session_state[f"{key}-base"] = found.fields
-        st.session_state[f"{key}-remarks"] = found.remarks
-        # Another editor: what was typed into the former one was about other rows.
-        st.session_state[f"{key}-turn"] += 1
-
-    act("Fields proposed", apply)
+    except InvalidError as error:
+        # Beside the box that it is about.
+        st.session_state[f"{key}-refused"] = error
+        return
+    st.session_state[f"{key}-base"] = found.fields
+    st.session_state[f"{key}-remarks"] = found.remarks
+    # Another editor: what was typed into the former one was about other rows.
+    st.session_state[f"{key}-turn"] += 1
+    say_done("Fields proposed: look through them below")
 
 
 def _definition(row: Mapping[str, Any]) -> FieldDefinition:

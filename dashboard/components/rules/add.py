@@ -20,8 +20,12 @@ def show_add(visit: Visit, pipeline_id: int) -> None:
     written = edit_rule(visit, key, pipeline_id, None)
     row = st.columns([2, 2])
     name = row[0].text_input("Name", key=f"{key}-name", max_chars=64, placeholder="large_payment, or left out")
-    state = row[1].selectbox("It acts", list(_STATES), format_func=_STATES.__getitem__, key=f"{key}-state")
+    state = row[1].selectbox("When it acts", list(_STATES), format_func=_STATES.__getitem__, key=f"{key}-state")
     may = bool(written.expression.strip()) and (state == "draft" or (written.check is not None and written.check.valid))
+    if not written.expression.strip():
+        st.caption("It still needs its condition.")
+    elif not may:
+        st.caption("What is marked above has to be mended first; as a draft it can be kept as it is.")
     if not st.button("Add the rule", type="primary", key="rule-add-do", disabled=not may):
         return
     try:

@@ -94,12 +94,14 @@ def _figures(visit: Visit, rule: models.Rule) -> None:
         # Of an archived rule nothing is counted any more.
         return
     columns = st.columns(4)
-    columns[0].metric("Matched, 24 h", f"{figures.matched:,}", border=True)
+    columns[0].metric("Matched, 24 h", f"{figures.matched:,}", border=True, help="Events for which it was true.")
     share = f" ({figures.unknown / figures.evaluated:.1%})" if figures.evaluated else ""
-    columns[1].metric("Unknown, 24 h", f"{figures.unknown:,}{share}", border=True)
-    columns[2].metric("Suppressed, 24 h", f"{figures.suppressed:,}", border=True)
+    meaning = "Events for which it could not be told: a field that it needs is missing or cannot be computed with."
+    columns[1].metric("Unknown, 24 h", f"{figures.unknown:,}{share}", border=True, help=meaning)
+    meaning = "Matches that made no alert, because of a mute or a storm of them."
+    columns[2].metric("Suppressed, 24 h", f"{figures.suppressed:,}", border=True, help=meaning)
     cost = "not yet" if figures.microseconds is None else f"{figures.microseconds:.2f} µs"
-    columns[3].metric("Cost per event", cost, border=True)
+    columns[3].metric("Cost per event", cost, border=True, help="Of one core, as the job measures it now and then.")
     st.caption(f"Last alert: {said(figures.last_alert_at, visit.now)}.")
 
 

@@ -44,8 +44,10 @@ def edit_rule(visit: Visit, key: str, pipeline_id: int, rule: models.Rule | None
             height=170,
             # What was typed outlives a look at another part or page.
             persist_state="session",
-            placeholder="amount > 1000 AND country <> 'DE'     or     when amount > 1000 then notify(\"slack:#ops\")",
-            help="Spark SQL, or `when ... then ...`; docs/rules.md has the language. Ctrl+Enter checks it.",
+            placeholder="amount > 1000 AND country <> 'DE'\n\nor, with what to do about it:\n\n"
+            'when amount > 1000 then notify("slack:#ops")',
+            help="A condition on the fields, in Spark SQL, or `when ... then ...`; docs/rules.md has the language. "
+            "Ctrl+Enter checks it, and so does leaving the box.",
         )
         row = st.columns([1, 2])
         severity = row[0].selectbox(

@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard.components import links
 from dashboard.components.problems import show_problem
-from dashboard.components.text import compact, line, show_json, show_text
+from dashboard.components.text import NO_VALUE, compact, line, show_json, show_text
 from dashboard.session import Visit
 from sentinel.client import models
 from sentinel.client.explain import Explanation, Node
@@ -81,6 +81,7 @@ def show_explanation(found: Explanation) -> None:
                 for each in found.decided_by
             ],
             hide_index=True,
+            placeholder=NO_VALUE,
         )
     for note in found.notes:
         show_text(note, limit=500)
@@ -100,6 +101,7 @@ def show_explanation(found: Explanation) -> None:
                 ],
                 column_config={"part": st.column_config.TextColumn("part", width="large")},
                 hide_index=True,
+                placeholder=NO_VALUE,
             )
     with st.expander("The event"):
         show_json(found.event)

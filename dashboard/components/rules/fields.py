@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard.components.problems import show_problem
-from dashboard.components.text import compact, line
+from dashboard.components.text import NO_VALUE, compact, line
 from dashboard.session import Visit
 from sentinel.errors import SentinelError
 
@@ -50,12 +50,16 @@ def show_fields(visit: Visit, pipeline_id: int) -> None:
             }
             for each in schema.fields
         ],
-        column_config={"values": st.column_config.TextColumn("as", width="medium")},
+        column_config={
+            "values": st.column_config.TextColumn("for example", width="medium"),
+            "may be missing": st.column_config.CheckboxColumn("may be missing", width="medium"),
+        },
         hide_index=True,
+        placeholder=NO_VALUE,
         height=min(38 + 35 * len(schema.fields), 300),
     )
     if not samples.events:
-        st.caption("No event to show values of could be read.")
+        st.caption("Examples of values are shown as soon as there are events.")
 
 
 def _samples(visit: Visit, pipeline_id: int) -> Samples:

@@ -10,7 +10,7 @@ import streamlit as st
 from dashboard.components import links
 from dashboard.components.acts import act, say_done
 from dashboard.components.sections import table_key
-from dashboard.components.text import line
+from dashboard.components.text import NO_VALUE, line
 from dashboard.components.times import time_column
 from dashboard.session import Visit
 from sentinel.client import models
@@ -50,17 +50,24 @@ def show_list(visit: Visit, pipeline_id: int, rules: Sequence[models.Rule], open
             "on": st.column_config.CheckboxColumn("on", width="small", help="It is evaluated and alerts."),
             "id": st.column_config.NumberColumn("id", width="small"),
             "name": st.column_config.TextColumn("rule", width="medium"),
-            "state": st.column_config.TextColumn("state", width="small"),
+            "state": st.column_config.TextColumn(
+                "state",
+                width="small",
+                help="shadow: evaluated and counted, alerts nobody. rollout: alerts for a share.",
+            ),
             "what": st.column_config.TextColumn("what it says", width="medium"),
             "matched": st.column_config.NumberColumn("matched, 24 h", format="localized"),
             "unknown": st.column_config.NumberColumn(
-                "unknown, 24 h", format="percent", help="Share of events that lack what the rule needs."
+                "unknown, 24 h",
+                format="percent",
+                help="Share of events for which it could not be told: they lack a field that the rule needs.",
             ),
             "cost": st.column_config.NumberColumn("µs per event", format="%.2f", help="Of one core."),
             "last": time_column("last alert"),
             "version": st.column_config.NumberColumn("version", width="small"),
         },
         hide_index=True,
+        placeholder=NO_VALUE,
         height=min(38 + 35 * len(rules), 400),
         selection_mode="multi-row",
         selection_default={"selection": {"rows": [ids.index(opened)]}} if opened in ids else None,
@@ -92,7 +99,7 @@ def _chosen(key: str, ids: Sequence[int]) -> Callable[[], None]:
     def chosen() -> None:
         rows = st.session_state[key]["selection"]["rows"]
         one = ids[rows[0]] if len(rows) == 1 and rows[0] < len(ids) else None
-        links.keep({"rule": one, "test": None, "backtest": None, "event": None})
+        links.keep({"rule": one, "test": None, "backtest": None, "event": None, "from": None, "to": None})
 
     return chosen
 

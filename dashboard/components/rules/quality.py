@@ -8,7 +8,7 @@ from datetime import timedelta
 import streamlit as st
 
 from dashboard.components.charts import Point, show_bars
-from dashboard.components.text import line
+from dashboard.components.text import NO_VALUE, line
 from dashboard.session import Visit
 from sentinel.client import models
 
@@ -40,7 +40,7 @@ def show_quality(visit: Visit, rule: models.Rule) -> None:
             icon=":material/info:",
         )
     if found.versions:
-        st.dataframe([_row(each) for each in found.versions], hide_index=True)
+        st.dataframe([_row(each) for each in found.versions], hide_index=True, placeholder=NO_VALUE)
     _outcomes(visit, rule)
 
 
@@ -96,4 +96,5 @@ def _outcomes(visit: Visit, rule: models.Rule) -> None:
             [{"field": line(name, 200), "events": count} for name, count in missing.most_common(MAX_FIELDS)],
             column_config={"events": st.column_config.NumberColumn("unknown events", format="localized")},
             hide_index=True,
+            placeholder=NO_VALUE,
         )

@@ -11,7 +11,7 @@ from dashboard.components import links
 from dashboard.components.acts import act, say_done
 from dashboard.components.problems import show_problem
 from dashboard.components.sections import pick_row, table_key
-from dashboard.components.text import line, sendable, show_text
+from dashboard.components.text import NO_VALUE, line, sendable, show_text
 from dashboard.session import Visit
 from sentinel.client import models
 from sentinel.errors import InvalidError, SentinelError
@@ -60,6 +60,7 @@ def _table(found: Sequence[models.Scorecard], opened: int | None) -> None:
         ],
         column_config={"name": st.column_config.TextColumn("scorecard", width="medium")},
         hide_index=True,
+        placeholder=NO_VALUE,
         selection_mode="single-row",
         selection_default={"selection": {"rows": [ids.index(opened)]}} if opened in ids else None,
         key=key,
@@ -72,7 +73,9 @@ def _detail(visit: Visit, card: models.Scorecard) -> None:
     show_text(f"{card.name} ({card.id}), version {card.version}, {'on' if card.is_active else 'off'}")
     if not visit.may_write:
         st.dataframe(
-            [{"rule": line(name, 100), "points": each} for name, each in card.weights.items()], hide_index=True
+            [{"rule": line(name, 100), "points": each} for name, each in card.weights.items()],
+            hide_index=True,
+            placeholder=NO_VALUE,
         )
         return
     st.button(

@@ -11,7 +11,7 @@ from dashboard.components.acts import act
 from dashboard.components.problems import show_problem
 from dashboard.components.rules.editor import typed_text
 from dashboard.components.sections import pick_row, table_key
-from dashboard.components.text import line, sendable, show_text
+from dashboard.components.text import NO_VALUE, line, sendable, show_text
 from dashboard.components.times import time_column
 from dashboard.session import Visit
 from sentinel.client import models
@@ -100,6 +100,7 @@ def _results(found: RuleTestRun) -> None:
         ],
         column_config={"why": st.column_config.TextColumn("why", width="large")},
         hide_index=True,
+        placeholder=NO_VALUE,
     )
 
 
@@ -123,6 +124,7 @@ def _table(tests: Sequence[RuleTest]) -> None:
             "changed": time_column("changed"),
         },
         hide_index=True,
+        placeholder=NO_VALUE,
         height=min(38 + 35 * len(tests), 300),
         selection_mode="single-row",
         selection_default={"selection": {"rows": [ids.index(opened)]}} if opened in ids else None,

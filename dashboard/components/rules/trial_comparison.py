@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboard.components.charts import Point, show_bars
 from dashboard.components.rules.explanation import open_explain
-from dashboard.components.text import line, show_text
+from dashboard.components.text import NO_VALUE, line, show_text
 from dashboard.components.times import time_column
 from dashboard.session import Visit
 from sentinel.client import models
@@ -46,6 +46,7 @@ def show_comparison(visit: Visit, rule: models.Rule) -> None:
                 "entities": st.column_config.NumberColumn("different entities", format="localized"),
             },
             hide_index=True,
+            placeholder=NO_VALUE,
         )
     if not trials.hours:
         st.caption("Nothing was tried of it in the last 7 days. What is tried is counted a minute or two behind.")
@@ -105,6 +106,7 @@ def _samples(rule: models.Rule, samples: Sequence[models.TrialSample]) -> None:
         ],
         column_config={"time": time_column("time"), "event": st.column_config.TextColumn("event", width="medium")},
         hide_index=True,
+        placeholder=NO_VALUE,
     )
     row = st.columns([2, 1], vertical_alignment="bottom")
     places = list(dict.fromkeys(_place(each) for each in shown))

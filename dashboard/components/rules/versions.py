@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
+from dashboard.components import links
 from dashboard.components.acts import act
-from dashboard.components.text import compact, line, show_text
+from dashboard.components.text import NO_VALUE, compact, line, show_text
 from dashboard.components.times import time_column
 from dashboard.session import Visit
 from sentinel.client import models
@@ -33,6 +34,7 @@ def show_versions(visit: Visit, rule: models.Rule) -> None:
             "rule": st.column_config.TextColumn("rule", width="large"),
         },
         hide_index=True,
+        placeholder=NO_VALUE,
         height=min(38 + 35 * len(versions), 300),
     )
     if len(versions) < 2:
@@ -41,8 +43,10 @@ def show_versions(visit: Visit, rule: models.Rule) -> None:
     numbers = [each.version for each in versions]
     row = st.columns(2)
     key = f"rule-versions-{rule.id}-{rule.version}"
-    older = row[0].selectbox("From version", numbers, index=1, key=f"{key}-from")
-    newer = row[1].selectbox("To version", numbers, index=0, key=f"{key}-to")
+    with row[0]:
+        older = links.choose("From version", numbers, f"{key}-from", "from", numbers[1])
+    with row[1]:
+        newer = links.choose("To version", numbers, f"{key}-to", "to", numbers[0])
     _difference(visit, rule, older, newer)
     if visit.may_write and older != rule.version and rule.state != "archived":
         comment = st.text_input("Why, for the record", key=f"{key}-comment", max_chars=500)
@@ -76,7 +80,8 @@ def _shown(value: object) -> str:
 
 
 def _roll_back(visit: Visit, rule: models.Rule, version: int, comment: str) -> None:
-    act(
+    if act(
         f"Back to what version {version} says",
         lambda: visit.client.roll_back_rule(rule.id, version, comment, if_version=rule.row_version),
-    )
+    ):
+        links.keep({"from": None, "to": None})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard.components.text import line
+from dashboard.components.text import NO_VALUE, line
 from dashboard.components.times import time_column
 from dashboard.session import Visit
 
@@ -13,6 +13,10 @@ GENERATIONS = 20
 
 def show_generations(visit: Visit, pipeline_id: int) -> None:
     """Show what answered for a pipeline's records, newest first."""
+    st.caption(
+        "A generation is one version of the schema, the rules and the lists, compiled into a running query. A change "
+        "of any begins the next one; which of them judged a record is known for every record."
+    )
     found = visit.client.generations(pipeline_id, limit=GENERATIONS)
     if not found:
         st.info("No job has run this pipeline yet.", icon=":material/info:")
@@ -32,6 +36,7 @@ def show_generations(visit: Visit, pipeline_id: int) -> None:
         ],
         column_config={"began": time_column("began")},
         hide_index=True,
+        placeholder=NO_VALUE,
     )
     if len(found) == GENERATIONS:
         st.caption(f"The newest {GENERATIONS}.")

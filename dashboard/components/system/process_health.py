@@ -17,6 +17,15 @@ _BADGES = {
     "unavailable": ":red-badge[:material/error: unavailable]",
     "away": ":red-badge[:material/cloud_off: does not answer]",
 }
+_SOME_DOWN = ":orange-badge[:material/warning: not all]"
+# For those who see these names for the first time.
+_WHAT = {
+    "api": "Answers people and programs, and takes events.",
+    "dashboard": "These pages.",
+    "worker": "Sends notifications, runs detectors, clears up.",
+    "job-": "Reads the topic of a pipeline and judges its events; the number is the pipeline's.",
+    "rule-worker": "Explains matches, runs tests and backtests of rules.",
+}
 _UNKNOWN = ":gray-badge[:material/question_mark: unknown]"
 MAX_JOBS = 8
 
@@ -29,18 +38,20 @@ def show_health(system: SystemState, now: datetime, *, most_jobs: int = MAX_JOBS
     """
     with st.container(horizontal=True):
         for process in system.processes:
-            st.markdown(f"{_name(process.name)} {_BADGES.get(process.status, _UNKNOWN)}", width="content")
+            words = f"{_name(process.name)} {_BADGES.get(process.status, _UNKNOWN)}"
+            st.markdown(words, width="content", help=_WHAT.get(process.name.rstrip("0123456789")))
         running = sum(job.is_running for job in system.jobs)
         if system.jobs:
-            badge = _BADGES["ok"] if running == len(system.jobs) else _BADGES["degraded"]
+            badge = _BADGES["ok"] if running == len(system.jobs) else _SOME_DOWN
             st.markdown(f"jobs: {running} of {len(system.jobs)} run {badge}", width="content")
     for process in system.processes:
         for check, cause in (process.causes or {}).items():
             show_text(f"{line(process.name, 60)}, {line(check, 60)}: {line(cause, 300)}")
-    if {"worker", "rule-worker"} - {process.name for process in system.processes}:
+    missing = sorted({"worker", "rule-worker"} - {process.name for process in system.processes})
+    if missing:
         st.caption(
-            "Processes that are missing here do not say to the API where they listen: give them a port "
-            "(`SENTINEL_TELEMETRY__WORKER_PORT` and its kin) in its settings as well."
+            f"No word from: {', '.join(missing)}. Where they run, the API has to be told their ports as well, as "
+            "`SENTINEL_TELEMETRY__WORKER_PORT`."
         )
     troubled = [job for job in system.jobs if job_trouble(job) is not None]
     for job in troubled[:most_jobs]:
@@ -58,7 +69,7 @@ def job_trouble(job: JobState) -> str | None:
 
 def _heard(job: JobState, now: datetime) -> str:
     return (
-        "start it with `sentinel submit`"
+        f"start it with: sentinel submit {job.pipeline_id}"
         if job.heartbeat_at is None
         else f"last heard of {said(job.heartbeat_at, now)}"
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import secrets
 import uuid
 from collections.abc import Mapping
 from types import TracebackType
@@ -13,11 +15,17 @@ from sentinel.client.problems import refuse
 from sentinel.errors import StoreUnavailableError
 from sentinel.settings import Settings
 
+# Of this process.
+_SECRET = secrets.token_bytes(32)
+
 
 class Transport:
     """Sends requests to the configuration API. Safe to share between threads.
 
     A write carries an `Idempotency-Key` of its own, so it is repeated once when the connection breaks.
+
+    Attributes:
+        identity: Equal for clients of one address with one key. Nothing can be learnt of the key by it.
     """
 
     def __init__(
@@ -29,6 +37,7 @@ class Transport:
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self.base_url = base_url
+        self.identity = hashlib.blake2b(f"{base_url}\n{api_key}".encode(), key=_SECRET).digest()
         headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self._http = httpx.Client(
             base_url=base_url, headers=headers, timeout=timeout_seconds, transport=transport, trust_env=False

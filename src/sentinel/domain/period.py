@@ -63,6 +63,7 @@ class PresentState:
     """What is the case now.
 
     Attributes:
+        active_before: Pipelines that were active when the period began.
         events_per_second: Over the last one to two minutes.
         worst_lag: Records that wait in the pipeline that is furthest behind; None where no job runs.
         worst_lag_pipeline_id: That pipeline.
@@ -70,6 +71,7 @@ class PresentState:
 
     pipelines: int
     active: int
+    active_before: int
     running: int
     events_per_second: float
     worst_lag: int | None

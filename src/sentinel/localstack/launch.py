@@ -7,7 +7,8 @@
 3. As root only: gives up root for programs that refuse it (PostgreSQL), keeping the one capability that lets it
    reach a home or a virtual environment below directories closed to others, such as /root.
 4. Asks the kernel for a signal when the supervisor dies, so that nothing is left behind.
-5. Becomes the program: the process id stays.
+5. Lets other processes go first, where the specification says so.
+6. Becomes the program: the process id stays.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ def main(arguments: list[str]) -> None:
         give_up_root()
         environment["HOME"] = "/"
     ask_for_signal(int(specification["parent_death_signal"]))
+    # A specification that was written by an earlier release says nothing of it.
+    os.nice(int(specification.get("niceness", 0)))
     os.chdir(specification["directory"])
     argv: list[str] = specification["argv"]
     os.execve(argv[0], argv, environment)  # noqa: S606 - that is the purpose

@@ -50,6 +50,7 @@ class Program:
         unprivileged: Refuses to run as root.
         address: Where clients find it, `host:port`; empty: it serves nobody.
         telemetry: Where it tells of itself, `host:port`; empty: at its address, or nowhere.
+        niceness: How much other processes go first: 0 not at all, 19 always.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Program:
     unprivileged: bool = False
     address: str = ""
     telemetry: str = ""
+    niceness: int = 0
 
     def write(self, paths: StackPaths) -> None:
         """Write its section and its launch specification, which may hold secrets.
@@ -79,6 +81,7 @@ class Program:
             "address": self.address,
             "telemetry": self.telemetry,
             "parent_death_signal": int(self.stop_signal),
+            "niceness": self.niceness,
         }
         write_private(paths.programs / f"{self.name}.json", json.dumps(specification, indent=1))
         section = _SECTION.format(

@@ -26,6 +26,7 @@ class Service:
     Attributes:
         setting: Names the port.
         health: Path that answers 200 when it is ready.
+        niceness: How much other processes of the machine go first.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Service:
     health: str
     address: Callable[[Settings], tuple[str, int]]
     arguments: Callable[[str, int], tuple[str, ...]]
+    niceness: int = 0
 
 
 SERVICES = {
@@ -62,6 +64,9 @@ SERVICES = {
                 *("--browser.gatherUsageStats", "false", "--server.fileWatcherType", "none"),
                 *("--client.toolbarMode", "viewer"),
             ),
+            # People wait some milliseconds more so that detection does not wait for many who look. The API stays as it
+            # is: events come in through it.
+            niceness=10,
         ),
     )
 }
@@ -82,6 +87,7 @@ def service_program(service: Service, settings: Settings) -> Program:
         environment={"PYTHONPATH": python_path(), "PYTHONUNBUFFERED": "1"},
         stop_seconds=15,
         address=f"{host}:{port}",
+        niceness=service.niceness,
     )
 
 

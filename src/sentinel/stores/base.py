@@ -97,8 +97,8 @@ class PeriodReader(Protocol):
     def totals(self, period: Period) -> tuple[PeriodTotals, PeriodTotals]:
         """Return what happened in a period, and in the one before."""
 
-    def present(self, now: datetime) -> PresentState:
-        """Return what is the case now."""
+    def present(self, now: datetime, since: datetime) -> PresentState:
+        """Return what is the case now, and how many pipelines were active at a time before."""
 
     def alert_hours(self, since: datetime, until: datetime) -> list[AlertHour]:
         """Return alerts by hour, oldest first; the first hour is whole."""

@@ -73,8 +73,8 @@ class TestFigures:
         }  # fmt: skip
         assert (answer["period"], answer["previous"]) == (nothing, nothing)
         assert answer["now"] == {
-            "pipelines": 0, "active": 0, "running": 0, "events_per_second": 0.0, "worst_lag": None,
-            "worst_lag_pipeline_id": None,
+            "pipelines": 0, "active": 0, "active_before": 0, "running": 0, "events_per_second": 0.0,
+            "worst_lag": None, "worst_lag_pipeline_id": None,
         }  # fmt: skip
         assert 24 <= len(answer["hours"]) <= 25
         assert {(hour["critical"], hour["warning"], hour["info"]) for hour in answer["hours"]} == {(0, 0, 0)}
@@ -103,6 +103,35 @@ class TestFigures:
         assert (found["pipelines"], found["active"], found["running"]) == (3, 2, 2)
         assert (found["worst_lag"], found["worst_lag_pipeline_id"]) == (50, second["id"])
         assert 5 <= found["events_per_second"] <= 10
+
+    def test_how_many_pipelines_were_active_when_the_period_began(
+        self, client: Client, tenant: str, findings: Findings
+    ) -> None:
+        def create(status: str, age: str, *changes: tuple[str, str, str]) -> int:
+            made: int = create_pipeline(client)["id"]
+            findings.run(
+                "UPDATE sentinel.pipelines SET status = %s, created_at = now() - %s::interval WHERE id = %s",
+                (status, age, made),
+            )
+            for before, after, ago in changes:
+                findings.run(
+                    "INSERT INTO sentinel.audit_entries "
+                    "(tenant_id, actor, action, object_type, object_id, before, after, created_at) "
+                    "VALUES (%s, 'ann', 'pipeline.status', 'pipeline', %s, jsonb_build_object('status', %s::text), "
+                    "jsonb_build_object('status', %s::text), now() - %s::interval)",
+                    (tenant, made, before, after, ago),
+                )
+            return made
+
+        create("active", "3 days")
+        create("active", "1 hour")
+        create("paused", "3 days", ("active", "paused", "1 hour"))
+        create("paused", "3 days", ("active", "paused", "2 days"))
+        create("stopped", "3 days", ("paused", "active", "2 hours"), ("active", "stopped", "1 hour"))
+        just_now = create("active", "3 days")
+        client.patch(f"/api/pipelines/{just_now}/status", json={"status": "paused"}).raise_for_status()
+        found = client.get("/api/figures", params={"hours": 24}).json()["now"]
+        assert (found["pipelines"], found["active"], found["active_before"]) == (6, 2, 3)
 
     def test_the_client(self, api: ApiClient) -> None:
         assert api.figures(hours=1).period.alerts == 0

@@ -99,6 +99,8 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[StubApi]:
     monkeypatch.setattr("dashboard.session._shared_client", lambda: (shared, False))
     monkeypatch.setattr("dashboard.session._is_reached_by_others", lambda: False)
     monkeypatch.setattr("dashboard.session.client_of", api.client)
+    # Each run asks anew, however soon it comes here.
+    monkeypatch.setattr("dashboard.components.shared_reads.SHARED_SECONDS", 0.0)
     yield api
     shared.close()
     st.cache_resource.clear()

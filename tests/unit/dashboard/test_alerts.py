@@ -141,7 +141,10 @@ class TestList:
 
     def test_no_alert_yet_says_what_to_do(self, api: StubApi) -> None:
         answer_alerts(api, [])
-        assert "POST /events" in open_page("alerts").info[0].value
+        api.answers["GET /api/progress"] = []
+        page = open_page("alerts")
+        assert "No alert yet" in page.info[0].value
+        assert any("Four steps" in each.value for each in page.markdown)
 
     def test_nothing_that_fits_says_so_and_the_filter_can_be_cleared(self, api: StubApi) -> None:
         answer_alerts(api, [alert(1)])

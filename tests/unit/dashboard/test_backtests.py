@@ -47,7 +47,7 @@ class TestStart:
         ran(widget(page, "selectbox", "What").set_value("another text").run())
         assert widget(page, "button", "Test it").disabled
         ran(next(each for each in page.text_area if each.key == "backtest-7-11-text").set_value("amount > 700").run())
-        widget(page, "selectbox", "What is true of events is told by").set_value("field is_fraud")
+        widget(page, "selectbox", "Which events it should find is known from").set_value("field is_fraud")
         widget(page, "text_input", "Number").set_value("700")
         widget(page, "text_input", "Others").set_value("100, 250.5")
         ran(widget(page, "button", "Test it").click().run())

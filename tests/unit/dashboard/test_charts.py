@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboard.components import chart_specs
 from dashboard.components.palette import DASHES, MAX_SERIES, OUTLINE, SERIES_COLORS, SEVERITY_COLORS, SHAPES, colors_of
 from tests.unit.dashboard.conftest import HOSTILE, is_clean, labels, ran, widget
 
@@ -139,7 +140,28 @@ class TestBars:
         ]
 
     def test_zeros_are_a_chart_and_no_empty_state(self) -> None:
-        assert shown(bars_page, [(0, 0, "info")]).get("vega_lite_chart")
+        page = shown(bars_page, [(0, 0, "info")])
+        # Of zeros alone Vega would make an axis from zero to zero, labelled NaN.
+        assert parts(page)[0]["encoding"]["y"]["scale"] == {"domain": [0, 1]}
+
+    def test_what_is_counted_has_whole_numbers_along_its_axis(self) -> None:
+        axis = parts(shown(bars_page, [(0, 2, "info")]))[0]["encoding"]["y"]["axis"]
+        assert axis["tickMinStep"] == 1
+
+
+class TestSharedSpecifications:
+    def test_one_is_made_once_and_given_to_each_by_itself(self) -> None:
+        chart_specs._bars.cache_clear()
+        first = chart_specs.bars(["a"], "alerts", "UTC", width_seconds=60, is_flat=False)
+        first["layer"].clear()
+        again = chart_specs.bars(["a"], "alerts", "UTC", width_seconds=60, is_flat=False)
+        assert again["layer"]
+        assert chart_specs._bars.cache_info().misses == 1
+
+    def test_the_longest_bar_leaves_room_for_its_words(self) -> None:
+        for most in (10, 30):
+            for layer in chart_specs.shares(["a", "b"], "alerts", most)["layer"]:
+                assert layer["encoding"]["x"]["scale"]["domain"][1] > most
 
 
 class TestShares:

@@ -241,6 +241,13 @@ class TestDryRoute:
 
 
 class TestSilences:
+    def test_a_link_to_those_that_are_over(self, api: StubApi) -> None:
+        assert api.asked("/api/silences") == []
+        page = open_page("notifications", show="silences", over="yes")
+        assert widget(page, "toggle", "Those that are over as well").value is True
+        ran(widget(page, "toggle", "Those that are over as well").set_value(False).run())
+        assert "over" not in page.query_params
+
     def test_added_with_its_matchers_from_now_on(self, api: StubApi) -> None:
         api.answers["POST /api/silences"] = page_data.silence(3)
         page = open_page("notifications", show="silences")
@@ -260,7 +267,7 @@ class TestSilences:
         page = open_page("notifications", show="silences")
         widget(page, "text_area", "Alerts with").set_value("x")
         ran(widget(page, "button", "Silence them").click().run())
-        assert "/matchers/0: is no matcher" in texts(page)
+        assert "matchers, entry 1: is no matcher" in texts(page)
         assert widget(page, "text_area", "Alerts with").value == "x"
 
     def test_ended(self, api: StubApi) -> None:

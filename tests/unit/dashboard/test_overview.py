@@ -16,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard.components.live import REFRESH_SECONDS
 from dashboard.components.overview.figures import ago
 from dashboard.components.overview.period_figures import change
+from dashboard.components.rules.switches import are_outdated, forget_drawn
 from sentinel.client import models
 from sentinel.client.client import Client
 from sentinel.clock import utc_now
@@ -27,7 +28,8 @@ HOSTILE = "**bold** <script>alert(1)</script> :red[x] [link](http://x.example) $
 
 
 NOW_STATE = {
-    "active": 1, "running": 0, "events_per_second": 123.4, "worst_lag": 77, "worst_lag_pipeline_id": 7,
+    "active": 1, "active_before": 2, "running": 0, "events_per_second": 123.4, "worst_lag": 77,
+    "worst_lag_pipeline_id": 7,
 }  # fmt: skip
 
 
@@ -78,6 +80,7 @@ class StubApi:
                 }
             ],
         }  # fmt: skip
+        self.progress: list[dict[str, Any]] = []
         self.alerts: list[dict[str, Any]] = [
             {
                 "id": number, "pipeline_id": 7, "rule_id": 11, "severity": "critical", "rule_description": HOSTILE,
@@ -95,7 +98,7 @@ class StubApi:
             "created_at": NOW, "updated_at": NOW,
         }  # fmt: skip
 
-    def answer(self, request: httpx.Request) -> httpx.Response:
+    def answer(self, request: httpx.Request) -> httpx.Response:  # noqa: PLR0911 - one for each kind of question
         if self.down:
             raise httpx.ConnectError("connection refused")
         if self.unauthorized:
@@ -104,6 +107,8 @@ class StubApi:
         path = request.url.path
         if request.method == "PATCH":
             return self.patch(path, json.loads(request.content), request.headers.get("If-Match"))
+        if path == "/api/progress":
+            return httpx.Response(200, json=self.progress)
         lists = {"/api/me": ME, "/api/pipelines": self.pipelines, "/api/pipelines/7/rules": self.rules}
         if path in lists:
             return httpx.Response(200, json=lists[path])
@@ -136,6 +141,8 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[StubApi]:
     client = Client("http://api.example", transport=httpx.MockTransport(stub.answer))
     monkeypatch.setattr("dashboard.session._shared_client", lambda: (client, False))
     monkeypatch.setattr("dashboard.session._is_reached_by_others", lambda: False)
+    # Each run asks anew, whatever the time between two of them is here.
+    monkeypatch.setattr("dashboard.components.shared_reads.SHARED_SECONDS", 0.0)
     yield stub
     client.close()
     st.cache_resource.clear()
@@ -163,7 +170,7 @@ class TestOverview:
         shown = page()
         found = {metric.label: (metric.value, metric.delta) for metric in shown.metric}
         assert found == {
-            "Pipelines active": ("1 of 1", "0 with a job"),
+            "Pipelines active": ("1 of 1", "-1 (-50%)"),
             "Alerts in 24 h": ("150", "+50 (+50%)"),
             "Critical in 24 h": ("12", "-12 (-50%)"),
             "Dead letters in 24 h": ("3", "+3 (0 before)"),
@@ -267,6 +274,64 @@ class TestSwitch:
         assert HOSTILE in [element.value for element in shown.text]
 
 
+class TestManyRules:
+    @pytest.fixture
+    def many(self, api: StubApi) -> StubApi:
+        api.rules = [api.rule(number, f"amount > {number}", f"rule no {number}") for number in range(100, 135)]
+        return api
+
+    def switches(self, shown: AppTest) -> list[str]:
+        return [each.key for each in shown.toggle if each.key and each.key.startswith("rule-")]
+
+    def test_they_come_page_by_page(self, many: StubApi) -> None:
+        shown = page()
+        assert self.switches(shown) == [f"rule-{number}" for number in range(100, 110)]
+        assert any(each.value == "1 to 10 of 35" for each in shown.caption)
+        for _ in range(3):
+            next(each for each in shown.button if each.label == "Next").click().run()
+        assert self.switches(shown) == [f"rule-{number}" for number in range(130, 135)]
+        assert shown.query_params["rules_from"] == "30"
+        assert next(each for each in shown.button if each.label == "Next").disabled
+
+    def test_they_are_found_by_their_text(self, many: StubApi) -> None:
+        shown = page()
+        next(each for each in shown.button if each.label == "Next").click().run()
+        shown.text_input[0].set_value("NO 13").run()
+        assert self.switches(shown) == [f"rule-{number}" for number in range(130, 135)]
+        assert shown.query_params["rules"] == "NO 13"
+        assert "rules_from" not in shown.query_params
+
+    def test_a_link_opens_the_same_page(self, many: StubApi) -> None:
+        assert self.switches(opened(pipeline="7", rules_from="20"))[0] == "rule-120"
+        assert self.switches(opened(pipeline="7", rules_from="9999"))[0] == "rule-130"
+        assert self.switches(opened(pipeline="7", rules="no 134")) == ["rule-134"]
+
+    def test_a_text_that_no_rule_has(self, many: StubApi) -> None:
+        shown = opened(pipeline="7", rules="nowhere")
+        assert not self.switches(shown)
+        assert any(each.value == "No rule has this text." for each in shown.caption)
+
+
+class TestOutdated:
+    def test_switches_that_were_drawn_are_held_against_what_is_so(self, api: StubApi) -> None:
+        shown = page()
+
+        def rules() -> list[models.Rule]:
+            return [models.Rule.model_validate(each) for each in api.rules]
+
+        state = {"rule-switches-drawn": shown.session_state["rule-switches-drawn"]}
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr("dashboard.components.rules.switches.st.session_state", state)
+            assert not are_outdated(7, rules())
+            api.rules[0]["is_active"] = False
+            assert are_outdated(7, rules())
+            api.rules[0]["is_active"] = True
+            api.rules.append(api.rule(13, "true", "new"))
+            assert are_outdated(7, rules())
+            forget_drawn()
+            assert not are_outdated(7, rules())
+
+
 class TestTrouble:
     def test_the_api_is_down_and_comes_back(self, api: StubApi) -> None:
         api.down = True
@@ -306,7 +371,24 @@ class TestTrouble:
         api.pipelines = []
         shown = page()
         assert "No pipeline yet" in shown.info[0].value
+        assert "Create a pipeline" in [each.label for each in shown.button]
         assert not shown.error
+
+    def test_whoever_begins_is_shown_what_comes_next(self, api: StubApi) -> None:
+        api.pipelines[0]["alert_count"] = 0
+        api.figures["period"], api.alerts, api.rules = totals(), [], []
+        shown = opened()
+        assert "Write a rule" in [each.label for each in shown.button]
+        api.rules = [api.rule(11, "amount > 800", "large")]
+        shown.run()
+        assert "sentinel submit 7" in [each.value for each in shown.code]
+        job = {"is_running": True, "holder": "h", "heartbeat_at": NOW, "expires_at": NOW, "details": {}}
+        api.progress = [{"pipeline_id": 7, "decided_records": 0, "per_second": 0.0, "job": job}]
+        shown.run()
+        assert "Send an event" in [each.label for each in shown.button]
+        api.figures["period"] = totals(alerts=1)
+        shown.run()
+        assert not any("Four steps" in each.value for each in shown.markdown)
 
     def test_no_alert_and_no_rule_yet(self, api: StubApi) -> None:
         api.alerts, api.rules = [], []
@@ -316,15 +398,41 @@ class TestTrouble:
 
 
 class TestRefresh:
-    def test_one_refresh_costs_few_requests(self, api: StubApi) -> None:
-        shown = page()
-        api.calls.clear()
-        # A run of the page is its two parts that refresh, and what frames them once.
-        shown.run()
+    def test_one_refresh_costs_few_requests(self, api: StubApi, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("dashboard.components.shared_reads.SHARED_SECONDS", 60.0)
+        page()
+        # A run of the page is its two parts, and what frames them once.
         once = ["/api/me", "/api/pipelines"]
         again = [url for _, url in api.calls if not url.split("?")[0].endswith(tuple(once))]
         assert len(again) == 4, again
         assert len(again) / REFRESH_SECONDS < 5
+
+    def test_pages_that_are_open_beside_each_other_ask_once(
+        self, api: StubApi, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("dashboard.components.shared_reads.SHARED_SECONDS", 60.0)
+        page()
+        api.calls.clear()
+        shown = page()
+        assert figures(shown)["Alerts in 24 h"] == "150"
+        assert {url.split("?")[0].rsplit("/", 1)[1] for _, url in api.calls} == {"me", "pipelines"}
+
+    def test_what_one_key_got_is_not_given_to_another(self, api: StubApi, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("dashboard.components.shared_reads.SHARED_SECONDS", 60.0)
+        page()
+        other = StubApi()
+        other.figures["period"] = totals(alerts=7)
+        with Client("http://api.example", api_key="snt_b", transport=httpx.MockTransport(other.answer)) as client:
+            monkeypatch.setattr("dashboard.session._shared_client", lambda: (client, True))
+            assert figures(page())["Alerts in 24 h"] == "7"
+
+    def test_a_switch_is_seen_at_once_whatever_was_asked_before(
+        self, api: StubApi, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("dashboard.components.shared_reads.SHARED_SECONDS", 60.0)
+        shown = page()
+        next(each for each in shown.toggle if each.key == "rule-12").set_value(True).run()
+        assert [each.value for each in shown.toggle if each.key == "rule-12"] == [True]
 
     def test_it_can_pause_and_a_link_keeps_that(self, api: StubApi) -> None:
         shown = page()

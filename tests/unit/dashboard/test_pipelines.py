@@ -71,6 +71,7 @@ def filled(stub: StubApi) -> StubApi:
         ],
         "GET /api/pipelines/7/progress": progress(lag_records=1234),
         "GET /api/pipelines/8/progress": {**progress(), "job": None},
+        "GET /api/pipelines/7/schema": schema(2, FIELDS),
         "GET /api/pipelines/7/schema/versions": [schema(2, FIELDS), schema(1, FIELDS[:1])],
         "GET /api/pipelines/7/generations": [generation],
         "GET /api/pipelines/7/history": history,
@@ -164,6 +165,15 @@ class TestDetail:
             {"field": "amount", "before": "(not there)", "after": "float, always there"}
         ]
 
+    def test_a_link_to_a_version_of_the_schema(self, api: StubApi) -> None:
+        page = open_page("pipelines", pipeline="7", schema="1")
+        assert widget(page, "selectbox", "Version").value == 1
+        assert page.query_params["schema"] == "1"
+        # The one in force is what the page shows without a word in the address.
+        ran(widget(page, "selectbox", "Version").set_value(2).run())
+        assert "schema" not in page.query_params
+        assert widget(open_page("pipelines", pipeline="7", schema="99"), "selectbox", "Version").value == 2
+
     def test_without_a_job_it_says_how_to_start_one(self, api: StubApi) -> None:
         api.answers["GET /api/pipelines/7/progress"] = {**progress(), "job": None}
         assert "sentinel submit 7" in open_page("pipelines", pipeline="7").info[0].value
@@ -196,6 +206,11 @@ class TestCreate:
         widget(page, "text_area", "One event as JSON, an array of them, or one per line").set_value("{")
         ran(widget(page, "button", "Propose fields").click().run())
         assert "this is no JSON" in texts(page)
+        # Beside the box that it is about, and once.
+        (box,) = [each for each in page.expander if each.label == "Propose fields from a sample"]
+        assert [each.value for each in box.error] == ["No fields can be read out of this."]
+        ran(page.run())
+        assert not page.error
 
     def test_fields_that_cannot_be_are_said_before_they_are_sent(self, api: StubApi) -> None:
         page = open_page("pipelines")
@@ -297,7 +312,14 @@ class TestRecentRecords:
     def test_no_record_yet(self, api: StubApi) -> None:
         api.answers["GET /api/pipelines/7/recent-records"] = []
         page = open_page("pipelines", pipeline="7", show="records")
-        assert any("POST /events" in each.value for each in page.info)
+        assert any("no record yet" in each.value for each in page.info)
+        assert widget(page, "text_area", "Event as JSON").value
+
+    def test_a_topic_that_is_not_there_yet_is_no_error(self, api: StubApi) -> None:
+        api.refused["GET /api/pipelines/7/recent-records"] = problem(404, "not-found", "there is no topic")
+        page = open_page("pipelines", pipeline="7", show="records")
+        assert not page.error
+        assert any("the first event makes it" in each.value for each in page.info)
 
     def test_kafka_is_away(self, api: StubApi) -> None:
         api.refused["GET /api/pipelines/7/recent-records"] = problem(503, "unavailable", "Kafka does not answer")

@@ -93,7 +93,9 @@ class TestList:
 
     def test_no_pipeline_yet(self, api: StubApi) -> None:
         api.answers["GET /api/pipelines"] = []
-        assert "Pipelines" in open_page("rules").info[0].value
+        page = open_page("rules")
+        assert "No pipeline yet" in page.info[0].value
+        assert "Create a pipeline" in labels(page)
 
     def test_a_link_to_a_pipeline_that_is_gone_shows_another(self, api: StubApi) -> None:
         assert widget(open_page("rules", pipeline="99"), "selectbox", "Pipeline").value == 7
@@ -205,7 +207,7 @@ class TestEditor:
         api.refused["GET /api/pipelines/7/recent-records"] = problem(503, "unavailable", "Kafka does not answer: x")
         page = open_page("rules", rule="11")
         assert not page.error
-        assert any("could be read" in each.value for each in page.caption)
+        assert any("as soon as there are events" in each.value for each in page.caption)
 
     def test_the_short_form_is_shown_as_sql_too(self, api: StubApi) -> None:
         page = self.edited('when amount > 800 then severity("info")')
@@ -287,6 +289,17 @@ class TestVersions:
         page = open_page("rules", rule="11", show="versions")
         assert api.asked("/api/rules/11/versions/diff") == [{"from": "1", "to": "2"}]
         assert "amount > 200" in [each.value for each in page.code]
+
+    def test_which_two_stands_in_the_address(self, api: StubApi) -> None:
+        page = open_page("rules", rule="11", show="versions")
+        assert "from" not in page.query_params
+        ran(widget(page, "selectbox", "From version").set_value(2).run())
+        assert page.query_params["from"] == "2"
+        again = open_page("rules", rule="11", show="versions", **{"from": "2", "to": "1"})
+        assert [widget(again, "selectbox", f"{word} version").value for word in ("From", "To")] == [2, 1]
+        gone = open_page("rules", rule="11", show="versions", **{"from": "99"})
+        assert widget(gone, "selectbox", "From version").value == 1
+        assert "`from` names is not there" in gone.warning[0].value
 
     def test_back_to_an_earlier_one(self, api: StubApi) -> None:
         api.answers["POST /api/rules/11/rollback"] = rule(version=3)

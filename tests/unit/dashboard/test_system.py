@@ -108,6 +108,17 @@ class TestOperator:
         assert list(page.dataframe[0].value["setting"]) == ["SENTINEL_API__OPEN"]
         assert is_clean(page)
 
+    def test_what_is_chosen_stands_in_the_address(self, api: StubApi) -> None:
+        page = open_page("system", show="settings", changed="yes")
+        assert list(page.dataframe[0].value["setting"]) == ["SENTINEL_API__OPEN"]
+        ran(widget(page, "toggle", "Only what differs from its default").set_value(False).run())
+        assert "changed" not in page.query_params
+        page = open_page("system", show="logs", lines="500")
+        assert api.requests[-1].parameters == {"limit": "500"}
+        assert page.query_params["lines"] == "500"
+        for wrong in ({"changed": "no", "show": "settings"}, {"lines": "7", "show": "logs"}):
+            assert "means nothing here" in open_page("system", **wrong).warning[0].value
+
     def test_a_log(self, api: StubApi) -> None:
         page = open_page("system", show="logs")
         assert page.code[0].value.startswith("second\n=1+1")

@@ -19,6 +19,7 @@ from sentinel.localstack.launch import end_leftovers, marked_processes
 from sentinel.localstack.paths import StackPaths
 from sentinel.localstack.program import Program, identity, remove_program
 from sentinel.localstack.servers.base import java_properties
+from sentinel.localstack.services import SERVICES
 
 SLEEPER = "import time, sys; print('up', flush=True); time.sleep(600)"
 
@@ -72,6 +73,18 @@ class TestLaunch:
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             said = process.communicate(timeout=30)[0].strip()
         assert said == f"{process.pid} {paths.home} x y"
+
+    @pytest.mark.parametrize("niceness", [0, 3])
+    def test_lets_others_go_first_where_that_is_wanted(self, paths: StackPaths, niceness: int) -> None:
+        Program("thing", (sys.executable, "-c", "import os; print(os.nice(0))"), paths.home, niceness=niceness).write(
+            paths
+        )
+        command = [sys.executable, "-I", launch.__file__, str(paths.programs / "thing.json")]
+        said = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
+        assert int(said) == min(19, os.nice(0) + niceness)
+
+    def test_the_dashboard_alone_does(self) -> None:
+        assert {name: service.niceness > 0 for name, service in SERVICES.items()} == {"api": False, "dashboard": True}
 
     def test_ends_what_is_left_of_an_earlier_run_and_nothing_else(self, paths: StackPaths) -> None:
         ours, other = identity(paths, "thing"), identity(paths, "thing-2")

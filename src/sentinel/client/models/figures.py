@@ -19,10 +19,11 @@ class Totals(Model):
 
 
 class Present(Model):
-    """What is the case now."""
+    """What is the case now. `active_before`: pipelines that were active when the period began; None: not told."""
 
     pipelines: int
     active: int
+    active_before: int | None = None
     running: int
     events_per_second: float
     worst_lag: int | None

@@ -44,14 +44,14 @@ class PostgresPeriods:
             ),
         )
 
-    def present(self, now: datetime) -> PresentState:
-        """Return what is the case now."""
+    def present(self, now: datetime, since: datetime) -> PresentState:
+        """Return what is the case now, and how many pipelines were active at a time before."""
         until = now.replace(second=0, microsecond=0) + MINUTE
         recent = until - 2 * MINUTE
         wanted = {"before": recent, "since": recent, "until": until, "recent": recent}
         detected = self._row("detected", wanted)
         rate = detected["recent"] / (now - recent).total_seconds()
-        return PresentState(events_per_second=rate, **self._row("now", {}))
+        return PresentState(events_per_second=rate, **self._row("now", {"since": since}))
 
     def alert_hours(self, since: datetime, until: datetime) -> list[AlertHour]:
         """Return alerts by hour, oldest first; the first hour is whole."""

@@ -30,8 +30,13 @@ FROM (SELECT extract(epoch FROM alert_timestamp - kafka_timestamp) * 1000 AS mil
       ORDER BY alert_timestamp DESC, id DESC LIMIT %(most)s) newest
 
 -- name: now
--- Pipelines, and who is furthest behind.
+-- Pipelines, how many were active at a time, by the first change of status after it, and who is furthest behind.
 SELECT count(*) AS pipelines, count(*) FILTER (WHERE p.status = 'active') AS active,
+       count(*) FILTER (WHERE p.created_at < %(since)s AND coalesce(
+           (SELECT e.before->>'status' FROM sentinel.audit_entries e
+            WHERE e.tenant_id = sentinel.current_tenant() AND e.object_type = 'pipeline' AND e.object_id = p.id
+              AND e.created_at >= %(since)s AND e.before ? 'status'
+            ORDER BY e.id LIMIT 1), p.status) = 'active') AS active_before,
        count(*) FILTER (WHERE l.expires_at > now()) AS running,
        max((l.details->>'lag_records')::bigint) FILTER (WHERE l.expires_at > now()) AS worst_lag,
        (array_agg(p.id ORDER BY (l.details->>'lag_records')::bigint DESC, p.id)
