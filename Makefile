@@ -78,7 +78,7 @@ demo: install ## see all of it at work: pipeline, rules, job, traffic, changes, 
 	@$(SENTINEL) demo $(ARGS)
 
 test: install ## run all tests with real servers on free ports (about three quarters of an hour on 2 cores)
-	@$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder --durations 15 $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 15 $(ARGS)
 
 test-unit: install ## run the tests that need no server (some minutes)
 	@$(BIN)/python -m pytest tests/unit $(ARGS)

@@ -234,6 +234,13 @@ class JobSettings(Group):
     record_headers: bool = Field(
         default=True, description="Alerts know the request and trace of their event, as its record's headers say."
     )
+    rehearsals: int = Field(
+        default=8,
+        ge=0,
+        le=100,
+        description="How often a driver in Real-Time Mode goes through a change of rules beforehand, once nothing is "
+        "behind; 0: never. The first changes take effect seconds later then.",
+    )
     measuring_share: float = Field(
         default=0.1, gt=0, le=1, description="Of the time of one thread, for costs of rules."
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.support.payments import create_payments
 from tests.support.site import Site
@@ -40,6 +40,12 @@ KNOWN = (
         "the label of a field that is disabled: exempt by WCAG 1.4.3, and axe cannot tell that it belongs to one",
     ),
 )
+# Whether the page has the background of a scheme: it changes its colours by scripts of its own.
+DRAWN = """scheme => {
+    const colour = getComputedStyle(document.querySelector("[data-testid=stApp]")).backgroundColor;
+    const [red, green, blue] = colour.match(/\\d+/g).map(Number);
+    return (red + green + blue > 384) === (scheme === "light");
+}"""
 # Parts of pages that are shown only when they are asked for.
 SECTIONS = (
     "rule&show=tests",
@@ -65,12 +71,28 @@ def filled(site: Site) -> dict[str, str]:
     return {"pipeline": f"/pipelines?pipeline={pipeline}", "rule": f"/rules?rule={rule.id}"}
 
 
-@pytest.fixture(params=["light", "dark"])
-def page(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[Page]:
-    """A page in both schemes of colours."""
-    context = chromium.new_context(color_scheme=request.param, viewport={"width": 1440, "height": 900})
-    yield context.new_page()
-    context.close()
+@pytest.fixture(scope="module")
+def context(chromium: Browser) -> Iterator[BrowserContext]:
+    """One for all pages: what the browser has loaded and compiled once, it keeps."""
+    opened = chromium.new_context(viewport={"width": 1440, "height": 900})
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Iterator[Page]:
+    """A page."""
+    opened = context.new_page()
+    yield opened
+    opened.close()
+
+
+def assert_nothing_serious(page: Page) -> None:
+    """Look at a page as it is drawn, in both schemes of colours."""
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        page.wait_for_function(DRAWN, arg=scheme)
+        assert findings(page) == [], scheme
 
 
 def findings(page: Page) -> list[str]:
@@ -87,11 +109,11 @@ def findings(page: Page) -> list[str]:
 
 
 @pytest.mark.parametrize("path", [*menu().values(), *SECTIONS, "pipeline", "rule"])
-def test_nothing_serious(page: Page, site: Site, filled: dict[str, str], path: str) -> None:
+def test_nothing_serious_in_light_and_dark(page: Page, site: Site, filled: dict[str, str], path: str) -> None:
     visitor = Visitor(page, site.url)
     name, *more = path.split("&")
     visitor.open("&".join([filled.get(name, name), *more]))
-    assert findings(page) == []
+    assert_nothing_serious(page)
 
 
 def test_nothing_serious_in_an_answer(page: Page, site: Site) -> None:
@@ -99,4 +121,4 @@ def test_nothing_serious_in_an_answer(page: Page, site: Site) -> None:
     visitor.open("/lake")
     visitor.write("SQL", "SELECT 1 AS one, 'x' AS name")
     visitor.unfold("Plot")
-    assert findings(page) == []
+    assert_nothing_serious(page)

@@ -74,7 +74,10 @@ def test_the_requests_run(settings: Settings, tenant: str) -> None:
     commands = [shlex.split(f"curl{part}") for part in found[1].split("curl")[1:]]
     assert len(commands) == 5
     answers = []
-    with serve(create_app(settings.model_copy(update={"tenant": tenant}))) as url, Client(base_url=url) as client:
+    with (
+        serve(create_app(settings.model_copy(update={"tenant": tenant}))) as url,
+        Client(base_url=url, timeout=60) as client,
+    ):
         for command in commands:
             path = next(word for word in command if word.startswith("localhost:8000")).removeprefix("localhost:8000")
             given = {word: command[at + 1] for at, word in enumerate(command[:-1]) if word.startswith("-")}

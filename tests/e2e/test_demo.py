@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,18 +14,13 @@ import pytest
 
 from sentinel.cli.demo.scenario import WARM_UP_EVENTS
 from sentinel.localstack.paths import jars_root
+from sentinel.localstack.ports import free_port
 from sentinel.settings import PROJECT_ROOT
 
 pytestmark = pytest.mark.e2e
 
 SECONDS = 20
 RATE = 200
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

@@ -1,12 +1,14 @@
-"""The workbench of detection tests."""
+"""The workbenches of detection tests."""
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from sentinel.stores.postgres.migrate import ensure_tenant
 from sentinel.testing.servers import ServerSet
 from tests.support.detection import Workbench
 
@@ -15,5 +17,15 @@ from tests.support.detection import Workbench
 def bench(servers: ServerSet, tenant: str, tmp_path: Path) -> Iterator[Workbench]:
     """A workbench for a tenant of its own."""
     workbench = Workbench(servers, tenant, tmp_path)
+    yield workbench
+    workbench.close()
+
+
+@pytest.fixture(scope="module")
+def shared_bench(servers: ServerSet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
+    """A workbench for the tests of a file that look at pipelines of one driver: its start is most of what they take."""
+    tenant_id = f"t{uuid.uuid4().hex[:12]}"
+    ensure_tenant(servers.settings.postgres, tenant_id, "test")
+    workbench = Workbench(servers, tenant_id, tmp_path_factory.mktemp("bench"))
     yield workbench
     workbench.close()

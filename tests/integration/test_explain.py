@@ -254,7 +254,9 @@ class TestPastedEvents:
 
 class TestWhoMayAsk:
     def test_anonymous_gets_401(self, world: World, url: str) -> None:
-        answer = httpx.get(f"{url}/api/pipelines/{world.pipeline_id}/explain", params={"event": "0", "rule": 1})
+        answer = httpx.get(
+            f"{url}/api/pipelines/{world.pipeline_id}/explain", params={"event": "0", "rule": 1}, timeout=60
+        )
         assert answer.status_code == 401
 
     def test_another_tenant_gets_404(self, world: World, url: str, worker: Job) -> None:

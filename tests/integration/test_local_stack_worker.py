@@ -16,7 +16,7 @@ from sentinel.stores.postgres.database import Database
 from sentinel.testing.servers import ServerSet
 from tests.support.detectors import DetectorBench
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 # Idle, with its connections.
 MOST_RSS_BYTES = 200 * 2**20
 
@@ -32,7 +32,7 @@ def status_of(servers: ServerSet) -> ProgramStatus:
     return next(program for program in stack_status(servers.settings) if program.name == NAME)
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 240) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"

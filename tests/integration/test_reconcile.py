@@ -18,7 +18,7 @@ from sentinel.stores.postgres.database import Database
 from sentinel.stores.postgres.findings import FindingStore, GenerationFindings
 from sentinel.stores.postgres.snapshots import SnapshotStore
 from sentinel.stores.redis.scores import ScoreStore, connect
-from sentinel.streaming.reconcile import Difference, ReconcileReport, reconcile
+from sentinel.streaming.reconcile import Difference, ReconcileReport, reconcile, records
 from sentinel.streaming.sink.lake_table import TableTransaction, append
 from sentinel.streaming.sink.score_writer import ScoreWriter
 from tests.support.decider import Decider, event
@@ -89,6 +89,12 @@ class TestSound:
         assert (counts(report), report.ok, report.notes) == (SOUND, True, ())
         assert (report.lake_rows, report.dead_letters, report.not_decided, report.not_archived) == (5, 1, 0, 0)
         assert json.loads(json.dumps(report.as_json()))["ok"] is True
+
+    def test_it_waits_for_no_record_beyond_those_that_it_compares(
+        self, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(records, "SILENCE_SECONDS", 3600.0)
+        assert pipeline.reconcile().ok
 
     def test_records_that_are_not_there_yet_are_counted_and_no_error(self, pipeline: Pipeline) -> None:
         pipeline.bench.send(pipeline.topic, [event(3)])

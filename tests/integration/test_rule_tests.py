@@ -148,8 +148,8 @@ class TestKeeping:
             client.add_rule_test(rule_id, "one more", {}, "match")
 
     def test_anonymous_gets_401(self, url: str, rule_id: int) -> None:
-        assert httpx.get(f"{url}/api/rules/{rule_id}/tests").status_code == 401
-        assert httpx.post(f"{url}/api/rules/{rule_id}/tests/run", json={}).status_code == 401
+        assert httpx.get(f"{url}/api/rules/{rule_id}/tests", timeout=60).status_code == 401
+        assert httpx.post(f"{url}/api/rules/{rule_id}/tests/run", json={}, timeout=60).status_code == 401
 
     def test_another_tenant_gets_404(self, world: Workbench, url: str, rule_id: int, client: Client) -> None:
         test_id = client.list_rule_tests(rule_id)[0].id
@@ -370,5 +370,5 @@ class TestWithoutAWorker:
             impatient.change_rule(rule.id, "amount > 3", "critical")
         assert impatient.get_rule(rule.id).version == 2
         assert not impatient.set_rule_status(rule.id, False).is_active
-        answer = impatient._raw("POST", f"/api/rules/{rule.id}/tests/run", json={})
+        answer = impatient._raw("POST", f"/api/rules/{rule.id}/tests/run", json={}, timeout=60)
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")

@@ -114,7 +114,7 @@ class Workbench:
         """Delete a topic and wait until it is gone."""
         for future in self._admin.delete_topics([topic]).values():
             future.result(30)
-        self.wait_until("the topic is gone", lambda: topic not in self._admin.list_topics(timeout=10).topics)
+        self.wait_until("the topic is gone", lambda: topic not in self._admin.list_topics(timeout=60).topics)
 
     def make_anew(self, topic: str, values: Iterable[bytes | None]) -> None:
         """Delete a topic, make one of the same name with one partition and fill it."""
@@ -266,6 +266,11 @@ class Workbench:
             "SENTINEL_JOB__JARS_DIR": str(self.settings.jars_dir),
             "SENTINEL_JOB__ARCHIVE_INTERVAL_SECONDS": "2",
             "SENTINEL_JOB__LEASE_TTL_SECONDS": "3",
+            # On a machine that is busy enough any rule is slow.
+            "SENTINEL_JOB__RULE_BUDGET_MICROSECONDS": "1000000",
+            "SENTINEL_JOB__MEASURING_SHARE": "0.01",
+            # Most drivers of tests live for seconds, and what they change may take a second more.
+            "SENTINEL_JOB__REHEARSALS": "0",
             "SENTINEL_JOB__SPARK_UI_PORT": "0",
             "SENTINEL_JOB__CHECKPOINT_DIR": str(self.directory / "checkpoints"),
             **environment,
@@ -357,6 +362,38 @@ class Workbench:
         scores = ScoreStore(self.redis, self.settings.redis, self.tenant_id, pipeline_id)
         newest = self.query("SELECT max(id) AS id FROM sentinel.alerts WHERE pipeline_id = %s", pipeline_id)[0]["id"]
         self.wait_until("the scores follow", lambda: scores.position() >= (newest or 0), job)
+
+    def wait_observed(self, pipeline_id: int, job: Job | None = None) -> None:
+        """Wait until the outcomes of everything in the lake are counted."""
+        self.wait_until(
+            f"all commits of pipeline {pipeline_id} are counted",
+            lambda: (
+                not self.query(
+                    "SELECT FROM sentinel.archive_commits WHERE pipeline_id = %s AND NOT is_observed", pipeline_id
+                )
+            ),
+            job,
+        )
+
+    def wait_newest_serves(self, pipeline_id: int, job: Job | None = None, timeout: float = 300) -> None:
+        """Wait until the newest schema and rule set are in force."""
+        self.wait_until(
+            f"pipeline {pipeline_id} serves its newest versions",
+            lambda: self.serves_newest(pipeline_id),
+            job,
+            timeout,
+        )
+
+    def serves_newest(self, pipeline_id: int) -> bool:
+        """Whether the newest schema and rule set are in force."""
+        return bool(
+            self.query(
+                "SELECT FROM sentinel.generations g JOIN sentinel.pipelines p ON p.id = g.pipeline_id"
+                " WHERE g.state = 'active' AND g.rule_set_version = p.rule_set_version"
+                " AND g.schema_version = p.schema_version AND p.id = %s",
+                pipeline_id,
+            )
+        )
 
     def wait_generation(self, pipeline_id: int, job: Job, timeout: float = 180) -> None:
         """Wait until a generation serves."""

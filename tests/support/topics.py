@@ -11,6 +11,9 @@ from confluent_kafka import Consumer, Message, TopicPartition
 
 from sentinel.settings import Settings
 
+# A broker answers at once; on a machine that is busy enough, nobody does.
+SECONDS = 60
+
 
 class Held(NamedTuple):
     """One record."""
@@ -24,12 +27,12 @@ def held(settings: Settings, topic: str) -> list[Held]:
     """Return every record that a topic holds now."""
     found = []
     with _reader(settings) as reader:
-        for partition in reader.list_topics(topic, timeout=10).topics[topic].partitions:
+        for partition in reader.list_topics(topic, timeout=SECONDS).topics[topic].partitions:
             place = TopicPartition(topic, partition, 0)
-            _, high = reader.get_watermark_offsets(place, timeout=10)
+            _, high = reader.get_watermark_offsets(place, timeout=SECONDS)
             reader.assign([place])
             while high:
-                record = reader.poll(10)
+                record = reader.poll(SECONDS)
                 assert record is not None
                 assert record.error() is None, record.error()
                 found.append(_held(record))
@@ -38,11 +41,11 @@ def held(settings: Settings, topic: str) -> list[Held]:
     return found
 
 
-def awaited(settings: Settings, topic: str, count: int, *, seconds: float = 20) -> list[Held]:
-    """Return so many records, waiting for them, or as many as come within some seconds."""
+def awaited(settings: Settings, topic: str, count: int) -> list[Held]:
+    """Return so many records, waiting for them, or as many as come within a minute."""
     with _reader(settings) as reader:
         reader.subscribe([topic])
-        return [_held(record) for record in reader.consume(count, timeout=seconds)]
+        return [_held(record) for record in reader.consume(count, timeout=SECONDS)]
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 from sentinel.settings import PROJECT_ROOT
 
 # A busy machine draws a page in some seconds.
-SECONDS = 30
+SECONDS = 60
 VARIABLE = "SENTINEL_TEST_CHROMIUM"
 # No shared memory of containers, no updates, no request to anybody but the page.
 ARGUMENTS = [

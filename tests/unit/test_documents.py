@@ -73,18 +73,18 @@ class TestRefusals:
     def test_a_bomb_of_aliases_is_refused_at_once(self) -> None:
         lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
         lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 12)]
-        begun = time.monotonic()
+        begun = time.thread_time()
         with pytest.raises(InvalidError, match="anchor"):
             read_text("\n".join(lines), "bomb.yaml")
-        assert time.monotonic() - begun < 1
+        assert time.thread_time() - begun < 1
 
     def test_depth_and_number_do_not_exhaust_anything(self) -> None:
-        begun = time.monotonic()
+        begun = time.thread_time()
         with pytest.raises(InvalidError, match="nested deeper"):
             read_text("[" * 1_000_000, "f")
         with pytest.raises(InvalidError, match="more than 200,000 values"):
             read_text("- x\n" * 300_000, "f")
-        assert time.monotonic() - begun < 20
+        assert time.thread_time() - begun < 20
 
     def test_what_is_no_utf_8_or_too_large(self, tmp_path: Path) -> None:
         path = tmp_path / "f.yaml"

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import errno
+import itertools
+import os
 import socket
+from pathlib import Path
 
 from sentinel.errors import ConfigurationError
 
 LOOPBACK = "127.0.0.1"
+_FIRST, _USUAL_END = 10_240, 32_768
+_APART = 61
+_OUTGOING = Path("/proc/sys/net/ipv4/ip_local_port_range")
+_calls = itertools.count()
 
 
 def is_free(port: int, host: str = LOOPBACK) -> bool:
@@ -25,13 +32,25 @@ def is_free(port: int, host: str = LOOPBACK) -> bool:
 
 
 def free_port(taken: frozenset[int] = frozenset()) -> int:
-    """Return a port that nothing listens on, not one of `taken`."""
+    """Return a port that nothing listens on, not one of `taken`, and another one at each call of the process.
+
+    Not one that the system gives to outgoing connections, as binding to port 0 would: while a server is down, somebody
+    else's connection may take such a port, and even a client that asks for the server again and again, which then is
+    connected to itself. Where processes begin to look differs, so that two that start at once do not meet.
+    """
     while True:
-        with socket.socket() as probe:
-            probe.bind((LOOPBACK, 0))
-            port = int(probe.getsockname()[1])
-        if port not in taken:
+        port = _FIRST + (os.getpid() * _APART + next(_calls)) % (_end() - _FIRST)
+        if port not in taken and is_free(port):
             return port
+
+
+def _end() -> int:
+    """Return the first port of outgoing connections, where that leaves room below it."""
+    try:
+        first = int(_OUTGOING.read_text().split()[0])
+    except (OSError, ValueError, IndexError):
+        return _USUAL_END
+    return first if first > _FIRST + 1000 else _USUAL_END
 
 
 def choose_port(recorded: int | None, preferred: int | None, taken: frozenset[int]) -> int:

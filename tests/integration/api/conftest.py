@@ -37,8 +37,10 @@ def backend(settings: Settings) -> Iterator[Backend]:
 
 @pytest.fixture(scope="session")
 def base_url(settings: Settings) -> Iterator[str]:
-    """Where the API answers, closed to anonymous callers."""
-    closed = settings.model_copy(update={"api": settings.api.model_copy(update={"open": False})})
+    """Where the API answers, closed to anonymous callers; there is no rule worker to wait for."""
+    api = settings.api.model_copy(update={"open": False})
+    worker = settings.worker.model_copy(update={"answer_seconds": 1.0})
+    closed = settings.model_copy(update={"api": api, "worker": worker})
     with serve(create_app(closed)) as url:
         yield url
 
@@ -46,7 +48,7 @@ def base_url(settings: Settings) -> Iterator[str]:
 @pytest.fixture
 def anonymous(base_url: str) -> Iterator[Client]:
     """A caller without a key."""
-    with Client(base_url=base_url) as caller:
+    with Client(base_url=base_url, timeout=60) as caller:
         yield caller
 
 
@@ -68,7 +70,7 @@ def client_of(base_url: str, key_of: Callable[..., str]) -> Iterator[Callable[..
 
         def make(tenant_id: str, scope: Scope = Scope.ADMIN) -> Client:
             headers = {"Authorization": f"Bearer {key_of(tenant_id, scope)}"}
-            return callers.enter_context(Client(base_url=base_url, headers=headers, timeout=30))
+            return callers.enter_context(Client(base_url=base_url, headers=headers, timeout=60))
 
         yield make
 
@@ -94,7 +96,7 @@ def people(backend: Backend, base_url: str, tenant: str) -> Iterator[Callable[[s
             with backend.unit(tenant, "test") as unit:
                 key = unit.keys.create(name, [Scope.WRITE])[1]
             headers = {"Authorization": f"Bearer {key}"}
-            return callers.enter_context(Client(base_url=base_url, headers=headers, timeout=30))
+            return callers.enter_context(Client(base_url=base_url, headers=headers, timeout=60))
 
         yield make
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +11,7 @@ from httpx import Client
 
 from config_api.app import create_app
 from sentinel.errors import ConfigurationError
+from sentinel.localstack.ports import free_port
 from sentinel.settings import Settings
 from sentinel.testing.http import serve
 from tests.integration.api.conftest import FIELDS
@@ -22,14 +22,6 @@ pytestmark = pytest.mark.integration
 def closed(settings: Settings, **changed: Any) -> Settings:
     """Return settings of an API that asks for keys."""
     return settings.model_copy(update={"api": settings.api.model_copy(update={"open": False, **changed})})
-
-
-@pytest.fixture
-def free_port() -> int:
-    """A port at which nothing answers."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +82,7 @@ class TestProblems:
         def boom() -> None:
             raise RuntimeError("secret inside")
 
-        with serve(app) as url, Client(base_url=url) as caller:
+        with serve(app) as url, Client(base_url=url, timeout=60) as caller:
             answer = caller.get("/boom", headers={"X-Request-Id": "r-1"})
         assert answer.status_code == 500
         assert answer.headers["x-request-id"] == "r-1"
@@ -114,19 +106,19 @@ class TestRequestId:
 
 class TestOpenMode:
     def test_serves_this_machine_as_the_default_tenant(self, open_url: str, stranger: Client) -> None:
-        with Client(base_url=open_url) as caller:
+        with Client(base_url=open_url, timeout=60) as caller:
             body = {"name": "From curl", "kafka_topic": "t", "schema": FIELDS}
             created = caller.post("/api/pipelines", json=body)
         assert created.status_code == 201
         assert stranger.get(f"/api/pipelines/{created.json()['id']}").status_code == 200
 
     def test_a_key_still_decides_the_tenant(self, open_url: str, client: Client, pipeline: dict[str, Any]) -> None:
-        with Client(base_url=open_url, headers=client.headers) as caller:
+        with Client(base_url=open_url, headers=client.headers, timeout=60) as caller:
             assert [item["id"] for item in caller.get("/api/pipelines").json()] == [pipeline["id"]]
 
     @pytest.mark.parametrize("headers", [{"Host": "evil.example"}, {"Sec-Fetch-Site": "cross-site"}])
     def test_a_web_page_elsewhere_is_refused(self, open_url: str, headers: dict[str, str]) -> None:
-        with Client(base_url=open_url) as caller:
+        with Client(base_url=open_url, timeout=60) as caller:
             assert caller.get("/api/pipelines", headers=headers).status_code == 401
 
     @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "sentinel.example"])  # noqa: S104
@@ -149,16 +141,16 @@ class TestHealth:
         well = {"ok": True, "cause": None}
         assert answer.json() == {"status": "ok", "checks": {"postgresql": well, "redis": well, "kafka": well}}
 
-    def test_without_kafka_it_is_degraded(self, settings: Settings, free_port: int) -> None:
-        kafka = settings.kafka.model_copy(update={"bootstrap_servers": f"127.0.0.1:{free_port}"})
+    def test_without_kafka_it_is_degraded(self, settings: Settings) -> None:
+        kafka = settings.kafka.model_copy(update={"bootstrap_servers": f"127.0.0.1:{free_port()}"})
         app = create_app(settings.model_copy(update={"kafka": kafka}))
         with serve(app) as url, Client(base_url=url, timeout=30) as caller:
             answer = caller.get("/readyz")
         assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
         assert "Kafka does not answer" in answer.json()["checks"]["kafka"]["cause"]
 
-    def test_without_redis_it_is_degraded(self, settings: Settings, free_port: int) -> None:
-        away = settings.model_copy(update={"redis": settings.redis.model_copy(update={"port": free_port})})
+    def test_without_redis_it_is_degraded(self, settings: Settings) -> None:
+        away = settings.model_copy(update={"redis": settings.redis.model_copy(update={"port": free_port()})})
         with serve(create_app(away)) as url, Client(base_url=url, timeout=30) as caller:
             answer = caller.get("/readyz")
             assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
@@ -168,8 +160,8 @@ class TestHealth:
         assert verdict["status"] == "unknown"
         assert "Redis does not answer" in verdict["detail"]
 
-    def test_without_postgresql_it_starts_and_says_so(self, settings: Settings, free_port: int) -> None:
-        postgres = settings.postgres.model_copy(update={"port": free_port, "connect_timeout_seconds": 1})
+    def test_without_postgresql_it_starts_and_says_so(self, settings: Settings) -> None:
+        postgres = settings.postgres.model_copy(update={"port": free_port(), "connect_timeout_seconds": 1})
         app = create_app(settings.model_copy(update={"postgres": postgres}))
         with serve(app) as url, Client(base_url=url, timeout=30) as caller:
             assert caller.get("/healthz").status_code == 200

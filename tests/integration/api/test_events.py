@@ -354,7 +354,10 @@ def test_too_many_events_are_told_when_to_come_back(
     settings: Settings, key_of: Callable[..., str], tenant: str
 ) -> None:
     few = settings.model_copy(update={"ingest": settings.ingest.model_copy(update={"events_per_minute": 10})})
-    with serve(create_app(few)) as url, Client(base_url=url, headers={"X-API-Key": key_of(tenant)}) as sender:
+    with (
+        serve(create_app(few)) as url,
+        Client(base_url=url, headers={"X-API-Key": key_of(tenant)}, timeout=60) as sender,
+    ):
         assert counts(sender.post("/events", json=[{"type": "a"}] * 8)) == (8, 0, 0)
         refused = sender.post("/events", json=[{"type": "a"}] * 5)
         assert refused.status_code == 429

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from sentinel.errors import ConfigurationError
+from sentinel.localstack import ports
 from sentinel.localstack.ports import choose_port, free_port, is_free
 
 
@@ -22,6 +24,29 @@ def taken() -> Iterator[int]:
 def test_a_port_that_something_listens_on_is_taken(taken: int) -> None:
     assert not is_free(taken)
     assert is_free(free_port())
+
+
+def test_each_call_gives_another_port() -> None:
+    given = [free_port() for _ in range(20)]
+    assert len(set(given)) == len(given)
+
+
+def test_no_outgoing_connection_gets_a_port_that_is_given() -> None:
+    """A server that is away for a while comes back on its port."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()) as one:
+        outgoing = one.getsockname()[1]
+    assert max(free_port() for _ in range(20)) < outgoing
+
+
+def test_what_the_system_does_not_tell_or_tells_oddly_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = tmp_path / "range"
+    monkeypatch.setattr(ports, "_OUTGOING", told)
+    for text in (None, "", "many few", "1024\t65535"):
+        if text is not None:
+            told.write_text(text)
+        assert 10_240 <= free_port() < 32_768
 
 
 def test_an_address_of_another_machine_is_refused_with_its_name() -> None:

@@ -122,9 +122,9 @@ class TestRefusals:
         ["(" * 5000 + "s" + ")" * 5000, "not " * 1000 + "s", " or ".join(["s"] * 3000), "(" * 30 + "s" + ")" * 30],
     )
     def test_conditions_that_take_long_to_read_are_refused_at_once(self, condition: str) -> None:
-        begun = time.monotonic()
+        begun = time.thread_time()
         assert refusal(f"s: {{a: x}}\ncondition: {condition}").startswith("its condition is longer than")
-        assert time.monotonic() - begun < 2
+        assert time.thread_time() - begun < 2
 
     @pytest.mark.parametrize(
         "value",

@@ -14,6 +14,7 @@ from sentinel.settings import JobSettings, KafkaSettings
 from sentinel.stores.postgres.ledger import LedgerStore
 from sentinel.stores.postgres.quarantines import QuarantineStore
 from sentinel.stores.postgres.snapshots import SnapshotStore
+from sentinel.streaming.job.rehearsals import Rehearsals
 from sentinel.streaming.metrics import PipelineMetrics
 from sentinel.streaming.query.lookups import LookupTables
 from sentinel.streaming.topics import Topics
@@ -27,6 +28,7 @@ class PipelineContext:
         tables: Where the rows of lists come from.
         topic_id: Kafka's id of the topic that is read; empty where it is not known.
         changing: Set while a generation is on its way to take over from another: what can wait leaves it the processor.
+        rehearsals: Those of the driver, for all of its pipelines.
     """
 
     tenant_id: str
@@ -44,6 +46,7 @@ class PipelineContext:
     topic_id: str = ""
     changing: threading.Event = field(default_factory=threading.Event)
     metrics: PipelineMetrics = field(default_factory=PipelineMetrics.silent)
+    rehearsals: Rehearsals = field(default_factory=lambda: Rehearsals(0))
 
 
 def refuse_gap(

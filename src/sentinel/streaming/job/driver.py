@@ -33,6 +33,7 @@ from sentinel.streaming.job.context import PipelineContext
 from sentinel.streaming.job.list_expiry import ListExpiry
 from sentinel.streaming.job.microbatch import MicroBatchDetector
 from sentinel.streaming.job.realtime import RealtimeDetector
+from sentinel.streaming.job.rehearsals import Rehearsals
 from sentinel.streaming.job.runner import Companion, Detector, PipelineRunner
 from sentinel.streaming.job.slots import SLOTS_PER_PARTITION, check_slots, slots_for
 from sentinel.streaming.metrics import JobMetrics
@@ -79,6 +80,7 @@ class Driver:
         # expiry of lists is one more.
         self._database = Database(settings.postgres, pool_size=5 * max(1, len(self._pipeline_ids)) + 1)
         self._stopping = threading.Event()
+        self._rehearsals = Rehearsals(settings.job.rehearsals)
 
     def run(self) -> None:
         """Serve until SIGTERM or SIGINT.
@@ -167,6 +169,7 @@ class Driver:
                 ),
                 checkpoint_dir=settings.checkpoint_dir,
                 metrics=metrics,
+                rehearsals=self._rehearsals,
             )
 
         def make_parts(context: PipelineContext, mode: DetectMode) -> tuple[Detector, list[Companion]]:

@@ -18,7 +18,7 @@ from sentinel.domain.generation import Generation
 from sentinel.domain.pipeline import PipelineSnapshot
 from sentinel.domain.reference_list import list_changes
 from sentinel.domain.source_gap import OffsetRange
-from sentinel.errors import ConfigurationError, SentinelError, TransientError
+from sentinel.errors import ConfigurationError, SentinelError, TerminalError, TransientError
 from sentinel.streaming.faults import InjectedFaultError
 from sentinel.streaming.job.containment import contain, may_be_a_rule
 from sentinel.streaming.job.context import PipelineContext, refuse_gap
@@ -37,8 +37,6 @@ SILENCE_SECONDS = 3.0
 STUCK_SECONDS = 10.0
 RETRY_FIRST_SECONDS = 5.0
 RETRY_MOST_SECONDS = 60.0
-REHEARSALS = 8
-REHEARSAL_PAUSE_SECONDS = 1.0
 CALM_RECORDS = 1_000
 SHORT_LIFE_SECONDS = 60.0
 # A change that could not start while nothing served is tried again beside the versions that serve instead.
@@ -370,20 +368,17 @@ class RealtimeDetector:
             return
         self._rehearsed = True
 
-        def rounds() -> None:
+        def go_through(name: str) -> None:
+            if self._context.changing.is_set():
+                return  # A change has come, which is as good as a rehearsal.
+            # With one more field nothing of it is compiled already.
+            other = running.generation.changed(name)
             try:
-                for number in range(REHEARSALS):
-                    if self._stopping.wait(REHEARSAL_PAUSE_SECONDS):
-                        return
-                    if self._context.changing.is_set():
-                        continue  # A change has come, which is as good as a rehearsal.
-                    # With one more field nothing of it is compiled already.
-                    other = running.generation.changed(f"rehearsal_{number}")
-                    rehearse(self._spark, other, self._compile(other.snapshot))
-            except Exception as error:
-                log.info("pipeline %s: the rehearsal ended: %s", self._context.pipeline_id, short(error))
+                rehearse(self._spark, other, self._compile(other.snapshot))
+            except PySparkException as error:
+                raise TerminalError(short(error)) from error
 
-        threading.Thread(target=rounds, name=f"rehearsal-{self._context.pipeline_id}", daemon=True).start()
+        self._context.rehearsals.hold(self._context.pipeline_id, go_through, self._stopping)
 
     def _end(self, running: RunningQuery) -> None:
         running.query.stop()

@@ -15,6 +15,7 @@ from sentinel.streaming.reconcile.report import Difference
 PLACE = pa.schema([("partition", pa.int32()), ("offset", pa.int64())])
 EXAMPLES = 5
 SILENCE_SECONDS = 10.0
+CHUNK = 10_000
 
 
 def topic_places(kafka: KafkaSettings, topic: str, spans: Mapping[int, tuple[int, int]]) -> pa.Table:
@@ -39,10 +40,11 @@ def topic_places(kafka: KafkaSettings, topic: str, spans: Mapping[int, tuple[int
     offsets: list[int] = []
     try:
         while open_spans:
-            records = consumer.consume(10_000, timeout=SILENCE_SECONDS)
-            if not records:
+            first = consumer.poll(SILENCE_SECONDS)
+            if first is None:
                 raise StoreUnavailableError("Kafka", f"{topic!r} gave nothing more for {SILENCE_SECONDS:g} s")
-            for record in records:
+            # What is there already: asked for a number of records, it would wait for the last of them.
+            for record in (first, *consumer.consume(CHUNK - 1, timeout=0)):
                 partition, offset = record.partition(), record.offset()
                 end = open_spans.get(partition)
                 if end is None:
