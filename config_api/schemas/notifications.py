@@ -106,7 +106,7 @@ class DryRouteRequest(RequestModel):
     rule: Text = Field(default="", max_length=128)
     severity: Severity = Severity.WARNING
     tags: list[Annotated[Text, Field(max_length=64)]] = Field(default=[], max_length=20)
-    entities: dict[str, Annotated[Text, Field(max_length=2000)]] = Field(default={}, max_length=50)
+    entities: dict[Text, Annotated[Text, Field(max_length=2000)]] = Field(default={}, max_length=50)
     notify: list[Annotated[Text, Field(max_length=500)]] = Field(
         default=[], max_length=20, description="What its rule asks for, as `slack:#ops`."
     )
