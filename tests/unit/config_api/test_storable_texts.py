@@ -6,6 +6,7 @@ import importlib
 import json
 import pkgutil
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import pytest
@@ -14,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 import config_api.schemas
 from config_api.problems import problem
-from config_api.schemas.base import RequestModel
+from config_api.schemas.base import Moment, RequestModel
 
 # Events are kept as they were written, and what judges or stores these knows about such texts itself.
 TAKEN_AS_THEY_ARE = {
@@ -68,3 +69,24 @@ def test_an_error_that_names_such_a_text_is_answered_all_the_same() -> None:
     request = Request({"type": "http", "method": "GET", "path": "/x", "headers": [], "server": ("localhost", 80)})
     answer = problem(request, 404, slug="not-found", title="Not found", detail="there is no list \ud800")
     assert json.loads(answer.body)["detail"] == "there is no list ?"
+
+
+class TestMoments:
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "0001-01-01T00:00:00Z",
+            "0001-01-01T00:00:00+23:59",
+            "1899-12-31T23:59:59Z",
+            "9999-12-31T23:59:59-18:00",
+            "2026-01-01",
+        ],
+    )
+    def test_a_time_that_cannot_be_calculated_with_is_refused(self, text: str) -> None:
+        with pytest.raises(ValidationError):
+            TypeAdapter(Moment).validate_python(text)
+
+    @pytest.mark.parametrize("text", ["1900-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "2026-01-01T00:00:00+23:59"])
+    def test_others_become_utc(self, text: str) -> None:
+        found = TypeAdapter(Moment).validate_python(text)
+        assert (found, found.utcoffset()) == (datetime.fromisoformat(text), timedelta())
