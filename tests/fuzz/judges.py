@@ -7,7 +7,8 @@ wrong (`certain_faults`). For every fuzzed record they must say the same:
 - both of Spark's ways give the same verdict and the same event;
 - of an event Python finds no fault, and can read it;
 - of a record that is refused Python names the cause, and no second look at the bytes contradicts it;
-- what Python would refuse at the edge Spark refuses, for the same field and cause.
+- what Python would refuse at the edge Spark refuses, for the same field and cause;
+- as the body of a request it is read or refused, whatever its media type, and nothing else happens.
 
 Ends with 1 on a disagreement.
 """
@@ -35,10 +36,12 @@ from pyspark.sql import DataFrame, SparkSession
 
 from sentinel.domain.dead_letter import DeadLetterCause
 from sentinel.domain.diagnosis import UNSOUND, Verdict, certain_faults
+from sentinel.domain.event_batch import encodable, read_batch, record_key, text_of
 from sentinel.domain.event_schema import EventSchema
 from sentinel.domain.finding import DeadLetter
 from sentinel.domain.json_document import MAX_DEPTH, JsonObject, RefusedError, read_document
 from sentinel.domain.pipeline import PipelineConfig
+from sentinel.errors import InvalidError
 from sentinel.localstack.java import find_java
 from sentinel.settings import Settings
 from sentinel.streaming.explain.event import ParsingForm, RawRecord, parsed_records
@@ -53,6 +56,14 @@ RECEIVED = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 CONFIG = PipelineConfig(max_record_bytes=MAX_RECORD_BYTES)
 FORM = ParsingForm(SCHEMA, CONFIG, "fuzz", 0)
 MOST_FINDINGS = 50
+# Media types under which a record is sent to the edge; of the empty one it is a CloudEvent in binary mode.
+KINDS = (
+    "application/json",
+    "application/x-ndjson",
+    "application/cloudevents+json",
+    "application/cloudevents-batch+json",
+    "",
+)
 _LATE = {DeadLetterCause.EVENT_TIME_IN_FUTURE, DeadLetterCause.EVENT_TIME_OUT_OF_RANGE, DeadLetterCause.OUT_OF_RANGE}
 _WHOLE = {
     DeadLetterCause.TOMBSTONE,
@@ -165,6 +176,8 @@ def _told(parsed: DataFrame) -> list[dict[str, Any]]:
 
 def _judge(outcome: Outcome, record: Fuzzed, row: dict[str, Any], at: int) -> None:
     """Hold Python's judgement of one record against Spark's."""
+    if fault := _edge_fault(record.value or b"", KINDS[at % len(KINDS)]):
+        outcome.findings.append(f"{fault}: {_shown(record)}")
     document = _document(record.value)
     told = certain_faults(document, SCHEMA) if document is not None else []
     if row["cause"] is None:
@@ -192,6 +205,22 @@ def _judge(outcome: Outcome, record: Fuzzed, row: dict[str, Any], at: int) -> No
         if told and (told[0].cause, told[0].field) != (DeadLetterCause(named.cause), named.field):
             outcome.findings.append(f"told {_first(told)}, named {named.cause} of {named.field}: {_shown(record)}")
         outcome.doubtful += not told
+
+
+def _edge_fault(body: bytes, kind: str) -> str:
+    """Return what is wrong with how `POST /events` reads a body; it may refuse it, and nothing else."""
+    try:
+        for incoming in read_batch(body, {"content-type": kind, **({"ce-id": "%ff%00"} if not kind else {})})[0]:
+            if incoming.document is not None:
+                certain_faults(incoming.document, SCHEMA)
+                record_key(incoming.document, SCHEMA)
+                text_of(incoming.document, "id")
+            encodable(incoming.text).encode()
+    except InvalidError as refused:
+        return "" if refused.message else "refused without a reason"
+    except Exception as error:
+        return f"the edge raises {type(error).__name__}: {error} ({kind})"
+    return ""
 
 
 def _document(value: bytes | None) -> JsonObject | None:
