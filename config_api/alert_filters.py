@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import Depends, Query
-from pydantic import AwareDatetime
 
 from config_api.dependencies import MAX_ID
-from config_api.schemas.base import Text
+from config_api.schemas.base import Moment, Text
 from sentinel.domain.alert import AlertFilter, AlertSource
 from sentinel.domain.alert_state import AlertStatus, Disposition
 from sentinel.domain.rule import Severity
@@ -22,8 +21,8 @@ def _wanted(
     severity: Severity | None = None,
     rule_id: _Id = None,
     event_id: Annotated[Text | None, Query(max_length=2000)] = None,
-    since: Annotated[AwareDatetime | None, Query(description="From this time on, with its zone.")] = None,
-    until: Annotated[AwareDatetime | None, Query(description="Before this time.")] = None,
+    since: Annotated[Moment | None, Query(description="From this time on, with its zone.")] = None,
+    until: Annotated[Moment | None, Query(description="Before this time.")] = None,
     text: Annotated[
         Text | None, Query(min_length=1, max_length=500, description="Anywhere in the event, without case.")
     ] = None,

@@ -15,6 +15,7 @@ from config_api import problems
 from config_api.access import refuse_open_to_others
 from config_api.metrics import MetricsMiddleware, ProcessMetrics
 from config_api.middleware import BodyLimitMiddleware, RequestIdMiddleware
+from config_api.openapi import DescribedApi
 from config_api.routers import (
     alert_facets,
     alert_files,
@@ -161,7 +162,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             backend.close()
             traces.close()
 
-    app = FastAPI(
+    app = DescribedApi(
         title="Sentinel", version=_version(), description=_DESCRIPTION, lifespan=lifespan, redirect_slashes=False
     )
     app.state.backend = backend

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from http import HTTPStatus
 from typing import Any
@@ -51,6 +52,13 @@ _STATUS: tuple[tuple[type[SentinelError], int], ...] = (
 _SLUGS = {400: "malformed", 404: "not-found", 405: "method-not-allowed", 413: "too-large", 422: "invalid"}
 
 
+class _ProblemResponse(JSONResponse):
+    """A problem names what was sent, which may be half a surrogate pair: JSON can name it, no text can hold it."""
+
+    def render(self, content: Any) -> bytes:
+        return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+
+
 def install(app: FastAPI) -> None:
     """Answer every error of the application as a problem."""
     app.add_exception_handler(SentinelError, _on_sentinel_error)
@@ -80,7 +88,7 @@ def problem(
         "request_id": request_id,
         **more,
     }
-    return JSONResponse(body, status, {"X-Request-Id": request_id, **(headers or {})}, media_type=MEDIA_TYPE)
+    return _ProblemResponse(body, status, {"X-Request-Id": request_id, **(headers or {})}, media_type=MEDIA_TYPE)
 
 
 def _on_sentinel_error(request: Request, error: Exception) -> Response:

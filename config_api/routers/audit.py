@@ -6,11 +6,10 @@ from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import AwareDatetime
 
 from config_api.dependencies import MAX_ID, Reading, next_link
 from config_api.schemas.audit import AuditAnswer
-from config_api.schemas.base import Text
+from config_api.schemas.base import Moment, Text
 from config_api.schemas.problems import problems
 from sentinel.domain.audit import AuditFilter
 
@@ -30,8 +29,8 @@ def list_audit_entries(
     object_id: Id = None,
     actor: Word = None,
     action: Annotated[Text | None, Query(max_length=200, examples=["rule.change"])] = None,
-    since: Annotated[AwareDatetime | None, Query(description="From this time on, with its zone.")] = None,
-    until: Annotated[AwareDatetime | None, Query(description="Before this time.")] = None,
+    since: Annotated[Moment | None, Query(description="From this time on, with its zone.")] = None,
+    until: Annotated[Moment | None, Query(description="Before this time.")] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
     before: Annotated[int | None, Query(ge=1, le=MAX_ID, description="Continue after this entry.")] = None,
 ) -> list[AuditAnswer]:

@@ -9,7 +9,6 @@ from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
-from pydantic import AwareDatetime
 
 from config_api.dependencies import (
     MAX_ID,
@@ -24,7 +23,7 @@ from config_api.dependencies import (
     idempotency_key_of,
     next_link,
 )
-from config_api.schemas.base import Text
+from config_api.schemas.base import Moment, Text
 from config_api.schemas.dead_letters import (
     CheckAnswer,
     CheckRequest,
@@ -50,8 +49,8 @@ router = APIRouter(prefix="/api/pipelines/{pipeline_id}/dead-letters", tags=["de
 HOURS_SHOWN = timedelta(days=7)
 MOST_HOURS = timedelta(days=92)
 LetterId = Annotated[int, Path(ge=1, le=MAX_ID, description="The dead letter.", examples=[17])]
-Since = Annotated[AwareDatetime | None, Query(description="Found from this time on, with its zone.")]
-Until = Annotated[AwareDatetime | None, Query(description="Found before this time.")]
+Since = Annotated[Moment | None, Query(description="Found from this time on, with its zone.")]
+Until = Annotated[Moment | None, Query(description="Found before this time.")]
 
 
 def _request_key(

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import AwareDatetime
 
 from config_api.dependencies import MAX_ID, Answer, OnlyOnce, Reading, Writing, next_link
-from config_api.schemas.base import Text
+from config_api.schemas.base import Moment, Text
 from config_api.schemas.notifications import (
     DeliveryAnswer,
     DeliveryDetailAnswer,
@@ -42,8 +41,8 @@ def list_deliveries(
     state: DeliveryState | None = None,
     alert_id: Annotated[int | None, Query(ge=1, le=MAX_ID)] = None,
     reason: Annotated[Text | None, Query(max_length=100, description="Of the last try.")] = None,
-    since: Annotated[AwareDatetime | None, Query(description="Made from this time on.")] = None,
-    until: Annotated[AwareDatetime | None, Query(description="Made before this time.")] = None,
+    since: Annotated[Moment | None, Query(description="Made from this time on.")] = None,
+    until: Annotated[Moment | None, Query(description="Made before this time.")] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
     before: Annotated[Text | None, Query(max_length=100, description="Continue after this one.")] = None,
 ) -> list[DeliveryAnswer]:

@@ -17,6 +17,7 @@ from config_api.dependencies import (
     etag,
     next_link,
 )
+from config_api.schemas.base import Text
 from config_api.schemas.detectors import (
     DetectorAnswer,
     DetectorKindAnswer,
@@ -31,7 +32,7 @@ from sentinel.wiring_detectors import RequestedRuns
 router = APIRouter(tags=["detectors"])
 
 DetectorName = Annotated[
-    str, Path(min_length=1, max_length=200, description="The detector.", examples=["amount_spike"])
+    Text, Path(min_length=1, max_length=200, description="The detector.", examples=["amount_spike"])
 ]
 
 

@@ -15,7 +15,11 @@ from config_api.schemas.problems import problems
 router = APIRouter(tags=["health"])
 
 
-@router.get("/metrics", response_class=Response, responses=problems())
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses={**problems(), 200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
 def get_metrics(request: Request, unit: Reading, caller: Annotated[Caller, Depends(identify)]) -> Response:
     """Requests of this process and pipelines of the caller's tenant, in the text format of Prometheus."""
     metrics: ProcessMetrics = request.app.state.metrics

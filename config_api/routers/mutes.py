@@ -6,9 +6,9 @@ from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import AwareDatetime
 
 from config_api.dependencies import MAX_ID, Answer, OnlyOnce, PipelineId, Reading, Writing, next_link
+from config_api.schemas.base import Moment
 from config_api.schemas.mutes import MuteAnswer, MuteRequest, SuppressedAnswer
 from config_api.schemas.problems import problems
 
@@ -67,8 +67,8 @@ def list_suppressed(
     pipeline_id: PipelineId,
     unit: Reading,
     rule_id: Annotated[int | None, Query(ge=1, le=MAX_ID)] = None,
-    since: Annotated[AwareDatetime | None, Query(description="From the hour of this time on.")] = None,
-    until: Annotated[AwareDatetime | None, Query(description="Before this time.")] = None,
+    since: Annotated[Moment | None, Query(description="From the hour of this time on.")] = None,
+    until: Annotated[Moment | None, Query(description="Before this time.")] = None,
     limit: Annotated[int, Query(ge=1, le=5000)] = 500,
 ) -> list[SuppressedAnswer]:
     """Matches that raised no alert, per rule and hour of their records' timestamps, newest hour first."""

@@ -7,10 +7,10 @@ from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
-from pydantic import AwareDatetime
 
 from config_api.dependencies import Answer, OnlyOnce, PipelineId, Reading, RuleId, Writing
 from config_api.schemas.alert_states import RuleQualityAnswer, VersionQualityAnswer
+from config_api.schemas.base import Moment
 from config_api.schemas.problems import problems
 from config_api.schemas.rule_outcomes import (
     HourOutcomesAnswer,
@@ -99,17 +99,14 @@ def get_rule_quality(
     rule_id: RuleId,
     unit: Reading,
     since: Annotated[
-        AwareDatetime | None, Query(description=f"Of the alerts; without it {QUALITY_DAYS} days before `until`.")
+        Moment | None, Query(description=f"Of the alerts; without it {QUALITY_DAYS} days before `until`.")
     ] = None,
-    until: Annotated[AwareDatetime | None, Query(description="Before this time; without it now.")] = None,
+    until: Annotated[Moment | None, Query(description="Before this time; without it now.")] = None,
 ) -> RuleQualityAnswer:
     """What people found the alerts of a rule to be, per version: precision, and how long they took."""
     rule = unit.rules.get(rule_id)
     end = utc_now() if until is None else until
-    try:
-        start = end - timedelta(days=QUALITY_DAYS) if since is None else since
-    except OverflowError:
-        start = end
+    start = end - timedelta(days=QUALITY_DAYS) if since is None else since
     if start >= end:
         raise InvalidError("since must be before until", details=[ErrorDetail("", "since must be before until")])
     *versions, total = unit.quality.of_rule(rule.id, since=start, until=end)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Self
 
-from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from config_api.schemas.alerts import AlertAnswer
-from config_api.schemas.base import AnswerModel, Name, RequestModel, Text, Timestamp
+from config_api.schemas.base import AnswerModel, Moment, Name, RequestModel, Text, Timestamp
 from sentinel.domain.alert import AlertFilter, AlertSource
 from sentinel.domain.alert_state import (
     KEEP,
@@ -66,8 +66,8 @@ class AlertFilterRequest(RequestModel):
     severity: Severity | None = None
     rule_id: Id | None = None
     event_id: Annotated[Text, Field(max_length=2000)] | None = None
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
+    since: Moment | None = None
+    until: Moment | None = None
     text: Annotated[Text, Field(min_length=1, max_length=500)] | None = None
     status: AlertStatus | None = None
     assignee: Annotated[Text, Field(max_length=128, description="Empty: nobody has it.")] | None = None

@@ -5,9 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, ConfigDict, Field, JsonValue, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, JsonValue, StringConstraints, model_validator
 
-from config_api.schemas.base import AnswerModel, RequestModel, Text, Timestamp
+from config_api.schemas.base import AnswerModel, Moment, RequestModel, Text, Timestamp
 from sentinel.catalog.backtests import AskedRule, AskedSweep
 from sentinel.domain.backtest import DEFAULT_SAMPLES, MAX_RULES, MAX_SAMPLES
 from sentinel.domain.engine_task import EngineTask, TaskState
@@ -71,8 +71,8 @@ class BacktestCreateRequest(RequestModel):
     model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra={"examples": [_EXAMPLE]})
 
     rules: list[RuleUnderTest] = Field(min_length=1, max_length=MAX_RULES, description=_RULE)
-    start: AwareDatetime = Field(alias="from", description="The first moment that belongs to it, with its zone.")
-    end: AwareDatetime = Field(alias="to", description="The first moment that does not belong to it any more.")
+    start: Moment = Field(alias="from", description="The first moment that belongs to it, with its zone.")
+    end: Moment = Field(alias="to", description="The first moment that does not belong to it any more.")
     clock: Clock = Field(default=Clock.EVENT_TIME, description=_CLOCK)
     label_column: ShortText | None = Field(
         default=None, description="A boolean field of the event, or an integer one that is 0 or 1."
@@ -92,8 +92,8 @@ class RefillCreateRequest(RequestModel):
         json_schema_extra={"examples": [{"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z", "rule_id": 3}]},
     )
 
-    start: AwareDatetime = Field(alias="from")
-    end: AwareDatetime = Field(alias="to")
+    start: Moment = Field(alias="from")
+    end: Moment = Field(alias="to")
     clock: Clock = Field(default=Clock.EVENT_TIME, description=_CLOCK)
     rule_id: Id | None = Field(default=None, description="One rule; without it all active ones.")
     max_alerts: int = Field(

@@ -6,9 +6,9 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field, JsonValue, SecretStr
+from pydantic import ConfigDict, Field, JsonValue
 
-from config_api.schemas.base import AnswerModel, RequestModel, Text, Timestamp
+from config_api.schemas.base import AnswerModel, RequestModel, SecretText, Storable, Text, Timestamp
 from sentinel.catalog.channels import ChannelWithSecret
 from sentinel.domain.channel import (
     DEFAULT_OVERLAP,
@@ -41,9 +41,10 @@ Options = Annotated[
         description="By kind. Public: what is secret goes into `secret`.",
         json_schema_extra=_OPTION_SCHEMAS,
     ),
+    Storable,
 ]
 Secret = Annotated[
-    SecretStr,
+    SecretText,
     Field(
         max_length=4000,
         description="slack: the incoming webhook's URL, or the bot's token. webhook: whsec_..., made when left out. "

@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 from typing import Annotated, Self
 
-from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
-from config_api.schemas.base import AnswerModel, RequestModel, Text, Timestamp
+from config_api.schemas.base import AnswerModel, Moment, RequestModel, Text, Timestamp
 from sentinel.domain.redrive import (
     MAX_DISCARDED_AT_ONCE,
     MAX_EDITED_BYTES,
@@ -181,8 +181,8 @@ class DeadLetterFilterRequest(RequestModel):
 
     state: DeadLetterState | None = Field(default=None, description="open, or left out: no others can be chosen.")
     cause: Annotated[Text, StringConstraints(max_length=100)] | None = None
-    since: AwareDatetime | None = Field(default=None, description="Found from this time on.")
-    until: AwareDatetime | None = Field(default=None, description="Found before this time.")
+    since: Moment | None = Field(default=None, description="Found from this time on.")
+    until: Moment | None = Field(default=None, description="Found before this time.")
 
     def chosen(self) -> DeadLetterFilter:
         """Return the filter."""

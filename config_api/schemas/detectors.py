@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated, Any, Self
 
-from pydantic import AwareDatetime, ConfigDict, Field, JsonValue
+from pydantic import ConfigDict, Field, JsonValue
 
-from config_api.schemas.base import AnswerModel, Description, RequestModel, Text, Timestamp
+from config_api.schemas.base import AnswerModel, Description, Moment, RequestModel, Text, Timestamp
 from sentinel.catalog.detectors import DescribedDetector, DetectorKind
 from sentinel.domain.detector import DetectorRun, Mode, Need, RunCause, RunState
 from sentinel.domain.schedule import EVERY_FIVE_MINUTES, Schedule
@@ -69,7 +69,7 @@ class DetectorPatchRequest(RequestModel):
 class RunRequest(RequestModel):
     """A run that is asked for."""
 
-    at: AwareDatetime | None = Field(
+    at: Moment | None = Field(
         default=None,
         description="Evaluate what ended in the `late_hours` before this time. Left out: what is due now.",
     )

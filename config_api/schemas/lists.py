@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, StringConstraints
 
-from config_api.schemas.base import AnswerModel, Description, RequestModel, Text, Timestamp
+from config_api.schemas.base import AnswerModel, Description, RequestModel, Storable, Text, Timestamp
 from sentinel.catalog.lists import ColumnDefinition, ListChange, ListPreview
 from sentinel.domain.reference_list import (
     CellValue,
@@ -75,7 +75,7 @@ class ListEditRequest(RequestModel):
     """Single rows of a list."""
 
     upsert: Rows = Field(default=[], description="Rows to add, in place of those with the same keys.")
-    delete: list[Any] = Field(default=[], description="Keys of rows to delete.")
+    delete: list[Annotated[Any, Storable]] = Field(default=[], description="Keys of rows to delete.")
     comment: Comment = ""
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, JsonValue, StringConstraints
+from pydantic import AfterValidator, ConfigDict, Field, JsonValue, StringConstraints
 
-from config_api.schemas.base import AnswerModel, RequestModel, Text, Timestamp
+from config_api.schemas.base import AnswerModel, Moment, RequestModel, Text, Timestamp
 
 _EXAMPLES: list[JsonValue] = [
     {"rule_id": 7, "reason": "under repair"},
@@ -31,7 +31,7 @@ class MuteRequest(RequestModel):
     rule_id: int | None = Field(default=None, ge=1, le=2**63 - 1)
     field: Text | None = Field(default=None, max_length=128, description="Of a snooze: a field of role entity.")
     value: Text | None = Field(default=None, max_length=2000, description="Its value, as alerts show it.")
-    expires_at: AwareDatetime | None = Field(
+    expires_at: Moment | None = Field(
         default=None, description="Records with a timestamp from then on are alerted again. A snooze needs one."
     )
     reason: Reason

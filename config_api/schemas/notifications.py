@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, ConfigDict, Field, JsonValue
+from pydantic import ConfigDict, Field, JsonValue
 
-from config_api.schemas.base import AnswerModel, RequestModel, Text, Timestamp
+from config_api.schemas.base import AnswerModel, Moment, RequestModel, Text, Timestamp
 from sentinel.catalog.notification_policies import facts_of_policy
 from sentinel.domain.delivery import DeliveryState
 from sentinel.domain.notification_history import DeliveryDetail, DeliveryFilter, DeliverySummary, Why
@@ -106,11 +106,11 @@ class DryRouteRequest(RequestModel):
     rule: Text = Field(default="", max_length=128)
     severity: Severity = Severity.WARNING
     tags: list[Annotated[Text, Field(max_length=64)]] = Field(default=[], max_length=20)
-    entities: dict[str, Annotated[Text, Field(max_length=2000)]] = Field(default={}, max_length=50)
+    entities: dict[Text, Annotated[Text, Field(max_length=2000)]] = Field(default={}, max_length=50)
     notify: list[Annotated[Text, Field(max_length=500)]] = Field(
         default=[], max_length=20, description="What its rule asks for, as `slack:#ops`."
     )
-    at: AwareDatetime | None = Field(default=None, description="When it comes; now.")
+    at: Moment | None = Field(default=None, description="When it comes; now.")
     policy: NotificationPolicy | None = Field(default=None, description="A policy to try; the one in force.")
 
     @property
@@ -184,8 +184,8 @@ class SilenceRequest(RequestModel):
     )
 
     matchers: list[Annotated[Text, Field(max_length=1000)]] = Field(max_length=100)
-    starts_at: AwareDatetime | None = Field(default=None, description="now")
-    ends_at: AwareDatetime
+    starts_at: Moment | None = Field(default=None, description="now")
+    ends_at: Moment
     comment: Annotated[Text, Field(min_length=1, max_length=500)]
 
 
@@ -320,8 +320,8 @@ class RedriveRequest(RequestModel):
     channel: Text | None = Field(default=None, max_length=63)
     reason: Text | None = Field(default=None, max_length=100, description="Of the last try, as `status_500`.")
     alert_id: int | None = Field(default=None, ge=1, le=2**63 - 1)
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
+    since: Moment | None = None
+    until: Moment | None = None
     rate_per_minute: int = Field(default=60, ge=1, le=6000)
     limit: int = Field(default=1000, ge=1, le=10_000)
     dry_run: bool = False

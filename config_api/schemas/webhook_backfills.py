@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import AwareDatetime, Field, SecretStr
+from pydantic import Field
 
-from config_api.schemas.base import AnswerModel, RequestModel, Timestamp
+from config_api.schemas.base import AnswerModel, Moment, RequestModel, SecretText, Timestamp
 from sentinel.domain.webhook_backfill import Backfill
 
 
@@ -14,7 +14,7 @@ class BackfillKeyRequest(RequestModel):
     """With which key the provider is asked."""
 
     api_key: Annotated[
-        SecretStr,
+        SecretText,
         Field(max_length=512, description="A restricted key (`rk_...`) that may read Events. It is never answered."),
     ]
 
@@ -22,7 +22,7 @@ class BackfillKeyRequest(RequestModel):
 class BackfillRequest(RequestModel):
     """What is asked for."""
 
-    since: AwareDatetime | None = Field(
+    since: Moment | None = Field(
         default=None,
         description="From this time on, at most 30 days ago. Without it a range that is not complete goes on, else one "
         "begins where the last one ended.",

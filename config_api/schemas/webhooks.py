@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated, Self
 
-from pydantic import AwareDatetime, ConfigDict, Field, JsonValue, SecretStr
+from pydantic import ConfigDict, Field, JsonValue
 
-from config_api.schemas.base import AnswerModel, RequestModel, Text, Timestamp
+from config_api.schemas.base import AnswerModel, Moment, RequestModel, SecretText, Text, Timestamp
 from sentinel.domain.webhook import (
     MAX_CONFLICT_BYTES,
     EventOrigin,
@@ -26,7 +26,7 @@ _EXAMPLES: list[JsonValue] = [
     {"name": "stripe-live", "kind": "stripe"},
     {"name": "billing", "kind": "token", "pipeline_id": 7, "header": "X-Billing-Token", "id_pointer": "/event/id"},
 ]
-Secret = Annotated[SecretStr, Field(description="As the provider shows it. It is never answered.")]
+Secret = Annotated[SecretText, Field(description="As the provider shows it. It is never answered.")]
 Header = Annotated[Text, Field(max_length=200, description="Of kind token: holds it. Empty: Authorization: Bearer.")]
 IdPointer = Annotated[
     Text,
@@ -79,8 +79,8 @@ class WebhookSecretRequest(RequestModel):
     """One more secret."""
 
     secret: Secret
-    expires_at: AwareDatetime | None = None
-    others_expire_at: AwareDatetime | None = Field(
+    expires_at: Moment | None = None
+    others_expire_at: Moment | None = Field(
         default=None, description="When those that are there end, as a provider says that rolls its secret."
     )
 

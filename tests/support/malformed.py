@@ -121,6 +121,12 @@ MORE = [
     Record("an empty object", b"{}", "missing_field", "id"),
     Record("two faults", _with('"price":"x","count":"y"'), "wrong_type", "count"),
     Record("an id of 513 characters", b'{"id":"' + b"x" * 513 + b'","amount":1}', "out_of_range", "id", "513"),
+    # The casts to numbers take the digits of every script, and these exponents would occupy a core for hours.
+    Record("full-width digits as decimal", _with('"price":"１２"'), "wrong_type", "price"),
+    Record("a full-width exponent as decimal", _with('"price":"1e-９９９９９９９９９"'), "wrong_type", "price"),
+    Record("a full-width exponent as timestamp", _with('"at":"1e-９９９９９９９９９"'), "wrong_type", "at"),
+    Record("half a pair as decimal before a good one", _with('"price":"\\ud800","price":1'), "wrong_type", "price"),
+    Record("a minute with a zone as timestamp", _with('"at":"2026-02-03T12:00Z"'), "wrong_type", "at"),
     Record("a duplicate of the wrong type first", b'{"id":"a","amount":"x","amount":2.5}', "wrong_type"),
 ]
 
@@ -133,6 +139,10 @@ ODD_EVENTS = [
     Record("an id of 512 characters", b'{"id":"' + b"x" * 512 + b'","amount":1}'),
     Record("a decimal as text", _with('"price":"12.50"')),
     Record("the largest integer", _with('"count":9223372036854775807')),
+    Record("a duplicate that is no decimal first", _with('"price":"cheap","price":1')),
+    Record("a duplicate that is no time first", _with('"at":"at noon","at":"2026-02-03T12:00"')),
+    Record("a day of one digit", _with('"at":"2026-02-3 4:5:6+1","day":"2026-02-3T"')),
+    Record("997 levels of arrays", _with('"other":' + "[" * 997 + "]" * 997)),
     Record("emoji and NUL", _with('"user":"\U0001f4b3\\u0000"')),
 ]
 

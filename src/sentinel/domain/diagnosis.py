@@ -12,31 +12,20 @@ import math
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
-from decimal import Context, Decimal
 from typing import Any
 
 from sentinel.domain.dead_letter import DeadLetterCause
 from sentinel.domain.event_schema import ArrayType, DecimalType, EventSchema, Field, FieldType, StructType
 from sentinel.domain.json_document import JsonObject, Number, RefusedError, read_document
+from sentinel.domain.spark_values import decimal_fits, epoch_fits, is_date, is_time
 
 # Stands where a cause will be: Spark has refused the record and does not say why.
 UNSOUND = "unsound"
 SHOWN_CHARACTERS = 120
-# Of longer texts it is not asked whether they are a number or a time.
-MAX_VALUE_CHARACTERS = 1_000
 _BLANK = " \t\r\n"
 _NAN_TOKEN = re.compile(r"[:\[,]\s*[-+]?(NaN|Infinity|INF)\s*[,\]}]")
 _NAN_TEXT = re.compile(r"[-+]?(nan|inf|infinity)", re.IGNORECASE)
-_NUMBER_TEXT = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
-_DAY = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
 _LONG = range(-(2**63), 2**63)
-# As in `sentinel.streaming.query.wire`.
-_LONG_EXPONENT = re.compile(r"[eE][-+]?[0-9]{3}")
-MAX_TIME_CHARACTERS = 40
-# 1e17 is the first number that is no timestamp in seconds, milliseconds or microseconds.
-_TIMESTAMP_BEFORE = Decimal(10**17)
-_DECIMALS = Context(prec=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +84,8 @@ def _diagnose_text(text: str, schema: EventSchema) -> Verdict:
 def certain_faults(document: JsonObject, schema: EventSchema) -> list[Verdict]:
     """Return what is wrong with each field of a document that nobody has refused yet.
 
-    Nothing is told of what only Spark knows (its own forms of timestamps): that may still become a dead letter.
+    Nothing is told of what only Spark knows (whether there is a time zone of some name): that may still become a dead
+    letter.
     """
     faults = []
     for field in schema:
@@ -106,7 +96,7 @@ def certain_faults(document: JsonObject, schema: EventSchema) -> list[Verdict]:
                 faults.append(Verdict(DeadLetterCause.MISSING_FIELD, field.name, detail))
         elif cause := fault_of(value, field.type):
             faults.append(Verdict(cause, field.name, _cannot_hold(field, value)))
-    return faults
+    return faults + _faults_of_overridden(document, schema)
 
 
 def what_is_wrong(text: str, error: Exception) -> str:
@@ -166,13 +156,24 @@ def _first_fault(document: JsonObject, schema: EventSchema) -> Verdict:
             return Verdict(cause, field.name, _cannot_hold(field, value))
         if _is_doubtful(value, field.type):
             doubtful.append(field)
-    known = {field.name: field for field in schema}
-    for name, value in document.overridden:
-        if name in known and value is not None and fault_of(value, known[name].type) is not None:
-            return Verdict(wrong, name, f"`{name}` appears twice, once with a value of the wrong type: {_show(value)}")
+    if overridden := _faults_of_overridden(document, schema):
+        return overridden[0]
     for field in doubtful:
         return Verdict(wrong, field.name, _cannot_hold(field, document.values[field.name]))
     return Verdict(wrong, None, "it cannot be read as an event of this schema")
+
+
+def _faults_of_overridden(document: JsonObject, schema: EventSchema) -> list[Verdict]:
+    known = {field.name: field for field in schema}
+    return [
+        Verdict(
+            DeadLetterCause.WRONG_TYPE,
+            name,
+            f"`{name}` appears twice, once with a value of the wrong type: {_show(value)}",
+        )
+        for name, value in document.overridden
+        if name in known and _cannot_be_read(value, known[name].type)
+    ]
 
 
 def _missing(name: str, values: Iterable[str]) -> str:
@@ -223,19 +224,58 @@ def fault_of(value: Any, kind: FieldType) -> DeadLetterCause | None:
     Numbers come as `Number`, objects as they are read here.
     """
     match kind:
-        case ArrayType(element):
-            if not isinstance(value, list):
-                return DeadLetterCause.WRONG_TYPE
+        case ArrayType(element) if isinstance(value, list):
             return _fault_inside((item, element) for item in value)
-        case StructType(fields):
-            if not isinstance(value, JsonObject):
-                return DeadLetterCause.WRONG_TYPE
+        case StructType(fields) if isinstance(value, JsonObject):
             kinds = dict(fields)
-            twice = ((of, kinds[name]) for name, of in value.overridden if name in kinds)
-            return _fault_inside(itertools.chain(((value.values.get(n), inner) for n, inner in fields), twice))
+            if any(name in kinds and _cannot_be_read(of, kinds[name]) for name, of in value.overridden):
+                return DeadLetterCause.WRONG_TYPE
+            return _fault_inside((value.values.get(name), inner) for name, inner in fields)
         case DecimalType():
             return _fault_of_decimal(value, kind)
+        case ArrayType() | StructType():
+            return DeadLetterCause.WRONG_TYPE
     return _FAULT_OF_SCALAR[kind.name](value)
+
+
+def _cannot_be_read(value: Any, kind: FieldType) -> bool:
+    """Return whether Spark's reader refuses a value, even one that another of the same key comes after.
+
+    What it reads as text or variant (times, decimals) is only looked at where it counts.
+    """
+    if value is None:
+        return False
+    match kind:
+        case ArrayType(element):
+            return not isinstance(value, list) or any(_cannot_be_read(item, element) for item in value)
+        case StructType(fields):
+            kinds = dict(fields)
+            return not isinstance(value, JsonObject) or any(
+                name in kinds and _cannot_be_read(of, kinds[name])
+                for name, of in itertools.chain(value.values.items(), value.overridden)
+            )
+        case DecimalType():
+            return not _is_variant(value)
+    if kind.name == "float":
+        return not isinstance(value, Number)
+    return kind.name in {"integer", "boolean"} and _FAULT_OF_SCALAR[kind.name](value) is not None
+
+
+def _is_variant(value: Any) -> bool:
+    """Return whether Spark's reader makes a variant of a value: not of half a surrogate pair, nor of a key twice."""
+    rest = [value]
+    while rest:
+        match rest.pop():
+            case str() as text:
+                if not text.isascii() and text != text.encode(errors="replace").decode():
+                    return False
+            case list() as items:
+                rest += items
+            case JsonObject(values, overridden):
+                if overridden:
+                    return False
+                rest += [*values, *values.values()]
+    return True
 
 
 def _fault_of_integer(value: Any) -> DeadLetterCause | None:
@@ -255,7 +295,7 @@ def _fault_of_boolean(value: Any) -> DeadLetterCause | None:
 
 
 def _fault_of_date(value: Any) -> DeadLetterCause | None:
-    good = isinstance(value, str) and len(value) == len("2000-01-01") and _day(value) is not None
+    good = isinstance(value, str) and len(value) == len("2000-01-01") and is_date(value)
     return None if good else DeadLetterCause.WRONG_TYPE
 
 
@@ -270,42 +310,23 @@ def _fault_inside(values: Iterable[tuple[Any, FieldType]]) -> DeadLetterCause | 
 def _fault_of_decimal(value: Any, kind: DecimalType) -> DeadLetterCause | None:
     if _is_nan_text(value):
         return DeadLetterCause.NOT_FINITE
-    text = _number_text(value)
-    if text is None:
+    fits = decimal_fits(value, kind) if isinstance(value, str) else None
+    if fits is None:
         return DeadLetterCause.WRONG_TYPE
-    try:
-        number = Decimal(text)
-        rounded = number.quantize(Decimal(1).scaleb(-kind.scale), context=_DECIMALS)
-    except ArithmeticError:
-        return DeadLetterCause.OUT_OF_RANGE
-    fits = rounded == number and (not number or number.adjusted() < kind.precision - kind.scale)
-    return None if fits and not _LONG_EXPONENT.search(text) else DeadLetterCause.OUT_OF_RANGE
+    return None if fits else DeadLetterCause.OUT_OF_RANGE
 
 
 def _fault_of_timestamp(value: Any) -> DeadLetterCause | None:
     if not isinstance(value, str):
         return DeadLetterCause.WRONG_TYPE
-    text = _number_text(value)
-    if text is None:
-        return None if _day(value) else DeadLetterCause.WRONG_TYPE
-    if len(value) > MAX_TIME_CHARACTERS or _LONG_EXPONENT.search(text):
-        return DeadLetterCause.OUT_OF_RANGE
-    try:
-        return None if abs(Decimal(text)) < _TIMESTAMP_BEFORE else DeadLetterCause.OUT_OF_RANGE
-    except ArithmeticError:
-        return DeadLetterCause.OUT_OF_RANGE
-
-
-def _number_text(value: Any) -> str | None:
-    """Return a number, or a text that is one, without the blanks around it."""
-    if not isinstance(value, str) or len(value) > MAX_VALUE_CHARACTERS:
-        return None
-    text = value.strip(_BLANK)
-    return text if _NUMBER_TEXT.fullmatch(text) else None
+    fits = epoch_fits(value)
+    if fits is None:
+        return DeadLetterCause.WRONG_TYPE if is_time(value) is False else None
+    return None if fits else DeadLetterCause.OUT_OF_RANGE
 
 
 def _is_doubtful(value: Any, kind: FieldType) -> bool:
-    """Whether Spark may refuse the value although `fault_of` finds nothing: it knows its own forms of timestamps."""
+    """Whether Spark may refuse the value although `fault_of` finds nothing: it knows the names of all time zones."""
     match kind:
         case ArrayType(element):
             return any(_is_doubtful(item, element) for item in value if item is not None)
@@ -315,21 +336,7 @@ def _is_doubtful(value: Any, kind: FieldType) -> bool:
             )
         case DecimalType():
             return False
-    if kind.name != "timestamp" or _number_text(value) is not None:
-        return False
-    try:
-        datetime.fromisoformat(value)
-    except ValueError:
-        return True
-    return False
-
-
-def _day(text: str) -> date | None:
-    found = _DAY.match(text)
-    try:
-        return date(*map(int, found.groups())) if found else None
-    except ValueError:
-        return None
+    return kind.name == "timestamp" and epoch_fits(value) is None and is_time(value) is None
 
 
 def _is_nan_text(value: Any) -> bool:
