@@ -20,7 +20,7 @@ from sentinel.domain.history import TimeRange
 from sentinel.rules.dsl.check import check_rule
 from sentinel.rules.sweep import replace_number
 from sentinel.streaming.history.backtest import run_backtest
-from tests.integration.test_card_rules import ROLES, RULES, TYPES
+from tests.support.card_rules import FIELDS, RULES
 from tests.support.lake import DirectoryLake
 
 pytestmark = [pytest.mark.integration, pytest.mark.spark, pytest.mark.timeout(600)]
@@ -62,9 +62,7 @@ def quality_of(result: BacktestResult) -> dict[str, tuple[int, int]]:
 def test_sparkov(spark: SparkSession, shared_data: Path, tmp_path: Path) -> None:
     data = shared_data / "sparkov"
     expected: dict[str, Any] = json.loads((data / "expected.json").read_text())
-    schema = EventSchema.from_json(
-        [{"name": name, "type": kind, "role": ROLES.get(name)} for name, kind in TYPES.items()]
-    )
+    schema = EventSchema.from_json(FIELDS)
     lake = archive(spark, tmp_path, schema, data / "transactions.jsonl.gz")
     rules = tuple(BacktestRule(name, check_rule(text, schema).rule_expression) for name, text in RULES.items())
     values = tuple(Decimal(value) for value in (500, 1000))

@@ -1,112 +1,128 @@
-"""Replay of the card transactions of the Fraud Detection Handbook, with and without crashes (more: tests/chaos)."""
+"""Replay of the shared data sets with exact counts, in one driver and over crashes of it (more: tests/chaos)."""
 
 from __future__ import annotations
 
-import gzip
-import json
 import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.support.detection import Workbench
+from sentinel.domain.pipeline import DetectMode
+from tests.support import card_rules
+from tests.support.detection import Job, Workbench
+from tests.support.handbook import (
+    CONDITIONS,
+    FIELDS,
+    LIST_RULES,
+    RARE,
+    read_expected,
+    read_lines,
+    upload_lists,
+    wanted,
+)
 from tests.support.proof import assert_reconciled
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
-
-FIELDS: list[dict[str, Any]] = [
-    {"name": "transaction_id", "type": "integer", "nullable": False, "role": "event_id"},
-    {"name": "tx_datetime", "type": "timestamp", "role": "event_time"},
-    {"name": "customer_id", "type": "integer", "role": "entity"},
-    {"name": "terminal_id", "type": "integer"},
-    {"name": "tx_amount", "type": "decimal(10,2)"},
-]
-
-# The row rules of expected.json that need no reference table; two are written with what the field list offers.
-CONDITIONS = {
-    "amount_gt_50": "tx_amount > 50",
-    "amount_gt_100": "tx_amount > 100",
-    "amount_gt_150": "tx_amount > 150",
-    "amount_gt_200": "tx_amount > 200",
-    "amount_gt_220": "tx_amount > 220",
-    "amount_gt_300": "tx_amount > 300",
-    "amount_gt_500": "tx_amount > 500",
-    "amount_eq_0": "tx_amount = 0",
-    "amount_between_100_and_101": "tx_amount BETWEEN 100 AND 101",
-    "night_00_06_and_gt_100": "hour(tx_datetime) < 6 AND tx_amount > 100",
-    "round_amount_multiple_of_10": "CAST(round(tx_amount * 100) AS BIGINT) % 1000 = 0 AND tx_amount > 0",
-    "modulo_customer_97": "customer_id % 97 = 0",
-    "in_list": "terminal_id IN (3, 33, 333, 1001, 1777)",
-    "always_false": "tx_amount < 0",
-}
-
-# Nine in ten alerts are of these two. A crash finds work under way with the others as well.
-RARE = {name: text for name, text in CONDITIONS.items() if name not in {"amount_gt_50", "amount_gt_100"}}
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
 
-@pytest.fixture
-def transactions(shared_data: Path) -> list[bytes]:
-    """One JSON text per transaction."""
-    with gzip.open(shared_data / "fraud_handbook" / "transactions.jsonl.gz") as lines:
-        return [line.rstrip(b"\n") for line in lines]
+@dataclass(frozen=True)
+class Replayed:
+    """A driver of three pipelines: two of the handbook's transactions, one of Sparkov's."""
+
+    job: Job
+    handbook: str
+    cards: str
+    by_row: int
+    by_lists: int
+    by_card: int
 
 
-@pytest.fixture
-def expected(shared_data: Path) -> dict[str, Any]:
-    """The expected counts."""
-    loaded: dict[str, Any] = json.loads((shared_data / "fraud_handbook" / "expected.json").read_text())
-    return loaded
+@pytest.fixture(scope="module")
+def replayed(shared_bench: Workbench, shared_data: Path) -> Iterator[Replayed]:
+    """One driver of all of them: it takes most of its time to start, and the topics are read once each."""
+    bench = shared_bench
+    handbook, cards = bench.create_topic(), bench.create_topic()
+    transactions = read_lines(shared_data / "fraud_handbook")
+    assert bench.send(handbook, transactions) == read_expected(shared_data / "fraud_handbook")["rows"] == 134_214
+    swipes = read_lines(shared_data / "sparkov")
+    assert bench.send(cards, swipes) == read_expected(shared_data / "sparkov")["rows"]
+    by_row = bench.create_pipeline(handbook, {**CONDITIONS, "always_true": "tx_amount >= 0"}, fields=FIELDS)
+    upload_lists(bench, shared_data / "fraud_handbook")
+    by_lists = bench.create_pipeline(handbook, LIST_RULES, fields=FIELDS)
+    by_card = bench.create_pipeline(cards, {}, fields=card_rules.FIELDS)
+    for name, rule in card_rules.RULES.items():
+        bench.add_rule(by_card, name, rule)
+    with bench.job(by_row, by_lists, by_card) as job:
+        yield Replayed(job, handbook, cards, by_row, by_lists, by_card)
 
 
-def wanted(expected: dict[str, Any], conditions: dict[str, str]) -> dict[str, int]:
-    """Rule -> alerts, without rules that have none."""
-    counts = {name: expected["row_rules"][name]["alerts"] for name in conditions}
-    return {name: count for name, count in counts.items() if count}
+def test_rules_of_a_row_give_exactly_the_expected_alerts_and_lake_rows(
+    shared_bench: Workbench, shared_data: Path, replayed: Replayed
+) -> None:
+    bench = shared_bench
+    bench.wait_settled(replayed.by_row, replayed.handbook, replayed.job)
+    expected = wanted(read_expected(shared_data / "fraud_handbook"), CONDITIONS)
+    assert bench.alerts_by_rule(replayed.by_row) == {**expected, "always_true": 134_214}
+    assert assert_reconciled(bench, replayed.by_row).lake_rows == 134_214
 
 
-class TestReplay:
-    def test_all_rows_give_exactly_the_expected_alerts_and_lake_rows(
-        self, bench: Workbench, transactions: list[bytes], expected: dict[str, Any]
-    ) -> None:
-        topic = bench.create_topic()
-        pipeline_id = bench.create_pipeline(topic, {**CONDITIONS, "always_true": "tx_amount >= 0"}, fields=FIELDS)
-        assert bench.send(topic, transactions) == expected["rows"] == 134_214
-        with bench.job(pipeline_id) as job:
-            bench.wait_settled(pipeline_id, topic, job)
-        assert bench.alerts_by_rule(pipeline_id) == {**wanted(expected, CONDITIONS), "always_true": 134_214}
-        report = assert_reconciled(bench, pipeline_id)
-        assert report.lake_rows == 134_214
+def test_rules_with_subqueries_on_lists_give_exactly_the_expected_alerts(
+    shared_bench: Workbench, shared_data: Path, replayed: Replayed
+) -> None:
+    bench = shared_bench
+    bench.wait_settled(replayed.by_lists, replayed.handbook, replayed.job)
+    expected = wanted(read_expected(shared_data / "fraud_handbook"), LIST_RULES)
+    assert bench.alerts_by_rule(replayed.by_lists) == expected
+    assert len(expected) == len(LIST_RULES)
+    assert_reconciled(bench, replayed.by_lists)
 
 
-def crash(bench: Workbench, pipeline_id: int, faults: str) -> int:
-    """Start a job and kill it at the named fault, or while it is at work; return its exit code."""
-    job = bench.start_job(pipeline_id, **({"SENTINEL_TEST_FAULTS": faults} if faults else {}))
-    before = sum(bench.decided(pipeline_id).values())
+def test_rules_of_every_kind_in_both_forms_give_exactly_the_expected_alerts(
+    shared_bench: Workbench, shared_data: Path, replayed: Replayed
+) -> None:
+    bench = shared_bench
+    bench.wait_settled(replayed.by_card, replayed.cards, replayed.job)
+    expected = read_expected(shared_data / "sparkov")["rules"]
+    assert bench.alerts_by_rule(replayed.by_card) == {name: expected[name]["alerts"] for name in card_rules.RULES}
+    assert_reconciled(bench, replayed.by_card)
+
+
+def crash(bench: Workbench, pipeline_ids: Sequence[int], faults: str) -> int:
+    """Start a job and kill it at the named fault, or while it is at work for all; return its exit code."""
+    job = bench.start_job(*pipeline_ids, **({"SENTINEL_TEST_FAULTS": faults} if faults else {}))
+    before = {each: sum(bench.decided(each).values()) for each in pipeline_ids}
     if faults:
         bench.wait_until(f"{faults} ended the driver", lambda: job.process.poll() is not None)
     else:
-        bench.wait_until("it got further", lambda: sum(bench.decided(pipeline_id).values()) > before, job)
+        bench.wait_until(
+            "all got further",
+            lambda: all(sum(bench.decided(each).values()) > before[each] for each in pipeline_ids),
+            job,
+        )
         job.kill()
     return job.process.returncode
 
 
-class TestCrashes:
-    def test_kill_9_in_mid_replay_and_a_lost_checkpoint_lose_and_double_nothing(
-        self, bench: Workbench, transactions: list[bytes], expected: dict[str, Any]
-    ) -> None:
-        topic = bench.create_topic()
-        pipeline_id = bench.create_pipeline(topic, RARE, fields=FIELDS)
-        quarter = len(transactions) // 4
-        sent = 0
-        # Anywhere; after a commit that the findings topic knows nothing of; with the lake written and the ledger not.
-        for faults in ("", "after_commit:2=kill", "archive_written:1=kill"):
-            sent += bench.send(topic, transactions[sent : sent + quarter])
-            assert crash(bench, pipeline_id, faults) == -9
-            shutil.rmtree(bench.directory / "checkpoints", ignore_errors=True)
-        bench.send(topic, transactions[sent:])
-        with bench.job(pipeline_id) as last:
+def test_kill_9_in_mid_replay_and_lost_checkpoints_lose_and_double_nothing_in_both_modes(
+    bench: Workbench, shared_data: Path
+) -> None:
+    topic = bench.create_topic()
+    ids = [bench.create_pipeline(topic, RARE, fields=FIELDS, mode=mode) for mode in DetectMode]
+    transactions = read_lines(shared_data / "fraud_handbook")
+    quarter = len(transactions) // 4
+    sent = 0
+    # Anywhere; after a commit that the findings topic knows nothing of; with the lake written and the ledger not.
+    for faults in ("", "after_commit:2=kill", "archive_written:1=kill"):
+        sent += bench.send(topic, transactions[sent : sent + quarter])
+        assert crash(bench, ids, faults) == -9
+        shutil.rmtree(bench.directory / "checkpoints", ignore_errors=True)
+    bench.send(topic, transactions[sent:])
+    with bench.job(*ids) as last:
+        for pipeline_id in ids:
             bench.wait_settled(pipeline_id, topic, last)
-        assert bench.alerts_by_rule(pipeline_id) == wanted(expected, RARE)
-        report = assert_reconciled(bench, pipeline_id)
-        assert report.lake_rows == 134_214
+    expected = wanted(read_expected(shared_data / "fraud_handbook"), RARE)
+    for pipeline_id in ids:
+        assert bench.alerts_by_rule(pipeline_id) == expected
+        assert assert_reconciled(bench, pipeline_id).lake_rows == 134_214

@@ -1,20 +1,10 @@
-"""Rules of every kind, in both forms, over the simulated card transactions of Sparkov: exact counts."""
+"""Rules of every kind, in both forms, for the simulated card transactions of Sparkov."""
 
 from __future__ import annotations
 
-import gzip
-import json
-from pathlib import Path
 from typing import Any
 
-import pytest
-
-from tests.support.detection import Workbench
-from tests.support.proof import assert_reconciled
-
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
-
-TYPES = {
+_TYPES = {
     "trans_num": "string",
     "event_time": "timestamp",
     "category": "string",
@@ -28,7 +18,7 @@ TYPES = {
     "long": "float",
     "dob": "date",
 }
-ROLES = {"trans_num": "event_id", "event_time": "event_time", "cc_num": "entity"}
+_ROLES = {"trans_num": "event_id", "event_time": "event_time", "cc_num": "entity"}
 
 # Name in expected.json -> the rule.
 RULES = {
@@ -53,21 +43,7 @@ RULES = {
     "dob < 1960-01-01": "dob < DATE '1960-01-01'",
 }
 
-
-def test_every_rule_gives_exactly_the_expected_alerts(bench: Workbench, shared_data: Path) -> None:
-    expected: dict[str, Any] = json.loads((shared_data / "sparkov" / "expected.json").read_text())
-    with gzip.open(shared_data / "sparkov" / "transactions.jsonl.gz") as lines:
-        transactions = [line.rstrip(b"\n") for line in lines]
-    fields = [
-        {"name": name, "type": kind, **({"role": ROLES[name]} if name in ROLES else {})} for name, kind in TYPES.items()
-    ]
-    fields[0]["nullable"] = False
-    topic = bench.create_topic()
-    pipeline_id = bench.create_pipeline(topic, {}, fields=fields)
-    for name, rule in RULES.items():
-        bench.add_rule(pipeline_id, name, rule)
-    assert bench.send(topic, transactions) == expected["rows"]
-    with bench.job(pipeline_id) as job:
-        bench.wait_settled(pipeline_id, topic, job)
-    assert bench.alerts_by_rule(pipeline_id) == {name: expected["rules"][name]["alerts"] for name in RULES}
-    assert_reconciled(bench, pipeline_id)
+FIELDS: list[dict[str, Any]] = [
+    {"name": name, "type": kind, **({"role": _ROLES[name]} if name in _ROLES else {})} for name, kind in _TYPES.items()
+]
+FIELDS[0]["nullable"] = False
