@@ -26,7 +26,9 @@ def show_frame() -> bool:
         return True
     with st.sidebar:
         st.text(f"Tenant: {line(visit.caller.tenant_id, 60)}")
-        if not visit.caller.open:
+        if visit.caller.open:
+            st.caption("No key is asked for on this machine: whoever acts is written down as “open”.")
+        else:
             st.text(f"Key: {line(visit.caller.name, 60)}")
         if not visit.may_write:
             st.caption(":material/visibility: This key only looks; nothing can be changed with it.")

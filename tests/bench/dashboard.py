@@ -25,6 +25,7 @@ from streamlit.testing.v1 import AppTest
 
 from config_api.app import create_app
 from dashboard import session
+from dashboard.components import shared_reads
 from sentinel.client import Client
 from sentinel.settings import PROJECT_ROOT, Settings
 from sentinel.testing.http import serve
@@ -168,10 +169,13 @@ def visited_as(client: Client) -> Iterator[None]:
     """Let pages speak through a client."""
     former: Callable[[], Any] = session._shared_client
     session._shared_client = lambda: (client, True)
+    # Each run is somebody who comes alone: what the one before asked must not be given to the next.
+    kept_seconds, shared_reads.SHARED_SECONDS = shared_reads.SHARED_SECONDS, 0.0
     try:
         yield
     finally:
         session._shared_client = former
+        shared_reads.SHARED_SECONDS = kept_seconds
         client.close()
 
 

@@ -51,8 +51,7 @@ def show_fields(visit: Visit, pipeline_id: int) -> None:
             for each in schema.fields
         ],
         column_config={
-            "values": st.column_config.TextColumn("for example", width="medium"),
-            "may be missing": st.column_config.CheckboxColumn("may be missing", width="medium"),
+            "values": st.column_config.TextColumn("for example", width="small"),
         },
         hide_index=True,
         placeholder=NO_VALUE,

@@ -82,6 +82,7 @@ class TestSignIn:
         page = app()
         assert page.title[0].value == "Overview"
         assert "Key:" not in texts(page)
+        assert any("written down as “open”" in each.value for each in page.sidebar.caption)
 
 
 class TestOtherMachines:
