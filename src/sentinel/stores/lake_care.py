@@ -13,10 +13,15 @@ from sentinel.domain.lake_care import CareCause, CareOutcome, CarePlan, CareStat
 
 @dataclass(frozen=True, slots=True)
 class ClaimedCare:
-    """A table that one process cares for, until its claim runs out."""
+    """A table that is cared for, until its claim runs out.
+
+    Attributes:
+        holder: Unlike that of any other claim.
+    """
 
     tenant_id: str
     pipeline_id: int
+    holder: str
     vacuumed_at: datetime | None
     failure_count: int
 

@@ -59,7 +59,9 @@ class Work:
         return self.tables[:limit]
 
     def claim(self, tenant_id: str, pipeline_id: int, *, seconds: float, only_due: bool) -> ClaimedCare | None:
-        return ClaimedCare(tenant_id, pipeline_id, self.vacuumed_at, self.failure_count) if self.is_free else None
+        if not self.is_free:
+            return None
+        return ClaimedCare(tenant_id, pipeline_id, "test/1", self.vacuumed_at, self.failure_count)
 
     def keep(self, claim: ClaimedCare, *, seconds: float) -> bool:
         return self.is_kept
@@ -91,6 +93,7 @@ class Tables:
         self.properties = retention_properties(POLICY.retention)
         self.deletable = 0
         self.error: Exception | None = None
+        self.slow_day: date | None = None
         self.asked: list[str] = []
 
     def look(self, tenant_id: str, pipeline_id: int, *, is_stopped: Callable[[], bool]) -> TableShape | None:
@@ -111,6 +114,8 @@ class Tables:
         self.asked.append(f"compact {compaction.day}")
         if self.error:
             raise self.error
+        if compaction.day == self.slow_day:
+            raise TransientError("compact took longer than 120 s")
         files = self.dates[compaction.day]
         self.dates[compaction.day] = [sum(files)]
         return Merged(len(files), 1)
@@ -229,8 +234,23 @@ class TestTrouble:
         tables.error = TransientError("compact took longer than 120 s")
         outcome = carer(work, tables).run_due("acme", 1, never)
         assert outcome is not None
-        assert (outcome.error, outcome.merged_files, outcome.files_before) == ("compact took longer than 120 s", 0, 5)
+        assert (outcome.error, outcome.merged_files, outcome.files_before) == (
+            "2026-01-30: compact took longer than 120 s",
+            0,
+            5,
+        )
         assert work.ended[0].next_in_seconds == 60
+
+    def test_a_date_that_takes_too_long_does_not_hold_up_the_others(self, work: Work, tables: Tables) -> None:
+        work.vacuumed_at, tables.deletable = None, 4
+        tables.slow_day = date(2026, 1, 30)
+        tables.dates[date(2026, 1, 29)] = [10, 10]
+        outcome = carer(work, tables).run_due("acme", 1, never)
+        assert outcome is not None
+        assert outcome.error == "2026-01-30: compact took longer than 120 s"
+        assert (outcome.merged_files, outcome.deleted_files, work.ended[0].vacuumed) == (2, 4, True)
+        assert tables.asked == ["look", "compact 2026-01-30", "compact 2026-01-29", "count", "vacuum", "look"]
+        assert (outcome.files_before, outcome.files_after) == (7, 6)
 
     def test_an_error_that_nobody_thought_of_is_told_by_its_type(self, work: Work, tables: Tables) -> None:
         tables.error = ZeroDivisionError("secret")

@@ -139,12 +139,14 @@ class LakeCarer:
             plan = None if shape is None else plan_care(shape, self._policy, self._now(), claim.vacuumed_at)
             if shape is not None and plan is not None and not plan.is_empty:
                 run_id = self._work.begin(claim, cause, requested_by, shape)
-                self._follow(run, plan)
+                failed = self._follow(run, plan)
                 run.outcome = replace(
                     _seen(run.outcome, self._look(run)),
                     files_before=shape.file_count,
                     bytes_before=shape.size_bytes,
                 )
+                if failed is not None:
+                    raise failed
         except _BusyError as error:
             _LOG.info("table of pipeline %d: %s", claim.pipeline_id, error.message)
             run.outcome, pause = replace(run.outcome, is_complete=False), SOON
@@ -176,15 +178,25 @@ class LakeCarer:
             )
         return run.outcome
 
-    def _follow(self, run: _Run, plan: CarePlan) -> None:
-        """Do what a plan says, one step after the other."""
+    def _follow(self, run: _Run, plan: CarePlan) -> TransientError | None:
+        """Do what a plan says, one step after the other; return why a date could not be merged, if one could not."""
+        failed: TransientError | None = None
         if plan.properties:
             self._step(run, partial(self._set_properties, run, plan))
         for compaction in plan.compactions:
             if run.is_stopped() or self._monotonic() - run.began >= RUN_SECONDS:
                 run.outcome = replace(run.outcome, is_complete=False)
-                return
-            merged = self._step(run, partial(self._compact, run, compaction))
+                return failed
+            try:
+                merged = self._step(run, partial(self._compact, run, compaction))
+            except (_BusyError, StoreUnavailableError):
+                raise
+            except TransientError as error:
+                if run.is_stopped():
+                    raise
+                # A date that takes too long does not hold up the others, nor the vacuum.
+                failed = failed or TransientError(f"{compaction.day}: {error.message}")
+                continue
             run.outcome = replace(
                 run.outcome,
                 merged_files=run.outcome.merged_files + merged.merged_files,
@@ -193,11 +205,14 @@ class LakeCarer:
         if plan.vacuum:
             vacuum = partial(self._vacuum, run.claim.tenant_id, run.claim.pipeline_id, is_stopped=run.is_stopped)
             # Looking needs no turn, and most often there is nothing.
+            self._keep(run)
             deleted = vacuum(dry_run=True)
             if deleted:
                 deleted = self._step(run, partial(vacuum, dry_run=False))
             run.outcome = replace(run.outcome, deleted_files=deleted)
             run.vacuumed = True
+        self._keep(run)
+        return failed
 
     def _look(self, run: _Run) -> TableShape | None:
         return self._tables.look(run.claim.tenant_id, run.claim.pipeline_id, is_stopped=run.is_stopped)
@@ -214,14 +229,22 @@ class LakeCarer:
             tenant_id, pipeline_id, retention_hours=hours, dry_run=dry_run, is_stopped=is_stopped
         )
 
+    def _keep(self, run: _Run) -> None:
+        """Keep the claim for a step from now.
+
+        Raises:
+            ConflictError: It was lost: this process stood still for long, and another cares for the table.
+        """
+        if not self._work.keep(run.claim, seconds=self._claim_seconds):
+            raise ConflictError("another process has taken the table over")
+
     def _step(self, run: _Run, step: Callable[[], _T]) -> _T:
         """Do one step in the table's turn.
 
         Raises:
-            ConflictError: The claim was lost: this process stood still for long, and another cares for the table.
+            ConflictError: The claim was lost.
         """
-        if not self._work.keep(run.claim, seconds=self._claim_seconds):
-            raise ConflictError("another process has taken the table over")
+        self._keep(run)
         seconds = self._step_seconds + MARGIN_SECONDS
         with self._work.turn(
             run.claim, seconds=seconds, wait_seconds=TURN_WAIT_SECONDS, is_stopped=run.is_stopped

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -45,12 +46,13 @@ class PostgresLakeCareWork:
     """The tables of all tenants that are due. Each call is a transaction of its own.
 
     Args:
-        holder: Of claims and turns; unlike that of any other process.
+        name: Of claims and turns; unlike that of any other process.
     """
 
-    def __init__(self, database: Database, holder: str) -> None:
+    def __init__(self, database: Database, name: str) -> None:
         self._database = database
-        self._holder = holder
+        self._name = name
+        self._numbers = itertools.count(1)
 
     def due(self, limit: int) -> Sequence[tuple[str, int]]:
         """Return (tenant, pipeline) of tables that are due, those that have waited longest first."""
@@ -59,15 +61,16 @@ class PostgresLakeCareWork:
 
     def claim(self, tenant_id: str, pipeline_id: int, *, seconds: float, only_due: bool) -> ClaimedCare | None:
         """Take a table; None: another has it, or it is not due (any more)."""
-        wanted = {"pipeline_id": pipeline_id, "holder": self._holder, "seconds": seconds, "only_due": only_due}
+        holder = f"{self._name}/{next(self._numbers)}"
+        wanted = {"pipeline_id": pipeline_id, "holder": holder, "seconds": seconds, "only_due": only_due}
         with self._database.transaction(tenant_id) as tx:
             row = tx.execute(_SQL["claim"], wanted).fetchone()
-        return ClaimedCare(tenant_id, pipeline_id, **row) if row else None
+        return ClaimedCare(tenant_id, pipeline_id, holder, **row) if row else None
 
     def keep(self, claim: ClaimedCare, *, seconds: float) -> bool:
         """Keep a claim for so long from now; False: it was lost."""
         with self._database.transaction(claim.tenant_id) as tx:
-            return tx.execute(_SQL["keep"], {**self._held(claim), "seconds": seconds}).rowcount == 1
+            return tx.execute(_SQL["keep"], {**_held(claim), "seconds": seconds}).rowcount == 1
 
     def begin(self, claim: ClaimedCare, cause: CareCause, requested_by: str, shape: TableShape | None) -> int:
         """Note a run and return its id. Runs of long ago are forgotten on the way.
@@ -119,7 +122,7 @@ class PostgresLakeCareWork:
             tx.execute(
                 _SQL["give_back"],
                 {
-                    **self._held(claim),
+                    **_held(claim),
                     "next_in_seconds": next_in_seconds,
                     "vacuumed": vacuumed,
                     "failed": failed,
@@ -133,7 +136,7 @@ class PostgresLakeCareWork:
         self, claim: ClaimedCare, *, seconds: float, wait_seconds: float, is_stopped: Callable[[], bool]
     ) -> Iterator[bool]:
         """Be the only one who commits to the table for so long; whether it came to that within `wait_seconds`."""
-        turns = LakeTurns(self._database, claim.tenant_id, claim.pipeline_id, "care", self._holder)
+        turns = LakeTurns(self._database, claim.tenant_id, claim.pipeline_id, "care", claim.holder)
         deadline = monotonic_seconds() + wait_seconds
         pause = threading.Event()
         while not turns.take(seconds):
@@ -149,8 +152,9 @@ class PostgresLakeCareWork:
             if not is_stopped():
                 pause.wait(3 * LOOK_SECONDS)
 
-    def _held(self, claim: ClaimedCare) -> dict[str, Any]:
-        return {"pipeline_id": claim.pipeline_id, "holder": self._holder}
+
+def _held(claim: ClaimedCare) -> dict[str, Any]:
+    return {"pipeline_id": claim.pipeline_id, "holder": claim.holder}
 
 
 def _run(row: Row) -> CareRun:
