@@ -1330,6 +1330,49 @@ CREATE TABLE sentinel.webhook_attempt_slots (
     PRIMARY KEY (source_id, slot, reason)
 ) WITH (fillfactor = 50);
 
+-- Care of the lake: each pipeline's table, from its first commit on. Who cares for it at present, until when; a process that
+-- is gone is followed by another. turn_*: whose turn it is to commit to the table, since Spark's commits on S3 would overwrite
+-- those of another process. file_count and size_bytes are of looked_at.
+CREATE TABLE sentinel.lake_care (
+    pipeline_id   bigint PRIMARY KEY REFERENCES sentinel.pipelines ON DELETE CASCADE,
+    tenant_id     text NOT NULL REFERENCES sentinel.tenants,
+    next_at       timestamptz NOT NULL DEFAULT now(),
+    looked_at     timestamptz,
+    vacuumed_at   timestamptz,
+    failure_count integer NOT NULL DEFAULT 0,
+    file_count    bigint,
+    size_bytes    bigint,
+    claimed_by    text NOT NULL DEFAULT '',
+    claimed_until timestamptz,
+    turn_kind     text NOT NULL DEFAULT '' CHECK (turn_kind IN ('', 'archive', 'care')),
+    turn_of       text NOT NULL DEFAULT '',
+    turn_until    timestamptz
+) WITH (fillfactor = 50);
+CREATE INDEX lake_care_next_at ON sentinel.lake_care (next_at);
+
+-- Each time a table was cared for: files that were merged, files that were deleted, and how many it had before and after.
+CREATE TABLE sentinel.lake_care_runs (
+    id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    tenant_id     text NOT NULL REFERENCES sentinel.tenants,
+    pipeline_id   bigint NOT NULL REFERENCES sentinel.pipelines ON DELETE CASCADE,
+    cause         text NOT NULL CHECK (cause IN ('schedule', 'request')),
+    requested_by  text NOT NULL DEFAULT '',
+    state         text NOT NULL DEFAULT 'running' CHECK (state IN ('running', 'done', 'failed')),
+    started_at    timestamptz NOT NULL DEFAULT now(),
+    finished_at   timestamptz,
+    files_before  bigint NOT NULL,
+    bytes_before  bigint NOT NULL,
+    files_after   bigint NOT NULL,
+    bytes_after   bigint NOT NULL,
+    merged_files  bigint NOT NULL DEFAULT 0,
+    written_files bigint NOT NULL DEFAULT 0,
+    deleted_files bigint NOT NULL DEFAULT 0,
+    is_complete   boolean NOT NULL DEFAULT true,
+    error         text
+);
+CREATE INDEX lake_care_runs_newest ON sentinel.lake_care_runs (pipeline_id, id DESC);
+CREATE INDEX lake_care_runs_running ON sentinel.lake_care_runs (pipeline_id) WHERE state = 'running';
+
 -- ---------------------------------------------------------------- row-level security and grants
 
 DO $$
@@ -1404,6 +1447,10 @@ CREATE POLICY detector_loop ON sentinel.detectors FOR SELECT
 CREATE POLICY detector_loop ON sentinel.webhook_unread FOR SELECT
     USING (nullif(current_setting('app.detector_loop', true), '') IS NOT NULL);
 
+-- The loop that cares for the lake, which serves all tenants, sees which tables are due. What it does happens as their tenant.
+CREATE POLICY lake_care ON sentinel.lake_care FOR SELECT
+    USING (next_at <= now() AND nullif(current_setting('app.lake_care', true), '') IS NOT NULL);
+
 -- ---------------------------------------------------------------- the views that people query
 
 CREATE VIEW public.pipelines WITH (security_invoker = true) AS
@@ -1470,5 +1517,5 @@ CREATE TABLE public.alembic_version (
     version_num varchar(32) NOT NULL,
     CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO public.alembic_version VALUES ('0023');
+INSERT INTO public.alembic_version VALUES ('0024');
 GRANT SELECT ON public.alembic_version TO sentinel_app;

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable
 
+from sentinel.batch.lake_care.loop import LakeCareLoop
 from sentinel.batch.loop import DetectorLoop
 from sentinel.errors import SentinelError
 from sentinel.notify.sending.loops import DeliveryLoop, RoutingLoop
@@ -15,6 +16,7 @@ from sentinel.settings import Settings
 from sentinel.telemetry.traces import NO_TRACES, begin_traces
 from sentinel.wiring import Backend
 from sentinel.wiring_detectors import build_loop
+from sentinel.wiring_lake_care import build_loop as lake_care_loop
 from sentinel.wiring_notify import delivery_loop, routing_loop
 from sentinel.wiring_telemetry import begin_logs
 from sentinel.wiring_worker import WorkerTelemetry, worker_telling
@@ -27,6 +29,7 @@ LOOPS: dict[str, Callable[[Settings, Backend, WorkerTelemetry], Loop]] = {
     RoutingLoop.name: routing_loop,
     DeliveryLoop.name: delivery_loop,
     DetectorLoop.name: build_loop,
+    LakeCareLoop.name: lake_care_loop,
 }
 
 

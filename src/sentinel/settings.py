@@ -112,6 +112,30 @@ class LakeQuerySettings(Group):
     )
 
 
+class LakeCareSettings(Group):
+    """Care of the lake by the worker: small files are merged, and what nobody needs any more is deleted."""
+
+    every_minutes: float = Field(default=10.0, ge=0, description="How often each table is looked at; 0: never.")
+    min_files: int = Field(
+        default=120, ge=2, description="A date that is not over is merged when it has so many files that can be."
+    )
+    target_mib: int = Field(
+        default=128, ge=8, le=4_096, description="How large files become, about; an eighth while the date is not over."
+    )
+    # Queries end within an hour; backtests and refills read one version for as long as they take.
+    retention_hours: int = Field(
+        default=168,
+        ge=24,
+        description="Merged files, and versions of the table, are kept for so long: longer than any query, backtest or "
+        "refill takes.",
+    )
+    vacuum_hours: float = Field(default=24.0, gt=0, description="How often it is looked for what can be deleted.")
+    step_seconds: float = Field(
+        default=120.0, ge=1, le=3_600, description="A step that takes longer is ended; so long the archive may wait."
+    )
+    memory_mib: int = Field(default=512, ge=64, description="For a step; its process takes up to 1 GiB on top.")
+
+
 class ApiSettings(Group):
     """The configuration API."""
 
@@ -303,6 +327,7 @@ class Settings(BaseSettings):
     redis: RedisSettings = RedisSettings()
     lake: LakeSettings = LakeSettings()
     lake_query: LakeQuerySettings = LakeQuerySettings()
+    lake_care: LakeCareSettings = LakeCareSettings()
     api: ApiSettings = ApiSettings()
     ingest: IngestSettings = IngestSettings()
     webhooks: WebhookSettings = WebhookSettings()

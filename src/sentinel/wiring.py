@@ -48,6 +48,7 @@ from sentinel.settings import Settings
 from sentinel.stores.alerts import AlertFacetReader, EntityHistoryReader, QualityReader
 from sentinel.stores.base import AlertReader, AnswerStore, FigureReader, LedgerReader, PeriodReader
 from sentinel.stores.beside_rules import AuditStore, OutcomeReader
+from sentinel.stores.lake_care import LakeCareReader
 from sentinel.stores.postgres.alert_facets import PostgresAlertFacets
 from sentinel.stores.postgres.alert_states import PostgresAlertStates, PostgresQuality
 from sentinel.stores.postgres.alerts import PostgresAlerts
@@ -65,6 +66,7 @@ from sentinel.stores.postgres.entity_history import PostgresEntityHistory
 from sentinel.stores.postgres.event_routes import PostgresEventRoutes
 from sentinel.stores.postgres.figures import PostgresFigures
 from sentinel.stores.postgres.labels import PostgresLabels
+from sentinel.stores.postgres.lake_care import PostgresLakeCare
 from sentinel.stores.postgres.lake_tables import PostgresLakeTables
 from sentinel.stores.postgres.ledger_reader import PostgresLedgerReader
 from sentinel.stores.postgres.lists import PostgresLists
@@ -122,6 +124,7 @@ class Unit:
     figures: FigureReader
     periods: PeriodReader
     lake: LakeCatalog
+    lake_care: LakeCareReader
     webhooks: WebhookCatalog
     channels: ChannelCatalog
     policies: NotificationPolicyCatalog
@@ -340,6 +343,7 @@ class Backend:
             figures=PostgresFigures(connection),
             periods=PostgresPeriods(connection),
             lake=LakeCatalog(PostgresLakeTables(connection)),
+            lake_care=PostgresLakeCare(connection),
             webhooks=webhooks,
             backfills=BackfillCatalog(
                 webhooks, PostgresBackfills(connection, self._secrets), auditor, caller=caller, now=utc_now

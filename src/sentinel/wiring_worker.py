@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from sentinel.batch.lake_care.metrics import LakeCareMetrics
 from sentinel.clock import monotonic_seconds
 from sentinel.domain.figures import QueueFigures
 from sentinel.errors import SentinelError
@@ -43,6 +44,7 @@ class WorkerTelemetry:
         self._clock = clock
         self.registry: CollectorRegistry = new_registry()
         self.notify = NotifyMetrics(self.registry)
+        self.lake_care = LakeCareMetrics(self.registry)
         self.names = tuple(names)
         self._pulses: dict[str, Pulse] = {}
 

@@ -7,6 +7,8 @@ from collections.abc import Callable
 import streamlit as st
 
 from dashboard.components.text import NO_VALUE, line, show_text
+from dashboard.components.lake.care import show_care
+from dashboard.components.text import line, show_text
 from dashboard.components.times import said
 from dashboard.session import Visit
 from sentinel.client.lake import LakeTable
@@ -49,6 +51,7 @@ def _table(visit: Visit, table: LakeTable, ask: Callable[[str], None]) -> None:
         st.caption("Nothing is in it yet: its job writes what it has read every 15 seconds.")
     else:
         st.caption(f"Last written {said(table.archived_at, visit.now)}.")
+        show_care(visit, table.pipeline_id)
     # For people to change; its name is `events_` and a number.
     example = f"SELECT * FROM {table.names[0]}\nWHERE date >= current_date - 7\nORDER BY _timestamp DESC\nLIMIT 100"  # noqa: S608
     st.button(

@@ -1,4 +1,4 @@
-"""`sentinel lake query | tables`: the tenant's archived events, by SQL."""
+"""`sentinel lake query | tables | care`: the tenant's archived events, by SQL."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sentinel.errors import InvalidError
+from sentinel.cli.lake_care import care_now, preview_care, show_care
+from sentinel.errors import InvalidError, NotFoundError
 from sentinel.settings import Settings
 from sentinel.stores.lake.names import table_names
 from sentinel.stores.lake.query import QueryLimits, QueryResult, run_query
 from sentinel.stores.lake.tables import describe_table
 from sentinel.wiring import Backend
+from sentinel.wiring_lake_care import build_carer
 
 lake_app = typer.Typer(no_args_is_help=True, add_completion=False, help="Query the lake with SQL.")
 
@@ -36,7 +38,7 @@ class Format(StrEnum):
 
 @lake_app.callback()
 def lake() -> None:
-    """Query the archived events of the tenant. They are read-only here."""
+    """Query the archived events of the tenant. They are read-only here; `care` changes files, not events."""
 
 
 @lake_app.command()
@@ -86,6 +88,38 @@ def tables() -> None:
         rows.append([", ".join(own), name, *counts])
     columns = ["table", "pipeline", "rows", "MB", "files"]
     print_rows(QueryResult(columns, ["VARCHAR", "VARCHAR", "INT", "INT", "INT"], rows, is_cut=False, seconds=0.0))
+
+
+@lake_app.command()
+def care(
+    *,
+    pipeline: Annotated[int | None, typer.Option("--pipeline", help="This pipeline's table only.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Look at the tables and print what they need; change nothing.")
+    ] = False,
+    now: Annotated[bool, typer.Option("--now", help="Care for them now, in this process.")] = False,
+) -> None:
+    """Show how the tables are cared for: files merged and deleted. The worker does so by itself."""
+    if now and dry_run:
+        raise InvalidError("--now does it and --dry-run does not: choose one")
+    settings = Settings.load()
+    pipelines = [each for each in _pipelines(settings) if pipeline in {None, each[0]}]
+    if pipeline is not None and not pipelines:
+        raise NotFoundError(f"tenant {settings.tenant!r} has no pipeline {pipeline}")
+    backend = Backend(settings, pool_size=2)
+    backend.open()
+    try:
+        if dry_run:
+            preview_care(build_carer(settings, backend), settings.tenant, pipelines)
+        elif now:
+            failed = care_now(build_carer(settings, backend), settings.tenant, pipelines)
+            if failed:
+                raise typer.Exit(1)
+        else:
+            with backend.unit(settings.tenant, "cli") as unit:
+                show_care([(name, unit.lake_care.status(identity, runs=1)) for identity, name in pipelines])
+    finally:
+        backend.close()
 
 
 def _pipelines(settings: Settings) -> list[tuple[int, str]]:

@@ -45,6 +45,40 @@ class LakeAnswer(Model):
     seconds: float
 
 
+class LakeCareRun(Model):
+    """A run of care: `merged_files` became `written_files`, `deleted_files` left the store."""
+
+    id: int
+    cause: str
+    requested_by: str
+    state: str
+    started_at: datetime
+    finished_at: datetime | None
+    files_before: int
+    files_after: int
+    bytes_before: int
+    bytes_after: int
+    merged_files: int
+    written_files: int
+    deleted_files: int
+    is_complete: bool
+    error: str | None
+
+
+class LakeCare(Model):
+    """How a table is cared for; `file_count` and `size_bytes` are of `looked_at`."""
+
+    pipeline_id: int
+    looked_at: datetime | None
+    next_at: datetime | None
+    vacuumed_at: datetime | None
+    failure_count: int
+    file_count: int | None
+    size_bytes: int | None
+    is_running: bool
+    runs: list[LakeCareRun]
+
+
 class LakeCalls(Transport):
     """The part of the client about the lake."""
 
@@ -69,3 +103,11 @@ class LakeCalls(Transport):
         """
         body = {"sql": sql, "limit": limit, "pipeline_id": pipeline_id}
         return LakeAnswer.model_validate(self._request("POST", "/api/lake/query", json=body).json())
+
+    def lake_care(self, pipeline_id: int, *, limit: int = 20) -> LakeCare:
+        """Return how a pipeline's table is cared for, with so many runs at most.
+
+        Raises:
+            NotFoundError: There is no such pipeline.
+        """
+        return LakeCare.model_validate(self._get(f"/api/pipelines/{pipeline_id}/lake/care", limit=limit).json())

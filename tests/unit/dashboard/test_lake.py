@@ -52,8 +52,28 @@ def answer(**more: Any) -> dict[str, Any]:
     return {"columns": COLUMNS, "rows": ROWS, "truncated": None, "seconds": 0.25, **more}
 
 
+def care(number: int = 7, **more: Any) -> dict[str, Any]:
+    return {
+        "pipeline_id": number, "looked_at": NOW, "next_at": NOW, "vacuumed_at": None, "failure_count": 0,
+        "file_count": 1_240, "size_bytes": 34_500_000, "is_running": False, "runs": [], **more,
+    }  # fmt: skip
+
+
+def care_run(**more: Any) -> dict[str, Any]:
+    return {
+        "id": 1, "cause": "schedule", "requested_by": "", "state": "done", "started_at": NOW, "finished_at": NOW,
+        "files_before": 1_360, "files_after": 1_240, "bytes_before": 5, "bytes_after": 4, "merged_files": 121,
+        "written_files": 1, "deleted_files": 0, "is_complete": True, "error": None, **more,
+    }  # fmt: skip
+
+
 def filled(stub: StubApi) -> StubApi:
-    stub.answers |= {"GET /api/lake/tables": [table(), table(8, archived_at=None)], "POST /api/lake/query": answer()}
+    stub.answers |= {
+        "GET /api/lake/tables": [table(), table(8, archived_at=None)],
+        "POST /api/lake/query": answer(),
+        "GET /api/pipelines/7/lake/care": care(),
+        "GET /api/pipelines/9/lake/care": care(9),
+    }
     return stub
 
 
@@ -99,6 +119,28 @@ class TestTables:
         assert widget(page, "selectbox", "Table").value == 9
         ran(widget(page, "button", "Former tables").click().run())
         assert widget(page, "selectbox", "Table").value == 7
+
+    def test_how_many_files_there_are_and_what_care_made_of_them(self, api: StubApi) -> None:
+        api.answers["GET /api/pipelines/7/lake/care"] = care(runs=[care_run()])
+        assert "1,240 files, 34.5 MB; the last care merged 121 files into 1" in captions(open_page("lake"))
+
+    def test_care_that_fails_is_a_warning_with_its_reason_as_text(self, api: StubApi) -> None:
+        failed = care_run(state="failed", error=f"its store is away {HOSTILE}")
+        api.answers["GET /api/pipelines/7/lake/care"] = care(failure_count=3, runs=[failed])
+        page = open_page("lake")
+        assert "failed 3 times in a row" in page.warning[0].value
+        assert "its store is away" in texts(page)
+        assert is_clean(page)
+
+    def test_a_table_that_nobody_looked_at_says_nothing_of_it(self, api: StubApi) -> None:
+        api.answers["GET /api/pipelines/7/lake/care"] = care(looked_at=None, file_count=None, size_bytes=None)
+        assert "files" not in captions(open_page("lake"))
+
+    def test_a_pipeline_that_is_gone_meanwhile_is_no_problem(self, api: StubApi) -> None:
+        api.refused["GET /api/pipelines/7/lake/care"] = problem(404, "not-found", "no pipeline 7")
+        page = open_page("lake")
+        assert "Last written" in captions(page)
+        assert not page.error
 
     def test_none_yet(self, api: StubApi) -> None:
         api.answers["GET /api/lake/tables"] = []

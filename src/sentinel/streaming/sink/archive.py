@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from deltalake.exceptions import DeltaError
@@ -30,6 +32,7 @@ from sentinel.settings import Settings
 from sentinel.stores.lake.location import events_uri, spark_uri, storage_options
 from sentinel.stores.postgres.archive_ledger import ArchiveLedger, ArchiveSource, GenerationForm
 from sentinel.stores.postgres.database import Database, first_line
+from sentinel.stores.postgres.lake_turns import ARCHIVE_TURN_SECONDS, LOOK_SECONDS, LakeTurns
 from sentinel.streaming.faults import fault_point
 from sentinel.streaming.metrics import PipelineMetrics
 from sentinel.streaming.query.parse import parse
@@ -41,6 +44,8 @@ log = logging.getLogger(__name__)
 
 RETRY_FIRST_SECONDS = 1.0
 RETRY_MOST_SECONDS = 30.0
+# A compaction takes seconds. One that takes longer is waited for with an alarm.
+TURN_WAIT_SECONDS = 30.0
 # More records than this are written by two tasks, the slots that the driver keeps for the archive.
 TWO_TASKS_FROM = 200_000
 
@@ -59,7 +64,7 @@ class Archive:
     Per commit:
 
     1. Plan it in the ledger: a number, the offsets, all of one generation.
-    2. Append its events to the Delta table, in a transaction of that number.
+    2. Append its events to the Delta table, in a transaction of that number, while it is our turn at the table.
     3. Mark it committed, with its counts.
 
     A crash between 1 and 2 repeats the commit as planned. A crash between 2 and 3 repeats it, too; the table knows the
@@ -90,6 +95,9 @@ class Archive:
         self._lease = lease
         self._ledger = ArchiveLedger(database, tenant_id, pipeline_id)
         self._uri = events_uri(settings.lake, tenant_id, pipeline_id)
+        holder = f"archive/{lease.holder}/{lease.epoch}" if lease else "archive"
+        self._turns = LakeTurns(database, tenant_id, pipeline_id, "archive", holder)
+        self._stopped = threading.Event()
         self._checked = False
         self._form: GenerationForm | None = None
         self.alarm: str | None = None
@@ -100,6 +108,7 @@ class Archive:
         A store that is away is waited for. What waiting cannot mend is logged as an error, kept in `alarm`, and tried
         again: an operator's remedy takes effect without a restart.
         """
+        self._stopped = stopped
         interval = self._settings.job.archive_interval_seconds
         pause = 0.0
         retry = RETRY_FIRST_SECONDS
@@ -209,11 +218,27 @@ class Archive:
                 schema_version=form.schema_version,
                 generation_id=commit.generation_id,
             )
-            append(rows, spark_uri(self._uri), transaction)
+            with self._turn():
+                append(rows, spark_uri(self._uri), transaction)
             found = observed.get
             return Counts(found["events"], found["dead"])
         except (PySparkException, Py4JError) as error:
             raise StoreUnavailableError("the lake or Kafka", cause_of(error)) from error
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Commit while nobody else does.
+
+        Raises:
+            TransientError: The table is being cared for; the commit stays planned.
+        """
+        deadline = monotonic_seconds() + TURN_WAIT_SECONDS
+        while not self._turns.take(ARCHIVE_TURN_SECONDS):
+            if self._stopped.is_set() or monotonic_seconds() >= deadline:
+                raise TransientError("the files of its lake table are being merged; it commits after that")
+            self._stopped.wait(LOOK_SECONDS)
+        with self._turns.held():
+            yield
 
     def _read(self, commit: ArchiveCommit, source: ArchiveSource, form: GenerationForm) -> DataFrame:
         topic = source.kafka_topic

@@ -1,0 +1,435 @@
+"""Care of the lake on real servers: PostgreSQL, Delta on S3, and the archive beside it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable, write_deltalake
+from pydantic import SecretStr
+from pyspark.sql import SparkSession
+
+from sentinel.batch.lake_care.carer import LakeCarer
+from sentinel.batch.lake_care.loop import LakeCareLoop
+from sentinel.clock import monotonic_seconds
+from sentinel.domain.lake_care import CareCause, CarePolicy, CareStatus
+from sentinel.domain.pipeline import PipelineConfig, PipelineStatus
+from sentinel.errors import ConflictError, TransientError
+from sentinel.settings import Settings
+from sentinel.stores.lake.care import WORKER, DeltaTableCare
+from sentinel.stores.lake.location import events_uri, spark_uri, storage_options
+from sentinel.stores.postgres.database import Database
+from sentinel.stores.postgres.lake_care import PostgresLakeCare, PostgresLakeCareWork
+from sentinel.stores.postgres.lake_turns import LOOK_SECONDS, LakeTurns
+from sentinel.stores.postgres.migrate import ensure_tenant
+from sentinel.streaming.sink import archive as archive_module
+from sentinel.streaming.sink.lake_table import last_transaction
+from sentinel.wiring import Backend
+from tests.chaos.s3_between import S3Between
+from tests.integration.test_reconcile import Pipeline
+from tests.support.decider import Decider, event
+from tests.support.detection import Workbench, definition
+
+pytestmark = [pytest.mark.integration, pytest.mark.spark]
+
+POLICY = CarePolicy(
+    min_files=3, target_bytes=128 * 1024 * 1024, retention=timedelta(days=7), vacuum_every=timedelta(days=1)
+)
+DAY = date(2026, 1, 31)
+# The tables of these tests are of a day that is over, and quiet.
+LATER = timedelta(days=1)
+
+
+def never() -> bool:
+    return False
+
+
+class Desk:
+    """The tables of one tenant, and whatever cares for them."""
+
+    def __init__(self, settings: Settings, database: Database, tenant: str) -> None:
+        self.settings, self.database, self.tenant = settings, database, tenant
+        self.backend = Backend(settings)
+        self.backend.open()
+
+    def pipeline(self, tenant: str | None = None) -> int:
+        """Create a pipeline whose table was written to."""
+        owner = tenant or self.tenant
+        with self.backend.unit(owner, "test") as unit:
+            made = unit.pipelines.create(
+                name=f"p-{uuid.uuid4().hex[:8]}",
+                kafka_topic="events",
+                definitions=[definition({"name": "id", "type": "string"})],
+                config=PipelineConfig(),
+                start_at="earliest",
+                status=PipelineStatus.ACTIVE,
+            )
+        turns = LakeTurns(self.database, owner, made.id, "archive", "archive/test")
+        assert turns.take(60)
+        turns.end()
+        return made.id
+
+    def fill(self, pipeline_id: int, commits: int = 8, tenant: str | None = None) -> str:
+        uri = events_uri(self.settings.lake, tenant or self.tenant, pipeline_id)
+        for number in range(commits):
+            offsets = range(number * 10, number * 10 + 10)
+            rows = pa.table({"_offset": pa.array(offsets, pa.int64()), "date": pa.array([DAY] * 10, pa.date32())})
+            options = storage_options(self.settings.lake)
+            write_deltalake(uri, rows, mode="append", partition_by=["date"], storage_options=options)
+        return uri
+
+    def carer(self, holder: str = "one", lake: Any = None, **changed: Any) -> LakeCarer:
+        tables = DeltaTableCare(
+            lake or self.settings.lake, step_seconds=60, memory_mib=512, new_step=lambda: f"{holder}-{time.time_ns()}"
+        )
+        return LakeCarer(
+            changed.get("work") or self.work(holder),
+            tables,
+            changed.get("policy", POLICY),
+            now=lambda: datetime.now(UTC) + LATER,
+            monotonic=monotonic_seconds,
+            every=timedelta(minutes=10),
+            step_seconds=60,
+        )
+
+    def work(self, holder: str = "one") -> PostgresLakeCareWork:
+        return PostgresLakeCareWork(self.database, holder)
+
+    def status(self, pipeline_id: int) -> CareStatus:
+        with self.database.transaction(self.tenant) as connection:
+            return PostgresLakeCare(connection).status(pipeline_id, runs=20)
+
+    def offsets(self, uri: str) -> list[int]:
+        table = DeltaTable(uri, storage_options=storage_options(self.settings.lake)).to_pyarrow_table()
+        return sorted(table["_offset"].to_pylist())
+
+    def file_count(self, uri: str) -> int:
+        return len(DeltaTable(uri, storage_options=storage_options(self.settings.lake)).file_uris())
+
+
+@pytest.fixture
+def desk(settings: Settings, database: Database, tenant: str) -> Iterator[Desk]:
+    made = Desk(settings, database, tenant)
+    yield made
+    made.backend.close()
+
+
+@pytest.fixture
+def between(settings: Settings) -> Iterator[S3Between]:
+    with S3Between(settings.lake.endpoint) as server:
+        yield server
+
+
+def behind(settings: Settings, between: S3Between) -> Any:
+    return settings.lake.model_copy(update={"endpoint": between.endpoint})
+
+
+class TestRun:
+    def test_many_files_become_few_and_the_run_is_kept(self, desk: Desk) -> None:
+        pipeline_id = desk.pipeline()
+        uri = desk.fill(pipeline_id)
+        outcome = desk.carer().run_due(desk.tenant, pipeline_id, never)
+        assert outcome is not None
+        assert (outcome.files_before, outcome.files_after, outcome.merged_files, outcome.error) == (8, 1, 8, None)
+        assert desk.offsets(uri) == list(range(80))
+        status = desk.status(pipeline_id)
+        (run,) = status.runs
+        assert (run.outcome, run.state.value, run.cause.value) == (outcome, "done", "schedule")
+        assert (status.file_count, status.failure_count, status.is_running) == (1, 0, False)
+        assert status.vacuumed_at is not None
+
+    def test_it_is_due_again_later(self, desk: Desk) -> None:
+        pipeline_id = desk.pipeline()
+        desk.fill(pipeline_id)
+        assert (desk.tenant, pipeline_id) in desk.work().due(1000)
+        desk.carer().run_due(desk.tenant, pipeline_id, never)
+        assert (desk.tenant, pipeline_id) not in desk.work().due(1000)
+        assert desk.carer().run_due(desk.tenant, pipeline_id, never) is None
+        with pytest.raises(ConflictError):
+            desk.carer().run_requested(desk.tenant, 2**40, requested_by="cli", is_stopped=never)
+
+    def test_what_is_older_than_the_retention_is_deleted(self, desk: Desk) -> None:
+        pipeline_id = desk.pipeline()
+        uri = desk.fill(pipeline_id)
+        at_once = CarePolicy(3, POLICY.target_bytes, timedelta(0), timedelta(0))
+        outcome = desk.carer(policy=at_once).run_due(desk.tenant, pipeline_id, never)
+        assert outcome is not None
+        assert (outcome.merged_files, outcome.deleted_files) == (8, 8)
+        assert desk.offsets(uri) == list(range(80))
+
+    def test_another_tenant_s_table_is_seen_by_nobody_else(self, desk: Desk, settings: Settings) -> None:
+        other = f"{desk.tenant}-b"
+        ensure_tenant(settings.postgres, other, "other")
+        theirs = desk.pipeline(other)
+        uri = desk.fill(theirs, 4, other)
+        assert desk.carer().run_due(desk.tenant, theirs, never) is None
+        assert desk.status(theirs).next_at is None
+        assert desk.file_count(uri) == 4
+        with desk.database.transaction("") as connection:
+            assert connection.execute("SELECT 1 FROM sentinel.lake_care").fetchall() == []
+
+    def test_two_workers_share_the_tables(self, desk: Desk) -> None:
+        pipelines = [desk.pipeline() for _ in range(3)]
+        uris = [desk.fill(each, 4) for each in pipelines]
+
+        class Mine(PostgresLakeCareWork):
+            def due(self, limit: int) -> list[tuple[str, int]]:
+                return [(desk.tenant, each) for each in pipelines]
+
+        loops = [
+            LakeCareLoop(Mine(desk.database, name), desk.carer(name, work=Mine(desk.database, name)))
+            for name in ("one", "two")
+        ]
+        threads = [threading.Thread(target=loop.pass_once, args=(threading.Event(),)) for loop in loops]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert [desk.file_count(uri) for uri in uris] == [1, 1, 1]
+        assert [len(desk.status(each).runs) for each in pipelines] == [1, 1, 1]
+
+    def test_a_worker_that_is_gone_is_followed_when_its_claim_has_run_out(self, desk: Desk) -> None:
+        pipeline_id = desk.pipeline()
+        uri = desk.fill(pipeline_id)
+        lost = desk.work("gone")
+        claim = lost.claim(desk.tenant, pipeline_id, seconds=0.0, only_due=True)
+        assert claim is not None
+        lost.begin(claim, CareCause.SCHEDULE, "", None)
+        time.sleep(0.01)
+        outcome = desk.carer("two").run_due(desk.tenant, pipeline_id, never)
+        assert outcome is not None
+        assert desk.file_count(uri) == 1
+        done, failed = desk.status(pipeline_id).runs
+        assert (done.state.value, failed.state.value) == ("done", "failed")
+        assert "the process that ran it ended" in str(failed.outcome.error)
+        assert not lost.keep(claim, seconds=60)
+
+
+class TestStore:
+    @pytest.mark.parametrize("manner", ["unavailable", "no_conditions"])
+    def test_a_store_that_refuses_is_told_and_the_next_run_finishes(
+        self, desk: Desk, between: S3Between, manner: Any
+    ) -> None:
+        pipeline_id = desk.pipeline()
+        uri = desk.fill(pipeline_id)
+        between.manner = manner
+        lake = behind(desk.settings, between)
+        outcome = desk.carer(lake=lake).run_due(desk.tenant, pipeline_id, never)
+        assert outcome is not None
+        assert outcome.error == "the lake's store is away or refuses us; the worker's log says more"
+        assert between.refused > 0
+        assert desk.file_count(uri) == 8
+        status = desk.status(pipeline_id)
+        assert (status.failure_count, status.runs[0].outcome.error) == (1, outcome.error)
+        assert status.next_at is not None
+        assert status.looked_at is not None
+        assert timedelta(seconds=50) < status.next_at - status.looked_at < timedelta(seconds=70)
+        between.manner = "pass"
+        again = desk.carer(lake=lake).run_requested(desk.tenant, pipeline_id, requested_by="t", is_stopped=never)
+        assert again is not None
+        assert (again.error, desk.file_count(uri)) == (None, 1)
+        assert desk.offsets(uri) == list(range(80))
+        assert desk.status(pipeline_id).failure_count == 0
+
+    def test_wrong_credentials_are_told_without_them(self, desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+        pipeline_id = desk.pipeline()
+        desk.fill(pipeline_id, 2)
+        wrong = desk.settings.lake.model_copy(update={"access_key": "WRONGKEY", "secret_key": SecretStr("WRONGSECRET")})
+        outcome = desk.carer(lake=wrong).run_due(desk.tenant, pipeline_id, never)
+        assert outcome is not None
+        assert outcome.error == "the lake's store is away or refuses us; the worker's log says more"
+        assert "WRONGSECRET" not in caplog.text
+        assert "WRONGKEY" not in caplog.text
+
+    def test_killed_in_the_middle_the_table_is_whole_and_the_next_run_finishes(
+        self, desk: Desk, between: S3Between
+    ) -> None:
+        pipeline_id = desk.pipeline()
+        uri = desk.fill(pipeline_id)
+        # Slow enough to be met between its reads, its new file and its commit.
+        between.manner = "slow"
+        request = {
+            "action": "compact", "uri": uri, "storage_options": storage_options(behind(desk.settings, between)),
+            "seconds": 120, "memory_mib": 512, "step": "killed", "day": DAY.isoformat(), "target_bytes": 2**24,
+        }  # fmt: skip
+        worker = subprocess.Popen([sys.executable, "-m", WORKER], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert worker.stdin is not None
+        worker.stdin.write(orjson.dumps(request))
+        worker.stdin.close()
+        deadline = monotonic_seconds() + 60
+        while between.slowed < 5 and monotonic_seconds() < deadline:
+            time.sleep(0.05)
+        os.kill(worker.pid, signal.SIGKILL)
+        assert worker.wait(10) == -signal.SIGKILL
+        assert worker.stdout is not None
+        worker.stdout.close()
+        assert desk.offsets(uri) == list(range(80))
+        assert desk.file_count(uri) == 8
+        outcome = desk.carer().run_due(desk.tenant, pipeline_id, never)
+        assert outcome is not None
+        assert (desk.file_count(uri), outcome.error) == (1, None)
+        assert desk.offsets(uri) == list(range(80))
+
+
+class TestTurns:
+    def test_one_at_a_time(self, desk: Desk) -> None:
+        pipeline_id = desk.pipeline()
+        archive = LakeTurns(desk.database, desk.tenant, pipeline_id, "archive", "archive/a/1")
+        care = LakeTurns(desk.database, desk.tenant, pipeline_id, "care", "one")
+        assert archive.take(60)
+        assert not care.take(60)
+        archive.end()
+        assert care.take(60)
+        assert not archive.take(60)
+        assert not LakeTurns(desk.database, desk.tenant, pipeline_id, "care", "two").take(60)
+        archive.end()
+        assert not archive.take(60)
+        care.end()
+        assert archive.take(60)
+
+    def test_a_job_follows_one_that_died_in_its_turn_at_once(self, desk: Desk) -> None:
+        pipeline_id = desk.pipeline()
+        assert LakeTurns(desk.database, desk.tenant, pipeline_id, "archive", "archive/a/1").take(600)
+        after = LakeTurns(desk.database, desk.tenant, pipeline_id, "archive", "archive/b/2")
+        assert after.take(600)
+        assert not LakeTurns(desk.database, desk.tenant, pipeline_id, "care", "one").take(60)
+
+    def test_a_turn_ends_by_its_time(self, desk: Desk) -> None:
+        pipeline_id = desk.pipeline()
+        assert LakeTurns(desk.database, desk.tenant, pipeline_id, "care", "one").take(0)
+        time.sleep(0.01)
+        assert LakeTurns(desk.database, desk.tenant, pipeline_id, "archive", "archive/a/1").take(60)
+
+    def test_care_waits_for_the_archive_no_longer_than_it_may(self, desk: Desk) -> None:
+        pipeline_id = desk.pipeline()
+        assert LakeTurns(desk.database, desk.tenant, pipeline_id, "archive", "archive/a/1").take(600)
+        work = desk.work()
+        claim = work.claim(desk.tenant, pipeline_id, seconds=60, only_due=True)
+        assert claim is not None
+        with work.turn(claim, seconds=60, wait_seconds=0.1, is_stopped=never) as is_ours:
+            assert not is_ours
+
+    def test_an_archive_that_waits_comes_between_two_steps(self, desk: Desk) -> None:
+        pipeline_id = desk.pipeline()
+        work = desk.work()
+        claim = work.claim(desk.tenant, pipeline_id, seconds=60, only_due=True)
+        assert claim is not None
+        archive = LakeTurns(desk.database, desk.tenant, pipeline_id, "archive", "archive/a/1")
+        came: list[int] = []
+        step = [0]
+
+        def wait() -> None:
+            while not archive.take(60):
+                time.sleep(LOOK_SECONDS)
+            came.append(step[0])
+            archive.end()
+
+        with work.turn(claim, seconds=60, wait_seconds=10, is_stopped=never) as is_ours:
+            assert is_ours
+            step[0] = 1
+            thread = threading.Thread(target=wait)
+            thread.start()
+            time.sleep(LOOK_SECONDS)
+        with work.turn(claim, seconds=60, wait_seconds=10, is_stopped=never) as is_ours:
+            assert is_ours
+            step[0] = 2
+        thread.join(10)
+        assert came == [1]
+
+
+class TestArchive:
+    @pytest.fixture
+    def decider(self, bench: Workbench, database: Database, spark: SparkSession) -> Decider:
+        return Decider(bench, database, spark, bench.create_topic(2), archive_interval_seconds=0.2)
+
+    def test_it_appends_while_files_are_merged_and_deleted(
+        self, decider: Decider, desk: Desk, spark: SparkSession
+    ) -> None:
+        decider.send(*[event(number) for number in range(4)])
+        decider.drain()
+        uri = events_uri(desk.settings.lake, desk.tenant, decider.pipeline_id)
+        began = spark.read.format("delta").option("versionAsOf", decider.table().version()).load(spark_uri(uri))
+        arrow = decider.table().to_pyarrow_dataset()
+        archive, stopped = decider.archive(), threading.Event()
+        thread = threading.Thread(target=archive.run, args=(stopped,))
+        thread.start()
+        merged, sent = 0, 4
+        eager = CarePolicy(2, POLICY.target_bytes, POLICY.retention, timedelta(0))
+        try:
+            for _ in range(4):
+                for _ in range(3):
+                    decider.send(event(sent), event(sent + 1))
+                    sent += 2
+                    decider.bench.wait_archived(decider.pipeline_id)
+                outcome = desk.carer(policy=eager).run_requested(
+                    desk.tenant, decider.pipeline_id, requested_by="test", is_stopped=never
+                )
+                assert outcome is None or outcome.error is None
+                merged += outcome.merged_files if outcome else 0
+            decider.send(event(sent), event(sent + 1))
+            sent += 2
+            decider.bench.wait_archived(decider.pipeline_id)
+        finally:
+            stopped.set()
+            thread.join(60)
+        assert merged > 10
+        assert archive.alarm is None
+        rows = Counter((row["_partition"], row["_offset"]) for row in decider.rows())
+        assert rows == Counter({(p, o): 1 for p in (0, 1) for o in range(sent // 2)})
+        # Those who began before see what they began with.
+        assert (began.count(), arrow.count_rows()) == (4, 4)
+        assert spark.read.format("delta").load(spark_uri(uri)).count() == sent
+        last = decider.ledger_rows()[-1]
+        numbers = storage_options(desk.settings.lake)
+        assert last_transaction(uri, numbers, application_of(decider)) == last["seq"]
+
+    def test_it_waits_for_its_turn_and_then_says_so(
+        self, decider: Decider, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(archive_module, "TURN_WAIT_SECONDS", 0.3)
+        care = LakeTurns(desk.database, desk.tenant, decider.pipeline_id, "care", "one")
+        assert care.take(60)
+        decider.send(event(0))
+        with pytest.raises(TransientError, match="are being merged"):
+            decider.archive().run_once()
+        care.end()
+        (commit,) = decider.drain()
+        assert commit.seq == 1
+        assert len(decider.rows()) == 1
+
+    def test_reconcile_finds_nothing_lost_or_doubled_afterwards(
+        self, bench: Workbench, database: Database, spark: SparkSession, desk: Desk
+    ) -> None:
+        pipeline = Pipeline(bench, database, spark)
+        for number in range(3):
+            pipeline.send(event(3 + number))
+            pipeline.drain()
+        pipeline.score()
+        at_once = CarePolicy(2, POLICY.target_bytes, timedelta(0), timedelta(0))
+        outcome = desk.carer(policy=at_once).run_due(desk.tenant, pipeline.pipeline_id, never)
+        assert outcome is not None
+        assert (outcome.error, outcome.files_after) == (None, 1)
+        assert outcome.deleted_files >= 4
+        report = pipeline.reconcile()
+        assert {(check.lost, check.doubled) for check in report.checks} == {(0, 0)}
+        assert report.ok
+        pipeline.send(event(6))
+        pipeline.drain()
+        assert len(pipeline.rows()) == 9
+
+
+def application_of(decider: Decider) -> str:
+    rows = decider.bench.query("SELECT created_at FROM sentinel.pipelines WHERE id = %s", decider.pipeline_id)
+    return f"sentinel/{decider.bench.tenant_id}/{decider.pipeline_id}/{rows[0]['created_at'].timestamp():.6f}"
