@@ -179,7 +179,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.system = System(chosen, backend, intake)
     app.state.traces = traces
     app.state.metrics = ProcessMetrics.new()
-    problems.install(app)
+    problems.install(app, app.methods_of)
     events.install(app)
     app.add_middleware(
         BodyLimitMiddleware,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from fastapi import FastAPI
+from starlette.routing import compile_path
 
 from config_api.problems import MEDIA_TYPE
 
@@ -18,6 +20,8 @@ _WITH_PATH = {"404": "Not Found"}
 class DescribedApi(FastAPI):
     """An application whose description names every error that an endpoint answers, as the problem that it is."""
 
+    _methods: list[tuple[re.Pattern[str], list[str]]] | None = None
+
     def openapi(self) -> dict[str, Any]:
         """Return the description; it is made once."""
         if self.openapi_schema is None:
@@ -27,6 +31,14 @@ class DescribedApi(FastAPI):
                     _complete(operation)
             self.openapi_schema = described
         return self.openapi_schema
+
+    def methods_of(self, path: str) -> list[str]:
+        """Return the methods that there are at a path."""
+        if self._methods is None:
+            self._methods = [
+                (compile_path(each)[0], sorted(map(str.upper, of))) for each, of in self.openapi()["paths"].items()
+            ]
+        return next((methods for pattern, methods in self._methods if pattern.fullmatch(path)), [])
 
 
 def _complete(operation: dict[str, Any]) -> None:

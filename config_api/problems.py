@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -59,11 +61,15 @@ class _ProblemResponse(JSONResponse):
         return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
 
 
-def install(app: FastAPI) -> None:
-    """Answer every error of the application as a problem."""
+def install(app: FastAPI, methods_of: Callable[[str], list[str]]) -> None:
+    """Answer every error of the application as a problem.
+
+    Args:
+        methods_of: Says which methods there are at a path.
+    """
     app.add_exception_handler(SentinelError, _on_sentinel_error)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
-    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(HTTPException, partial(_on_http_exception, methods_of))
     app.add_exception_handler(Exception, _on_surprise)
 
 
@@ -172,7 +178,7 @@ def _described(item: dict[str, Any]) -> dict[str, str]:
     return {"parameter": ".".join(map(str, path)), "in": str(where), "detail": detail}
 
 
-def _on_http_exception(request: Request, error: Exception) -> Response:
+def _on_http_exception(methods_of: Callable[[str], list[str]], request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         return _on_surprise(request, error)
     status = error.status_code
@@ -182,13 +188,17 @@ def _on_http_exception(request: Request, error: Exception) -> Response:
         405: f"{request.method} is not possible here; Allow says what is",
     }
     detail = error.detail if error.detail != phrase else details.get(status, phrase)
+    headers = dict(error.headers or {})
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        # Each method is a route of its own, and the router names that of the first alone.
+        headers["Allow"] = ", ".join(methods_of(request.url.path)) or headers.get("Allow", "")
     return problem(
         request,
         status,
         slug=_SLUGS.get(status, "http-error"),
         title=phrase,
         detail=detail,
-        headers=dict(error.headers or {}),
+        headers=headers,
     )
 
 

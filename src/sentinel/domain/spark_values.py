@@ -61,7 +61,7 @@ def decimal_fits(value: str, kind: DecimalType) -> bool | None:
         return False
     whole = kind.precision - kind.scale
     try:
-        wide = _rounded(Decimal(text), MAX_PRECISION - whole)
+        wide = _rounded(_java_decimal(text), MAX_PRECISION - whole)
         return not (wide and wide.adjusted() >= whole) and _rounded(wide, kind.scale) == wide
     except ArithmeticError:
         return False
@@ -76,7 +76,7 @@ def epoch_fits(value: str) -> bool | None:
     if len(text) > MAX_TIME_CHARACTERS or LONG_EXPONENT.search(number):
         return False
     try:
-        return abs(Decimal(number).quantize(_MICROS, ROUND_HALF_UP, _EXACT)) < _TIMESTAMP_BEFORE
+        return abs(_java_decimal(number).quantize(_MICROS, ROUND_HALF_UP, _EXACT)) < _TIMESTAMP_BEFORE
     except ArithmeticError:
         return False
 
@@ -115,6 +115,15 @@ def _kept_by_string(number: Number) -> str:
 def _double(number: str) -> str | None:
     value = float(number)
     return None if value in {float("inf"), float("-inf")} else repr(value)
+
+
+def _java_decimal(text: str) -> Decimal:
+    """Return the number; raise ArithmeticError for more than 38 digits before the point, which the 0 of 0e38 has."""
+    number = Decimal(text)
+    _, digits, exponent = number.as_tuple()
+    if len(digits) + int(exponent) > MAX_PRECISION:
+        raise ArithmeticError
+    return number
 
 
 def _rounded(number: Decimal, places: int) -> Decimal:

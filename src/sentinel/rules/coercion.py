@@ -35,6 +35,9 @@ SMALLEST_SMALL = "-2147483648"
 substring_index throws."""
 _FIRST_DAY, _LAST_DAY = "DATE '0001-01-01'", "DATE '9999-12-31'"
 _FIRST_MOMENT, _LAST_MOMENT = "TIMESTAMP '0001-01-01 00:00:00Z'", "TIMESTAMP '9999-12-31 23:59:59.999999Z'"
+_DECIMAL_TEXT = "^ *[-+]?[0-9.]{1,1000}([eE][-+]?[0-9]{1,2})? *$"
+"""What is cast from text to a decimal; all else is null. Spark's cast writes exponents out, in digits of any script:
+1e-999999 takes a core 15 seconds, one of nine digits hours, and whoever sends events would choose it."""
 
 CAST_TARGETS: dict[str, Kind] = {
     "string": STRING,
@@ -83,6 +86,8 @@ def cast_sql(bound: Bound, target: Kind, *, narrow: bool = False) -> str:
     if bound.kind == target and not narrow and not bound.narrow:
         return bound.sql
     written = "INT" if narrow else spark_type(target).upper()
+    if bound.kind == STRING and isinstance(target, DecimalType):
+        return f"TRY_CAST(regexp_extract({bound.sql}, '{_DECIMAL_TEXT}', 0) AS {written})"
     return f"TRY_CAST({bound.sql} AS {written})"
 
 

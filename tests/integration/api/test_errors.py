@@ -44,6 +44,11 @@ class TestProblems:
         assert answer.headers["allow"] == "GET"
         assert answer.json()["type"] == "urn:sentinel:problem:method-not-allowed"
 
+    def test_every_method_that_is_there_is_allowed(self, client: Client) -> None:
+        assert client.patch("/api/lists/x").headers["allow"] == "DELETE, GET"
+        assert client.get("/api/lists/x/rows/preview").headers["allow"] == "POST"
+        assert client.post("/docs").headers["allow"]
+
     def test_a_body_that_is_not_json(self, client: Client) -> None:
         answer = client.post("/api/pipelines", content=b"{oops", headers={"Content-Type": "application/json"})
         assert answer.status_code == 400

@@ -23,6 +23,11 @@ class TestCompiledText:
             ("cast(user_id AS int) > 5", "((TRY_CAST(event.`user_id` AS INT) > 5L))"),
             ("sqrt(amount) > 2", "((nanvl(sqrt(event.`amount`), CAST(NULL AS DOUBLE)) > 2L))"),
             ("cast(user_id AS double) > 2", None),
+            (
+                "cast(user_id AS decimal(10,2)) > 2",
+                "((TRY_CAST(regexp_extract(event.`user_id`, '^ *[-+]?[0-9.]{1,1000}([eE][-+]?[0-9]{1,2})? *$', 0) "
+                "AS DECIMAL(10,2)) > 2L))",
+            ),
             ("device.geo.lat > 1", "((event.`device`.`geo`.`lat` > 1L))"),
             ("birth_date < '2000-01-31'", "((event.`birth_date` < DATE '2000-01-31'))"),
             ("event_time > birth_date", "((event.`event_time` > TRY_CAST(event.`birth_date` AS TIMESTAMP)))"),

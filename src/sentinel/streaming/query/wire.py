@@ -112,19 +112,19 @@ def exact_decimal(value: Column, kind: DecimalType) -> Column:
     exponent = F.contains(text, F.lit("e")) | F.contains(text, F.lit("E"))
     # An exponent of three digits fits no decimal, and one of ten digits would occupy a core for minutes. The guard is
     # the cast's own input: Spark hoists common expressions out of a condition beside it.
-    harmless = F.when(ascii_only(text) & (~exponent | ~text.rlike(LONG_EXPONENT)), text)
+    harmless = F.when(short_ascii(text, 1_000) & (~exponent | ~text.rlike(LONG_EXPONENT)), text)
     wide = harmless.try_cast(f"decimal({MAX_PRECISION},{MAX_PRECISION - (kind.precision - kind.scale)})")
     narrow = wide.try_cast(kind.spark())
     return F.when(narrow == wide, narrow)
 
 
-def ascii_only(text: Column) -> Column:
-    """Return whether a text has ASCII characters alone.
+def short_ascii(text: Column, most: int) -> Column:
+    """Return whether a text has ASCII characters alone, and no more than so many.
 
     The casts to numbers take the digits of every script, which the guards against long exponents do not know: the nine
-    full-width digits of an exponent would occupy a core for minutes all the same.
+    full-width digits of an exponent would occupy a core for hours all the same. Of a million digits they take seconds.
     """
-    return F.octet_length(text) == F.length(text)
+    return (F.octet_length(text) <= most) & (F.octet_length(text) == F.length(text))
 
 
 def dashed(text: Column) -> Column:
@@ -138,8 +138,7 @@ def timestamp(text: Column) -> Column:
     Numbers of 1e11 and more are milliseconds (1e11 s is the year 5138, 1e11 ms the year 1973), of 1e14 and more
     microseconds.
     """
-    short = (F.octet_length(text) <= 40) & ascii_only(text)
-    digits = F.when(~dashed(text) & short & ~text.rlike(LONG_EXPONENT), text)
+    digits = F.when(~dashed(text) & short_ascii(text, 40) & ~text.rlike(LONG_EXPONENT), text)
     number = digits.try_cast("decimal(38,6)")
     size = F.abs(number)
     micros = (
