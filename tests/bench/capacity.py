@@ -11,7 +11,6 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from sentinel.settings import PROJECT_ROOT
 from sentinel.streaming.job.slots import SLOTS_PER_PARTITION

@@ -6,9 +6,8 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from dashboard.components.text import NO_VALUE, line, show_text
 from dashboard.components.lake.care import show_care
-from dashboard.components.text import line, show_text
+from dashboard.components.text import NO_VALUE, line, show_text
 from dashboard.components.times import said
 from dashboard.session import Visit
 from sentinel.client.lake import LakeTable
