@@ -107,6 +107,10 @@ def _spec(chart: alt.LayerChart, height: int) -> str:
     made: dict[str, Any] = chart.properties(height=height).to_dict()
     # Altair's own sizes and colours; the page's are put in by Streamlit.
     made.pop("config", None)
+    # Altair gives each layer a row of nothing where it has no data, which would be drawn as one more thing.
+    made.pop("datasets", None)
+    for layer in made["layer"]:
+        layer.pop("data", None)
     return json.dumps(made)
 
 

@@ -92,7 +92,8 @@ def _schedule(detector: Detector) -> str:
 def _detail(visit: Visit, detector: Detector) -> None:
     st.subheader("Detector", anchor=False)
     show_text(f"{detector.name}: {detector.description or detector.title}", limit=1000)
-    st.caption(f"Evaluated until {said(detector.evaluated_until, visit.now)}.")
+    until = detector.evaluated_until
+    st.caption("Nothing was evaluated yet." if until is None else f"Evaluated until {said(until, visit.now)}.")
     if detector.next_run_at is not None:
         st.caption(f"Next run {said(detector.next_run_at, visit.now)}.")
     if visit.may_write:

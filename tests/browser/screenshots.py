@@ -1,11 +1,12 @@
 """Pictures of every page: `make screenshots`. A demo of its own is run for them, and stopped afterwards.
 
 Each page of the menu, light and dark, at 1440 and 390 pixels, as `docs/images/<page>-<scheme>-<width>.png` with 256
-colours. Pages that are about one thing show the newest one.
+colours. Pages that are about one thing show the newest one. `make screenshots ARGS="--only overview lake"` takes some.
 """
 
 from __future__ import annotations
 
+import argparse
 import io
 import json
 import os
@@ -39,7 +40,12 @@ SQL = (
 
 
 def main() -> None:
-    """Make them all."""
+    """Make them all, or those of some pages."""
+    names = {title: title.lower().replace(" ", "-") for title in menu()}
+    parser = argparse.ArgumentParser(prog="python -m tests.browser.screenshots", description=__doc__)
+    parser.add_argument("--only", nargs="+", choices=list(names.values()), default=list(names.values()))
+    wanted: list[str] = parser.parse_args().only
+    titles = [title for title, name in names.items() if name in wanted]
     if find_chromium() is None:
         sys.exit("screenshots: there is no Chromium; `make chromium` installs it")
     with tempfile.TemporaryDirectory(prefix="sentinel-screenshots-") as home:
@@ -49,7 +55,7 @@ def main() -> None:
             with Client(f"http://127.0.0.1:{ports['api']}") as api:
                 paths = _fill(api)
             with browser() as opened:
-                total = sum(_picture(opened, f"http://127.0.0.1:{ports['dashboard']}", paths))
+                total = sum(_picture(opened, f"http://127.0.0.1:{ports['dashboard']}", paths, titles))
         finally:
             _sentinel(environment, "down")
     print(f"{total / 1e6:.1f} MB in {IMAGES.relative_to(PROJECT_ROOT)}")
@@ -108,14 +114,15 @@ def _show_answer(visitor: Visitor, sql: str) -> None:
     visitor.unfold("Plot")
 
 
-def _picture(opened: Browser, url: str, paths: dict[str, str]) -> Sequence[int]:
-    """Take all pictures and return how many bytes each has."""
+def _picture(opened: Browser, url: str, paths: dict[str, str], titles: Sequence[str]) -> Sequence[int]:
+    """Take the pictures of some pages and return how many bytes each has."""
     IMAGES.mkdir(parents=True, exist_ok=True)
     special: dict[str, Callable[[Visitor, str], Any]] = {"/lake": _show_answer}
     sizes: list[int] = []
     for width, height in SIZES.items():
         for scheme in SCHEMES:
-            for title, path in menu().items():
+            for title in titles:
+                path = menu()[title]
                 context = opened.new_context(color_scheme=scheme, viewport={"width": width, "height": height})
                 visitor = Visitor(context.new_page(), url)
                 special.get(path, Visitor.open)(visitor, paths.get(path, path))

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -157,6 +158,13 @@ class TestSharedSpecifications:
         again = chart_specs.bars(["a"], "alerts", "UTC", width_seconds=60, is_flat=False)
         assert again["layer"]
         assert chart_specs._bars.cache_info().misses == 1
+
+    def test_what_is_drawn_is_the_data_and_no_row_of_nothing(self) -> None:
+        page = shown(shares_page, {"critical": 1, "warning": 3})
+        proto = page.get("vega_lite_chart")[0].proto
+        assert not proto.datasets
+        assert not [layer for layer in parts(page) if "data" in layer]
+        assert pa.ipc.open_stream(proto.data.data).read_all()["part"].to_pylist() == ["critical", "warning"]
 
     def test_the_longest_bar_leaves_room_for_its_words(self) -> None:
         for most in (10, 30):
