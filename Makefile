@@ -11,7 +11,7 @@ BIN := .venv/bin
 SENTINEL := $(BIN)/sentinel
 
 .PHONY: help install up down restart status logs clean clean-checkpoints env-check server dashboard submit stop \
-	spark-ui db-shell kafka-consume producer reconcile lake demo test test-unit chromium screenshots check format bench chaos \
+	spark-ui db-shell kafka-consume producer reconcile lake demo test test-unit chromium screenshots check format bench chaos fuzz \
 	lock
 
 help: ## list the verbs
@@ -106,6 +106,9 @@ bench: install ## measure throughput and latency beside bare Spark
 
 chaos: install ## the whole fault campaign, hours; ARGS=--list, ARGS="--only Redis"
 	@$(BIN)/python -m tests.chaos --rounds 3 --write $(ARGS)
+
+fuzz: install ## the bad-input campaign: hostile requests and records; ARGS="--minutes 60 --seed 7"
+	@$(BIN)/python -m tests.fuzz --write $(ARGS)
 
 lock: install ## pin the newest versions that requirements/*.in allow (ARGS=--upgrade)
 	@cd requirements && ../$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 \

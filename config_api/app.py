@@ -125,7 +125,7 @@ Errors are problem documents (RFC 9457). Writes take an `Idempotency-Key`, so th
 """
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
+def create_app(settings: Settings | None = None) -> DescribedApi:
     """Build the application. PostgreSQL and Redis need not answer yet.
 
     Raises:

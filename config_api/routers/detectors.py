@@ -101,7 +101,7 @@ def delete_detector(name: DetectorName, unit: Writing, expected: ExpectedVersion
     unit.detectors.delete(name, expected_version=expected)
 
 
-@router.post("/api/detectors/{name}/run", responses=problems(404, 429))
+@router.post("/api/detectors/{name}/run", responses=problems(404, 409, 429))
 def run_detector(name: DetectorName, worker: Working, request: Request, body: RunRequest | None = None) -> RunAnswer:
     """Run a detector now, whether or not it is on, and answer what came of it.
 
