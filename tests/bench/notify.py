@@ -111,7 +111,7 @@ def main() -> None:
         home = Path(directory)
         with start_servers(home / "stack") as servers:
             ensure_tenant(servers.settings.postgres, TENANT, TENANT)
-            bench = Workbench(servers, TENANT, home)
+            bench = Workbench(servers, TENANT, home, as_shipped=True)
             port = free_port()
             environment = {
                 **os.environ,
