@@ -102,7 +102,7 @@ class Bench:
         tenant = f"bench-{uuid.uuid4().hex[:8]}"
         ensure_tenant(servers.settings.postgres, tenant, "bench")
         self.servers = servers
-        self.bench = Workbench(servers, tenant, directory)
+        self.bench = Workbench(servers, tenant, directory, as_shipped=True)
 
     def pids(self, job: Job) -> dict[str, int]:
         """The roots of the process trees that are looked at."""

@@ -26,7 +26,7 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=30)
     requests = parser.parse_args().requests
     with TemporaryDirectory() as directory, start_servers(Path(directory) / "home") as servers:
-        bench = Workbench(servers, TENANT, Path(directory))
+        bench = Workbench(servers, TENANT, Path(directory), as_shipped=True)
         topic = bench.create_topic(1)
         pipeline_id = bench.create_pipeline(topic, {"large": CONDITION})
         bench.send(topic, [payment(number) for number in range(1_000)])

@@ -114,7 +114,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     rows = parser.parse_args().rows
     with TemporaryDirectory() as directory, start_servers(Path(directory) / "home") as servers:
-        bench = Workbench(servers, TENANT, Path(directory))
+        bench = Workbench(servers, TENANT, Path(directory), as_shipped=True)
         with bench.backend.unit(TENANT, "bench") as unit:
             key = unit.keys.create("bench", [Scope.READ, Scope.WRITE])[1]
         with serve(create_app(servers.settings)) as url, Client(url, api_key=key, timeout_seconds=600) as client:

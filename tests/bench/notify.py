@@ -107,7 +107,7 @@ def main() -> None:
         home = Path(directory)
         with start_servers(home / "stack") as servers:
             ensure_tenant(servers.settings.postgres, TENANT, TENANT)
-            bench = Workbench(servers, TENANT, home)
+            bench = Workbench(servers, TENANT, home, as_shipped=True)
             environment = {
                 "SENTINEL_TENANT": TENANT,
                 "SENTINEL_NOTIFY__ALLOWED_NETWORKS": "127.0.0.0/8",

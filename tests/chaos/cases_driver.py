@@ -11,7 +11,7 @@ from sentinel.domain.pipeline import DetectMode
 from tests.chaos.clock import SteppedClock
 from tests.chaos.ground import Case, Ground
 
-REALTIME, MICROBATCH = DetectMode.REALTIME, DetectMode.MICROBATCH
+REALTIME = DetectMode.REALTIME
 RANDOM_KILLS = 20
 SEED = 20261122
 
@@ -20,11 +20,8 @@ def _wait_death(ground: Ground) -> None:
     ground.wait_death()
 
 
-def _killed_at(name: str, what: str, fault: str, *, short: tuple[DetectMode, ...] = ()) -> Case:
-    return Case(
-        f"kill: {name}", f"kill -9 {what}", _wait_death, first={"SENTINEL_TEST_FAULTS": fault},
-        short=short,
-    )  # fmt: skip
+def _killed_at(name: str, what: str, fault: str) -> Case:
+    return Case(f"kill: {name}", f"kill -9 {what}", _wait_death, first={"SENTINEL_TEST_FAULTS": fault})
 
 
 def _new_generation(ground: Ground) -> None:
@@ -52,10 +49,11 @@ def _at_random(ground: Ground) -> None:
         ground.kill()
 
 
-def _checkpoint_lost(ground: Ground) -> None:
+def checkpoint_lost(ground: Ground) -> None:
+    count = len(ground.keeper.deaths) + 1
     ground.keeper.kill()
     ground.lose_checkpoints()
-    ground.wait_death()
+    ground.wait_death(count)
 
 
 def _checkpoint_restored(ground: Ground) -> None:
@@ -96,22 +94,20 @@ def _with_clock(ground: Ground) -> dict[str, str]:
 
 CASES = (
     _killed_at("before the commit", "with findings read and not committed", "before_commit:2=kill"),
-    _killed_at("after the commit", "with alerts committed that nobody else knows of", "after_commit:2=kill",
-               short=(REALTIME, MICROBATCH)),
+    _killed_at("after the commit", "with alerts committed that nobody else knows of", "after_commit:2=kill"),
     _killed_at("before Redis", "with alerts committed and no scores", "before_scores:2=kill"),
     _killed_at("after Redis", "with scores written", "after_scores:2=kill"),
     _killed_at("before Delta", "with a commit to the lake planned", "archive_planned:1=kill"),
-    _killed_at("in the Delta commit", "0.3 s into a write to the lake", "archive_planned:2=kill+0.3",
-               short=(REALTIME,)),
+    _killed_at("in the Delta commit", "0.3 s into a write to the lake", "archive_planned:2=kill+0.3"),
     _killed_at("after Delta", "with the lake written and the ledger not", "archive_written:1=kill"),
     Case("kill: between generations", "kill -9 when a new rule set takes over", _new_generation,
-         first={"SENTINEL_TEST_FAULTS": "generation_switched:2=kill"}, short=(REALTIME,)),
+         first={"SENTINEL_TEST_FAULTS": "generation_switched:2=kill"}),
     Case("kill: batch border", "kill -9 when a batch's offsets are written to the checkpoint, not yet committed",
          partial(_at_file, "offsets")),
     Case("kill: checkpoint commit", "kill -9 when a batch's commit is written to the checkpoint",
          partial(_at_file, "commits")),
     Case("kill: 20 random moments", "kill -9, 20 times, 0.5 to 20 s after the start", _at_random),
-    Case("checkpoint lost", "kill -9 and the checkpoints deleted", _checkpoint_lost),
+    Case("checkpoint lost", "kill -9 and the checkpoints deleted", checkpoint_lost),
     Case("checkpoint restored", "kill -9 and an old copy of the checkpoints put back", _checkpoint_restored),
     Case("two drivers", "a second driver beside the first, which then dies", _twin, modes=(REALTIME,)),
     Case("clock stepped", "the driver's wall clock an hour ahead, then an hour behind", _clock_stepped,

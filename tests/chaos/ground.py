@@ -32,7 +32,6 @@ class Case:
         what: In words, for the table.
         first: Environment of the first driver: the faults that end it.
         environment: Environment of every driver, made from the ground (addresses are known then).
-        short: Modes in which it belongs to the short form.
     """
 
     name: str
@@ -41,7 +40,6 @@ class Case:
     modes: tuple[DetectMode, ...] = (DetectMode.REALTIME, DetectMode.MICROBATCH)
     first: Mapping[str, str] = field(default_factory=dict)
     environment: Callable[[Ground], Mapping[str, str]] = lambda _ground: {}
-    short: tuple[DetectMode, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +69,7 @@ class Ground:
     def __init__(self, servers: ServerSet, tenant_id: str, directory: Path, case: Case, mode: DetectMode) -> None:
         self.case = case
         self.mode = mode
-        self.bench = Workbench(servers, tenant_id, directory)
+        self.bench = Workbench(servers, tenant_id, directory, as_shipped=True)
         self.servers = servers
         self.topic = self.bench.create_topic(PARTITIONS)
         self.pipeline_id = self.bench.create_pipeline(self.topic, RULE, mode=mode)
@@ -79,9 +77,9 @@ class Ground:
         self.skipped_in_lake: set[int] = set()
         self.tools: dict[str, object] = {}
         self.flow = Flow(self.bench.settings.kafka.bootstrap_servers, self.topic, RATE)
-        once = directory / "faults"
-        once.mkdir()
-        environment = {"SENTINEL_TEST_FAULTS_ONCE": str(once), **case.environment(self)}
+        self._faults = directory / "faults"
+        self._faults.mkdir()
+        environment = {"SENTINEL_TEST_FAULTS_ONCE": str(self._faults), **case.environment(self)}
         self.keeper = Keeper(self.bench, self.pipeline_id, environment, case.first)
 
     # -- what a case may do
@@ -104,6 +102,15 @@ class Ground:
         before = self._newest()
         self.bench.wait_until("there are alerts again", lambda: self._newest() > before, timeout=timeout)
 
+    def wait_archived(self, timeout: float = 240) -> None:
+        """Wait until more is in the lake: the archive works (again)."""
+        before = sum(self.bench.archived(self.pipeline_id).values())
+        self.bench.wait_until(
+            "the lake is written again",
+            lambda: sum(self.bench.archived(self.pipeline_id).values()) > before,
+            timeout=timeout,
+        )
+
     def wait_death(self, count: int = 1, timeout: float = 120) -> None:
         """Wait until the driver has ended that often."""
         self.bench.wait_until(
@@ -115,6 +122,15 @@ class Ground:
         count = len(self.keeper.deaths) + 1
         self.keeper.kill()
         self.wait_death(count)
+
+    def wait_fault(self, name: str, timeout: float = 240) -> None:
+        """Wait until a planned fault has ended a driver."""
+        acted = self._faults / name
+        self.bench.wait_until(
+            f"{name} ends a driver",
+            lambda: acted.exists() and any(death >= acted.stat().st_mtime for death in self.keeper.deaths),
+            timeout=timeout,
+        )
 
     def pause_driver(self) -> None:
         """Have no driver."""
@@ -203,7 +219,7 @@ def play(servers: ServerSet, tenant_id: str, directory: Path, case: Case, mode: 
             lambda: bool(ground.bench.generations(ground.pipeline_id, "active")) or bool(ground.keeper.deaths),
         )
         ground.flow.start()
-        if not case.first:
+        if not ground.keeper.is_doomed:
             ground.wait_alerts()
         flow_began = time.time()
         case.happens(ground)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -31,6 +30,7 @@ from sentinel.stores.redis.scores import ScoreStore
 from sentinel.streaming.topics import Topics
 from sentinel.testing.servers import ServerSet
 from sentinel.wiring import Backend
+from tests.support.job import SHORT_LIVED, Job, ended, start_process
 
 PAYMENT_FIELDS: list[dict[str, Any]] = [
     {"name": "id", "type": "string", "nullable": False, "role": "event_id"},
@@ -40,32 +40,15 @@ PAYMENT_FIELDS: list[dict[str, Any]] = [
 ]
 
 
-class Job:
-    """A running detection job: one driver process."""
-
-    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
-        self.process = process
-        self.log = log
-
-    def kill(self) -> None:
-        """SIGKILL, as a machine that dies does it."""
-        self.process.kill()
-        self.process.wait(30)
-
-    def stop(self) -> int:
-        """SIGTERM, and the exit code."""
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(60)
-
-    def tail(self, lines: int = 60) -> str:
-        """The end of its log."""
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
-
-
 class Workbench:
-    """Creates pipelines, sends records, runs jobs and looks at what came out, for one tenant."""
+    """Creates pipelines, sends records, runs jobs and looks at what came out, for one tenant.
 
-    def __init__(self, servers: ServerSet, tenant_id: str, directory: Path) -> None:
+    Args:
+        as_shipped: Jobs rehearse and measure rules as the product does: where something is measured.
+    """
+
+    def __init__(self, servers: ServerSet, tenant_id: str, directory: Path, *, as_shipped: bool = False) -> None:
+        self._environment = {} if as_shipped else SHORT_LIVED
         self.servers = servers
         self.settings: Settings = servers.settings.model_copy(update={"tenant": tenant_id})
         self.tenant_id = tenant_id
@@ -214,16 +197,8 @@ class Workbench:
     @contextmanager
     def job(self, *pipeline_ids: int, master: str = "", **environment: str) -> Iterator[Job]:
         """Run a driver for these pipelines; it is stopped, or killed, at the end."""
-        job = self.start_job(*pipeline_ids, master=master, **environment)
-        try:
+        with ended(self.start_job(*pipeline_ids, master=master, **environment)) as job:
             yield job
-        finally:
-            if job.process.poll() is None:
-                job.process.terminate()
-                try:
-                    job.process.wait(40)
-                except subprocess.TimeoutExpired:
-                    job.kill()
 
     def start_job(self, *pipeline_ids: int, master: str = "", **environment: str) -> Job:
         """Start a driver; the caller ends it."""
@@ -237,16 +212,8 @@ class Workbench:
     @contextmanager
     def worker(self, **environment: str) -> Iterator[Job]:
         """Run a rule worker for the tenant; it is stopped, or killed, at the end."""
-        worker = self.start_worker(**environment)
-        try:
+        with ended(self.start_worker(**environment)) as worker:
             yield worker
-        finally:
-            if worker.process.poll() is None:
-                worker.process.terminate()
-                try:
-                    worker.process.wait(40)
-                except subprocess.TimeoutExpired:
-                    worker.kill()
 
     def start_worker(self, **environment: str) -> Job:
         """Start a rule worker; the caller ends it."""
@@ -258,26 +225,7 @@ class Workbench:
         return self._start("notifier", [sys.executable, str(PROJECT_ROOT / "jobs" / "worker.py")], environment)
 
     def _start(self, name: str, command: list[str], environment: dict[str, str]) -> Job:
-        log = self.directory / f"{name}-{uuid.uuid4().hex[:6]}.log"
-        environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("SENTINEL_")},
-            "PYTHONPATH": f"{PROJECT_ROOT / 'src'}{os.pathsep}{PROJECT_ROOT}",
-            "SENTINEL_HOME": str(self.settings.home),
-            "SENTINEL_JOB__JARS_DIR": str(self.settings.jars_dir),
-            "SENTINEL_JOB__ARCHIVE_INTERVAL_SECONDS": "2",
-            "SENTINEL_JOB__LEASE_TTL_SECONDS": "3",
-            # On a machine that is busy enough any rule is slow.
-            "SENTINEL_JOB__RULE_BUDGET_MICROSECONDS": "1000000",
-            "SENTINEL_JOB__MEASURING_SHARE": "0.01",
-            # Most drivers of tests live for seconds, and what they change may take a second more.
-            "SENTINEL_JOB__REHEARSALS": "0",
-            "SENTINEL_JOB__SPARK_UI_PORT": "0",
-            "SENTINEL_JOB__CHECKPOINT_DIR": str(self.directory / "checkpoints"),
-            **environment,
-        }
-        with log.open("wb") as output:
-            process = subprocess.Popen(command, env=environment, stdout=output, stderr=output, cwd=self.directory)
-        job = Job(process, log)
+        job = start_process(name, command, self.settings, self.directory, {**self._environment, **environment})
         self._jobs.append(job)
         return job
 

@@ -15,6 +15,7 @@ from httpx import Client, Response
 from pydantic import SecretStr
 
 from config_api.app import create_app
+from sentinel.ingest.webhooks import backfill
 from sentinel.settings import Settings
 from sentinel.stores.postgres.database import Database
 from sentinel.testing.http import serve
@@ -273,8 +274,15 @@ class TestTrouble:
         ],
     )
     def test_what_stripe_answers_otherwise_is_said_without_secrets(
-        self, caller: Client, source: dict[str, Any], trouble: tuple[int, bytes], expected: int
+        self,
+        caller: Client,
+        source: dict[str, Any],
+        trouble: tuple[int, bytes],
+        expected: int,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
+        # That it waits in between is shown below.
+        monkeypatch.setattr(backfill, "BACKOFF_SECONDS", 0.01)
         stripe = self.stripe
         stripe.troubles.extend([(trouble[0], {"Location": "http://127.0.0.1:1/"}, trouble[1])] * 4)
         answer = caller.post(path(source), json={})

@@ -69,7 +69,7 @@ def listed(client: Client, source: dict[str, Any], what: str, **wanted: Any) -> 
     return list(answer.json())
 
 
-def wait_until_published(client: Client, source: dict[str, Any], seconds: float = 30) -> None:
+def wait_until_published(client: Client, source: dict[str, Any], seconds: float = 120) -> None:
     """Wait until no event of a source waits."""
     deadline = time.monotonic() + seconds
     while waiting := listed(client, source, "events", unpublished=True):
