@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -32,6 +33,8 @@ def _storable_json(value: Any) -> Any:
         match rest.pop():
             case str() as text:
                 _storable(text)
+            case float() as number if not math.isfinite(number):
+                raise ValueError("a number is not finite")
             case dict() as members:
                 rest += [*members, *members.values()]
             case list() as items:

@@ -159,7 +159,7 @@ class Campaign:
             done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=self._directory)
             return _outcome(scope, seed, report, done)
 
-    def spoil(self, *, seed: int, share: float = 1.0) -> requests.Outcome:
+    def spoil(self, *, seed: int, share: float = 1.0, seconds: float = float("inf")) -> requests.Outcome:
         """Make the hostile requests of our own, or a share of them that the seed chooses."""
         chance = random.Random(seed)
         with self._ground() as ground, self._client(ground) as client:
@@ -168,7 +168,10 @@ class Campaign:
                 kept = {path: of for path, of in described["paths"].items() if not re.search(NEED_ENGINE, path)}
                 described["paths"] = kept
             spoiled = requests.spoiled(described, ground.world)
-            return requests.run(client, (each for each in spoiled if chance.random() < share))
+            chosen = [each for each in spoiled if chance.random() < share]
+            # Mixed, so that what there is time for is of every kind.
+            chance.shuffle(chosen)
+            return requests.run(client, iter(chosen), seconds=seconds)
 
     @contextmanager
     def _ground(self) -> Iterator[Ground]:

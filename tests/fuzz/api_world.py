@@ -47,7 +47,7 @@ def make_world(client: Client, database: Database, tenant: str) -> World:
     post("/api/detectors", {"name": "own", "kind": "payment_failure_spike"})
     hook = {"name": "siem", "kind": "webhook", "options": {"url": "https://nowhere.invalid/x"}}
     post("/api/channels", hook)
-    silence = {"matchers": ['rule="large"'], "ends_at": "2099-01-01T00:00:00Z", "comment": "known"}
+    silence = {"matchers": ['rule="large"'], "ends_at": _FUTURE, "comment": "known"}
     quiet = post("/api/silences", silence)
     made = client.put("/api/notifications/policy", json={"policy": {"defaults": {"channels": ["siem"]}}})
     assert made.status_code == 200, made.text

@@ -145,10 +145,13 @@ def _with_token(value: Any, token: str) -> Iterator[str]:
             yield "[" + ",".join([text, *map(json.dumps, value[1:])]) + "]"
 
 
-def run(client: Client, requests: Iterator[Request]) -> Outcome:
-    """Send requests one after the other, and judge each answer."""
+def run(client: Client, requests: Iterator[Request], *, seconds: float = float("inf")) -> Outcome:
+    """Send requests one after the other, as many as there is time for, and judge each answer."""
     outcome = Outcome()
+    deadline = perf_counter() + seconds
     for request in requests:
+        if perf_counter() > deadline:
+            break
         headers = [(b"Content-Type", b"application/json")] if request.body is not None else []
         if request.header is not None:
             headers = [pair for pair in headers if pair[0].lower() != request.header[0].lower()] + [request.header]

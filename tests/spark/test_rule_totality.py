@@ -152,6 +152,31 @@ class TestGoodEvents:
 
 
 class TestHostileEvents:
+    @pytest.mark.parametrize(
+        ("text", "verdict"),
+        [
+            ("12.50", True),
+            (" +1e1 ", True),
+            ("4.99", False),
+            ("x", None),
+            ("１２", None),
+            ("9" * 100_000, None),
+            # Cast by Spark alone, these take a core hours.
+            ("1e-999999999", None),
+            ("1e999999999", None),
+            ("1e-９９９９９９９９９", None),
+        ],
+        ids=["fits", "exponent", "less", "no number", "other script", "long", "tiny", "huge", "tiny in another script"],
+    )
+    def test_a_text_that_a_rule_casts_to_a_decimal_costs_little(
+        self, interpreted: SparkSession, tmp_path: Path, text: str, verdict: bool | None
+    ) -> None:
+        rows = interpreted.createDataFrame([(text,)], "user_id string").selectExpr("struct(user_id) AS event")
+        rows.write.parquet((tmp_path / "event").as_uri())
+        rule = F.expr(compile_condition("cast(user_id AS decimal(10,2)) > 5", SCHEMA).sql)
+        read = interpreted.read.parquet((tmp_path / "event").as_uri())
+        assert read.select(rule).collect()[0][0] is verdict
+
     def test_every_function_has_calls(self) -> None:
         assert [name for name, function in FUNCTIONS.items() if not calls_of(function)] == []
 

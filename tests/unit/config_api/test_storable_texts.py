@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 import config_api.schemas
 from config_api.problems import problem
 from config_api.schemas.base import Moment, RequestModel
+from config_api.schemas.channels import ChannelRequest
 
 # Events are kept as they were written, and what judges or stores these knows about such texts itself.
 TAKEN_AS_THEY_ARE = {
@@ -90,3 +91,11 @@ class TestMoments:
     def test_others_become_utc(self, text: str) -> None:
         found = TypeAdapter(Moment).validate_python(text)
         assert (found, found.utcoffset()) == (datetime.fromisoformat(text), timedelta())
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("shape", [lambda number: {"a": number}, lambda number: {"a": [{"b": number}]}])
+def test_options_hold_no_number_that_json_does_not_know(number: float, shape: Callable[[float], Any]) -> None:
+    info = ChannelRequest.model_fields["options"]
+    with pytest.raises(ValidationError):
+        TypeAdapter(Annotated[(info.annotation, *info.metadata)]).validate_python(shape(number))

@@ -144,7 +144,6 @@ HONEST = [
     "cast(amount AS bigint) % 2 = 0",
     "cast(quantity AS string) = '3'",
     "cast(amount AS decimal(10, 2)) = 42.5",
-    "cast(user_id AS decimal(10, 2)) > 5",
     "cast(quantity AS boolean)",
     "cast(event_time AS date) = DATE '2024-03-15'",
     "cast(birth_date AS timestamp) < event_time",
