@@ -18,6 +18,7 @@ import orjson
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
+from deltalake.exceptions import DeltaError
 from pydantic import SecretStr
 from pyspark.sql import SparkSession
 
@@ -27,6 +28,7 @@ from sentinel.clock import monotonic_seconds
 from sentinel.domain.lake_care import CareCause, CarePolicy, CareStatus
 from sentinel.domain.pipeline import PipelineConfig, PipelineStatus
 from sentinel.errors import ConflictError, TransientError
+from sentinel.localstack.s3_client import s3_client
 from sentinel.settings import Settings
 from sentinel.stores.lake.care import WORKER, DeltaTableCare
 from sentinel.stores.lake.location import events_uri, spark_uri, storage_options
@@ -35,7 +37,7 @@ from sentinel.stores.postgres.lake_care import PostgresLakeCare, PostgresLakeCar
 from sentinel.stores.postgres.lake_turns import LOOK_SECONDS, LakeTurns
 from sentinel.stores.postgres.migrate import ensure_tenant
 from sentinel.streaming.sink import archive as archive_module
-from sentinel.streaming.sink.lake_table import last_transaction
+from sentinel.streaming.sink.lake_table import TableTransaction, append, last_transaction
 from sentinel.wiring import Backend
 from tests.chaos.s3_between import S3Between
 from tests.integration.test_reconcile import Pipeline
@@ -394,6 +396,25 @@ class TestArchive:
         last = decider.ledger_rows()[-1]
         numbers = storage_options(desk.settings.lake)
         assert last_transaction(uri, numbers, application_of(decider)) == last["seq"]
+
+    def test_its_commits_carry_no_condition_which_is_why_there_are_turns(
+        self, settings: Settings, between: S3Between, spark: SparkSession
+    ) -> None:
+        bucket = f"turns-{uuid.uuid4().hex[:8]}"
+        s3_client(settings.lake).create_bucket(Bucket=bucket)
+        spark.sparkContext._jsc.hadoopConfiguration().set(f"fs.s3a.bucket.{bucket}.endpoint", between.endpoint)
+        between.manner = "no_conditions"
+        rows = spark.range(3).selectExpr("id AS _offset", "date'2026-01-31' AS date")
+        append(rows, f"s3a://{bucket}/events", TableTransaction("test", 1))
+        between.manner = "pass"
+        lake = settings.lake.model_copy(update={"uri": f"s3://{bucket}"})
+        table = DeltaTable(f"s3://{bucket}/events", storage_options=storage_options(lake))
+        assert (table.version(), table.to_pyarrow_table().num_rows) == (0, 3)
+        # deltalake's do, so that nothing of Spark's is ever overwritten.
+        between.manner = "no_conditions"
+        options = storage_options(lake.model_copy(update={"endpoint": between.endpoint}))
+        with pytest.raises((DeltaError, OSError)):
+            write_deltalake(f"s3://{bucket}/events", table.to_pyarrow_table(), mode="append", storage_options=options)
 
     def test_it_waits_for_its_turn_and_then_says_so(
         self, decider: Decider, desk: Desk, monkeypatch: pytest.MonkeyPatch
