@@ -77,7 +77,8 @@ def _chosen(rules: Sequence[models.Rule]) -> tuple[list[models.Rule], int]:
         key=_TEXT,
         max_chars=200,
         placeholder="in name, description or rule",
-        on_change=lambda: st.session_state.pop(_PLACE, None),
+        on_change=_turn,
+        args=(0,),
     )
     wanted = text.casefold()
     found = [

@@ -301,6 +301,11 @@ class TestManyRules:
         assert shown.query_params["rules"] == "NO 13"
         assert "rules_from" not in shown.query_params
 
+    def test_another_text_begins_at_its_first_page(self, many: StubApi) -> None:
+        shown = opened(pipeline="7", rules_from="20")
+        shown.text_input[0].set_value("rule no").run()
+        assert self.switches(shown)[0] == "rule-100"
+
     def test_a_link_opens_the_same_page(self, many: StubApi) -> None:
         assert self.switches(opened(pipeline="7", rules_from="20"))[0] == "rule-120"
         assert self.switches(opened(pipeline="7", rules_from="9999"))[0] == "rule-130"
