@@ -137,7 +137,7 @@ def _tests_run(
     """
     backend: Backend = request.app.state.backend
     wanted = _members(raw)
-    expression, version = wanted.get("rule_expression"), wanted.get("version")
+    expression, version, state = wanted.get("rule_expression"), wanted.get("version"), wanted.get("state")
     with backend.unit(caller.tenant_id, caller.name) as unit:
         condition = unit.tests.waits_for_run(
             rule_id,
@@ -145,7 +145,7 @@ def _tests_run(
             version=version if type(version) is int and 0 < version < 2**31 else None,
             candidate=request.url.path.endswith(("/candidate/state", "/promote")),
             activates=wanted.get("is_active") is True
-            or wanted.get("state") in {"active", "rollout"}
+            or (isinstance(state, str) and state in {"active", "rollout"})
             or request.url.path.endswith("/promote"),
         )
         pipeline_id = unit.tests.pipeline_of(rule_id) if condition is not None else 0

@@ -123,7 +123,11 @@ class Campaign:
         self._with_engine = with_engine
         self._opened = ExitStack()
         settings = servers.settings
-        self._settings = settings.model_copy(update={"api": settings.api.model_copy(update={"open": False})})
+        changed: dict[str, object] = {"api": settings.api.model_copy(update={"open": False})}
+        if not with_engine:
+            # Nobody answers, and each of a hundred requests that ask it would wait.
+            changed["worker"] = settings.worker.model_copy(update={"answer_seconds": 0.2})
+        self._settings = settings.model_copy(update=changed)
         self._servers = servers
 
     def __enter__(self) -> Campaign:

@@ -11,9 +11,9 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 
 def test_every_record_is_an_event_or_a_dead_letter_in_both_modes(bench: Workbench) -> None:
-    outcome = TopicFuzz(bench, seed=5).run(iter([5_000] * 4))
-    assert outcome.records == outcome.events + outcome.dead == 20_000
-    assert outcome.sentinels == 400
+    outcome = TopicFuzz(bench, seed=5).run(iter([2_500] * 2))
+    assert outcome.records == outcome.events + outcome.dead == 5_000
+    assert outcome.sentinels == 100
     # It is not one kind that is sent over and over.
-    assert outcome.events > 4_000
+    assert outcome.events > 1_000
     assert len(outcome.causes) >= 10
