@@ -57,7 +57,11 @@ def replace_policy(body: PolicyRequest, unit: Writing, once: OnlyOnce, expected:
 
 @router.get("/notifications/policy/versions", responses=problems())
 def list_policies(
-    unit: Reading, request: Request, response: Response, limit: Limit = 50, before: Before = None
+    unit: Reading,
+    request: Request,
+    response: Response,
+    limit: Limit = 50,
+    before: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Continue after this version.")] = None,
 ) -> list[PolicyAnswer]:
     """What it was before, newest first."""
     found = unit.policies.versions(before=before, limit=limit + 1)

@@ -12,7 +12,7 @@ from tests.fuzz.api import Campaign
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
-EXAMPLES = 2
+EXAMPLES = 1
 
 
 @pytest.fixture(scope="module")
