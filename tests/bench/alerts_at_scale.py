@@ -208,8 +208,10 @@ def fill(settings: Settings, snapshots: list[PipelineSnapshot], total: int) -> N
         )
 
 
-def measure_inserts(settings: Settings, database: Database, snapshot: PipelineSnapshot) -> None:
-    """Time the writer's own commit of batches of 10,000 alerts."""
+def commit_seconds(
+    settings: Settings, database: Database, snapshot: PipelineSnapshot, *, size: int, rounds: int
+) -> list[float]:
+    """Commit so many new alerts at once, as the alert writer does; return the seconds of each commit."""
     ledger = LedgerStore(database, settings.tenant)
     lease = ledger.acquire_lease(snapshot.pipeline_id, "bench", 600.0)
     if lease is None:
@@ -221,15 +223,20 @@ def measure_inserts(settings: Settings, database: Database, snapshot: PipelineSn
     )
     dice = random.Random(time.time_ns())
     seconds = []
-    for batch in range(12):
-        matches = [new_match(dice, batch * BATCH + number) for number in range(BATCH)]
+    for batch in range(rounds):
+        matches = [new_match(dice, batch * size + number) for number in range(size)]
         began = time.monotonic()
         inserted = store.commit(lease, [GenerationFindings(generation, FindingBatch(matches=matches))])
         seconds.append(time.monotonic() - began)
-        if inserted != BATCH:
-            raise SystemExit(f"{inserted} of {BATCH} alerts were new")
+        if inserted != size:
+            raise SystemExit(f"{inserted} of {size} alerts were new")
     ledger.release_lease(lease)
-    steady = sorted(seconds[2:])
+    return seconds
+
+
+def measure_inserts(settings: Settings, database: Database, snapshot: PipelineSnapshot) -> None:
+    """Time the writer's own commit of batches of 10,000 alerts."""
+    steady = sorted(commit_seconds(settings, database, snapshot, size=BATCH, rounds=12)[2:])
     say(
         f"a batch of {BATCH:,} alerts: median {statistics.median(steady) * 1000:.0f} ms, "
         f"slowest {steady[-1] * 1000:.0f} ms, {BATCH / statistics.median(steady):,.0f} alerts/s"

@@ -20,17 +20,12 @@ from typing import Any
 import httpx
 import numpy as np
 
-from sentinel.domain.finding import FindingBatch
-from sentinel.domain.generation import Generation
 from sentinel.domain.pipeline import PipelineSnapshot
-from sentinel.rules.explanation.evidence import evidence_plan
 from sentinel.settings import PROJECT_ROOT, Settings
 from sentinel.stores.postgres.database import Database
-from sentinel.stores.postgres.findings import FindingStore, GenerationFindings
-from sentinel.stores.postgres.ledger import LedgerStore
 from sentinel.stores.redis.scores import ScoreStore, connect
 from sentinel.testing.servers import start_servers
-from tests.bench.alerts_at_scale import arrange, new_match
+from tests.bench.alerts_at_scale import arrange, commit_seconds
 from tests.bench.api import running_api
 
 CHUNK = 10_000
@@ -77,24 +72,7 @@ def measure_alerts(
     settings: Settings, database: Database, snapshot: PipelineSnapshot, size: int, rounds: int
 ) -> dict[str, Any]:
     """Commit so many new alerts in one transaction, several times; return the seconds."""
-    ledger = LedgerStore(database, settings.tenant)
-    lease = ledger.acquire_lease(snapshot.pipeline_id, "bench", 600.0)
-    if lease is None:
-        raise SystemExit("something else holds the pipeline")
-    generation_id = ledger.create_generation(lease, snapshot, reason="bench", marker_every=1000)
-    generation = Generation(generation_id, snapshot, 1000, {0: 0})
-    store = FindingStore(
-        database, settings.tenant, score_ttl_seconds=settings.redis.score_ttl_seconds, plan_evidence=evidence_plan
-    )
-    dice = random.Random(time.time_ns())
-    seconds = []
-    for batch in range(rounds):
-        matches = [new_match(dice, batch * size + number) for number in range(size)]
-        began = time.perf_counter()
-        inserted = store.commit(lease, [GenerationFindings(generation, FindingBatch(matches=matches))])
-        seconds.append(time.perf_counter() - began)
-        if inserted != size:
-            raise SystemExit(f"{inserted} of {size} alerts were new")
+    seconds = commit_seconds(settings, database, snapshot, size=size, rounds=rounds)
     median, slowest = float(np.median(seconds)), max(seconds)
     print(f"{size:,} alerts in one transaction: median {median:.2f} s, slowest {slowest:.2f} s", flush=True)
     return {"size": size, "median_seconds": median, "slowest_seconds": slowest}
