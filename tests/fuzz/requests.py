@@ -172,9 +172,8 @@ def run(
         outcome.statuses[answer.status_code] += 1
         outcome.slowest_seconds = max(outcome.slowest_seconds, seconds)
         kind = answer.headers.get("content-type", "")
-        if answer.status_code == 503 and not with_engine and "urn:sentinel:problem:engine-unavailable" in answer.text:
-            pass
-        elif answer.status_code >= 500:
+        is_without_engine = not with_engine and "urn:sentinel:problem:engine-unavailable" in answer.text
+        if answer.status_code >= 500 and not is_without_engine:
             outcome.findings.append(f"{answer.status_code}: {_shown(request)}: {answer.text[:300]}")
         elif answer.status_code >= 400 and kind != "application/problem+json" and answer.content != NO_HTTP:
             outcome.findings.append(f"{answer.status_code} is no problem document but {kind!r}: {_shown(request)}")
