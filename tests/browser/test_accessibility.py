@@ -40,11 +40,15 @@ KNOWN = (
         "the label of a field that is disabled: exempt by WCAG 1.4.3, and axe cannot tell that it belongs to one",
     ),
 )
-# Whether the page has the background of a scheme: it changes its colours by scripts of its own.
+# Whether the page has the background of a scheme: it changes its colours by scripts of its own. What glides from one
+# colour to another has arrived.
 DRAWN = """scheme => {
     const colour = getComputedStyle(document.querySelector("[data-testid=stApp]")).backgroundColor;
     const [red, green, blue] = colour.match(/\\d+/g).map(Number);
-    return (red + green + blue > 384) === (scheme === "light");
+    const glides = document.getAnimations().some(
+        each => each.playState === "running" && /color|fill|opacity/.test(each.transitionProperty ?? "")
+    );
+    return (red + green + blue > 384) === (scheme === "light") && !glides;
 }"""
 # Parts of pages that are shown only when they are asked for.
 SECTIONS = (

@@ -13,10 +13,12 @@ import httpx
 import psutil
 import pytest
 
-from sentinel.domain.engine_task import TaskKind, TaskState
+from sentinel.domain.engine_task import Lane, TaskKind, TaskState
 from sentinel.localstack.launch import marked_processes
 from sentinel.localstack.rule_worker import NAME, start_rule_worker
 from sentinel.localstack.status import ProgramStatus, stack_status
+from sentinel.stores.postgres.database import Database
+from sentinel.stores.postgres.engine_tasks import EngineTaskQueue
 from sentinel.testing.servers import ServerSet
 from tests.support.detection import Workbench, payment
 
@@ -25,8 +27,22 @@ pytestmark = [pytest.mark.integration, pytest.mark.spark, pytest.mark.timeout(90
 MOST_RSS_BYTES = 900 * 2**20
 
 
+def cancel_what_waits(bench: Workbench) -> None:
+    """End the tasks that other tests left behind, of every tenant: a worker would begin with them at once."""
+    with contextlib.closing(Database(bench.settings.postgres)) as database:
+        database.open()
+        queue = EngineTaskQueue(database, "cleaner", lease_seconds=0, max_attempts=1000)
+        for lane in Lane:
+            while waiting := queue.waiting(lane, list(TaskKind)):
+                for tenant_id, task_id in waiting:
+                    claimed = queue.claim(tenant_id, task_id)
+                    assert claimed is not None
+                    assert queue.finish(claimed, TaskState.CANCELLED)
+
+
 @pytest.fixture
-def home(servers: ServerSet) -> Iterator[ServerSet]:
+def home(servers: ServerSet, bench: Workbench) -> Iterator[ServerSet]:
+    cancel_what_waits(bench)
     start_rule_worker(servers.settings, servers.stack.supervisor, servers.stack.paths)
     yield servers
     servers.stack.supervisor.forget(NAME)
