@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from dashboard.components import links
+from dashboard.components.lake.plot import ALONG, BY, UP
 from dashboard.components.lake.result import show_result
 from dashboard.components.lake.tables import show_tables
 from dashboard.components.page import show_page
@@ -73,6 +74,9 @@ def _put(sql: str) -> None:
 def _run(visit: Visit) -> None:
     sql, limit = str(st.session_state[_SQL]), int(st.session_state[_LIMIT])
     st.session_state.pop(_OUTCOME, None)
+    if st.query_params.get("sql") != sql:
+        # What the link says of the plot of another query means nothing for this one.
+        links.keep(dict.fromkeys((ALONG, UP, BY)))
     links.keep({"sql": sql if len(sql) <= MAX_IN_ADDRESS else None, "limit": limit})
     if not sql.strip():
         st.info("Write a query first.", icon=":material/info:")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import streamlit as st
 
+from dashboard.components import links
 from dashboard.components.charts import Point, show_lines, show_shares
 from dashboard.components.palette import MAX_SERIES
 from dashboard.components.text import line
@@ -20,6 +21,8 @@ _NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UBIGINT", "U
 # More would be one grey area, and slow to draw.
 MAX_POINTS, MAX_BARS = 5_000, 40
 NOTHING = "nothing"
+# In the address: the number of the column that stands along the chart, and up; and of which there is a line for each.
+ALONG, UP, BY = "along", "up", "by"
 
 
 def show_plot(answer: LakeAnswer, names: Sequence[str]) -> None:
@@ -36,23 +39,46 @@ def show_plot(answer: LakeAnswer, names: Sequence[str]) -> None:
     row = st.columns(3)
     # Keyed by the columns: those of another query are another choice.
     key = f"lake-plot-{'-'.join(names)}"
-    x = row[0].selectbox("Along", along, format_func=lambda at: names[at], key=f"{key}-x")
-    y = row[1].selectbox("Up", [at for at in numbers if at != x], format_func=lambda at: names[at], key=f"{key}-y")
-    if y is None:
-        return
-    if _is_time(answer.columns[x].type):
-        others = [at for at in along if at != x and not _is_time(answer.columns[at].type)]
-        few = [at for at in others if len({str(each[at]) for each in answer.rows}) <= MAX_SERIES]
-        by = row[2].selectbox(
-            "A line for each",
-            [None, *others],
-            index=others.index(few[0]) + 1 if few else 0,
-            format_func=lambda at: NOTHING if at is None else names[at],
-            key=f"{key}-by",
+
+    def choose(label: str, options: Sequence[int | None], name: str, default: int | None) -> int | None:
+        links.seed(f"{key}-{name}", name, _one_of(options))
+        st.session_state.setdefault(f"{key}-{name}", default)
+        at: int | None = st.selectbox(
+            label, options, format_func=lambda at: NOTHING if at is None else names[at], key=f"{key}-{name}"
         )
-        _lines(answer, x, y, by)
-    else:
+        links.keep({name: None if at == default else _said(at)})
+        return at
+
+    with row[0]:
+        x = choose("Along", along, ALONG, along[0])
+    with row[1]:
+        y = choose("Up", numbers, UP, numbers[0])
+    if x is None or y is None:
+        return
+    if not _is_time(answer.columns[x].type):
+        links.keep({BY: None})
         _bars(answer, x, y)
+        return
+    others = [at for at in along if at != x and not _is_time(answer.columns[at].type)]
+    few = [at for at in others if len({str(each[at]) for each in answer.rows}) <= MAX_SERIES]
+    with row[2]:
+        by = choose("A line for each", [None, *others], BY, few[0] if few else None)
+    _lines(answer, x, y, by)
+
+
+def _said(at: int | None) -> str:
+    return NOTHING if at is None else str(at + 1)
+
+
+def _one_of(options: Sequence[int | None]) -> Callable[[str], int | None]:
+    said = {_said(at): at for at in options}
+
+    def read(text: str) -> int | None:
+        if text not in said:
+            raise ValueError(text[:60])
+        return said[text]
+
+    return read
 
 
 def _lines(answer: LakeAnswer, x: int, y: int, by: int | None) -> None:

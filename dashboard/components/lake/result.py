@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
-from dashboard.components.lake.plot import show_plot, time_of
+from dashboard.components.lake.plot import ALONG, BY, UP, show_plot, time_of
 from dashboard.components.text import NO_VALUE, compact, line
 from dashboard.components.times import zone_name
 from sentinel.client.lake import LakeAnswer, LakeColumn
@@ -52,7 +52,9 @@ def show_result(answer: LakeAnswer) -> None:
         key="lake-download",
         on_click="ignore",
     )
-    with st.expander("Plot", icon=":material/show_chart:"):
+    # Open where the link says what it shows; open or not afterwards is the reader's.
+    is_open = st.session_state.setdefault("lake-plot-open", any(name in st.query_params for name in (ALONG, UP, BY)))
+    with st.expander("Plot", icon=":material/show_chart:", expanded=is_open):
         show_plot(answer, names)
 
 

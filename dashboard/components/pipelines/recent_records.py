@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard.components.pipelines.send_event import show_send
-from dashboard.components.sections import table_key
+from dashboard.components.sections import pick_row, table_key
 from dashboard.components.text import NO_VALUE, line, show_text
 from dashboard.components.times import said, time_column
 from dashboard.session import Visit
@@ -13,6 +13,8 @@ from sentinel.client.models.events import RecentRecord
 from sentinel.errors import NotFoundError
 
 SHOWN = 25
+# In the address: partition and offset of the record that is shown in full.
+RECORD = "record"
 
 
 def show_recent(visit: Visit, pipeline_id: int) -> None:
@@ -33,7 +35,7 @@ def show_recent(visit: Visit, pipeline_id: int) -> None:
         return
     ids = [f"{each.partition}:{each.offset}" for each in found]
     key = table_key("records", ids)
-    chosen = st.dataframe(
+    st.dataframe(
         [
             {
                 "time": each.kafka_timestamp,
@@ -51,15 +53,17 @@ def show_recent(visit: Visit, pipeline_id: int) -> None:
         },
         hide_index=True,
         placeholder=NO_VALUE,
-        on_select="rerun",
+        on_select=pick_row(key, ids, RECORD),
         selection_mode="single-row",
         key=key,
     )
-    rows = chosen["selection"]["rows"]
-    if rows and rows[0] < len(found):
-        _show_record(visit, found[rows[0]])
-    else:
+    place = st.query_params.get(RECORD)
+    if place is None:
         st.caption("Choose a row to see its record in full.")
+    elif place in ids:
+        _show_record(visit, found[ids.index(place)])
+    else:
+        st.info(f"The record that this link names is not among the newest {SHOWN}.", icon=":material/history:")
 
 
 def _show_record(visit: Visit, record: RecentRecord) -> None:

@@ -250,6 +250,39 @@ class TestPlot:
         ran(widget(page, "selectbox", "A line for each").set_value(2).run())
         assert is_clean(page)
 
+    def test_its_choices_are_in_the_link(self, api: StubApi) -> None:
+        day, number = {"name": "day", "type": "DATE"}, {"name": "n", "type": "BIGINT"}
+        columns = [day, number, COLUMNS[0], {**number, "name": "m"}]
+        api.answers["POST /api/lake/query"] = answer(columns=columns, rows=[["2026-01-02", 5, "DE", 7]])
+        page = run(open_page("lake"))
+        ran(widget(page, "selectbox", "Up").set_value(3).run())
+        ran(widget(page, "selectbox", "A line for each").set_value(None).run())
+        shown = {name: page.query_params[name] for name in ("sql", "up", "by")}
+        assert shown == {"sql": SQL, "up": "4", "by": "nothing"}
+        assert "along" not in page.query_params
+
+        page = open_page("lake", sql=SQL, limit="1000", along="3", up="4")
+        ran(widget(page, "button", "Run").click().run())
+        assert widget(page, "selectbox", "Along").value == 2
+        assert widget(page, "selectbox", "Up").value == 3
+        assert next(each for each in page.expander if each.label == "Plot").proto.expanded
+        # They stay with columns of the same names; other columns are another choice.
+        run(page, f"{SQL} LIMIT 1")
+        assert page.query_params["along"] == "3"
+        api.answers["POST /api/lake/query"] = answer(columns=columns[:2], rows=[["2026-01-02", 5]])
+        run(page, "SELECT 2")
+        assert not {"along", "up", "by"} & page.query_params.keys()
+
+    @pytest.mark.parametrize("up", ["3", "99", "0", "x", HOSTILE])
+    def test_a_link_that_means_nothing(self, api: StubApi, up: str) -> None:
+        columns = [{"name": "day", "type": "DATE"}, {"name": "n", "type": "BIGINT"}, COLUMNS[0]]
+        api.answers["POST /api/lake/query"] = answer(columns=columns, rows=[["2026-01-02", 5, "DE"]])
+        page = open_page("lake", sql=SQL, up=up)
+        ran(widget(page, "button", "Run").click().run())
+        assert any("`up` means nothing here" in each.value for each in page.warning)
+        assert widget(page, "selectbox", "Up").value == 1
+        assert "up" not in page.query_params
+
     def test_a_bar_for_each(self, api: StubApi) -> None:
         columns = [{"name": "country", "type": "VARCHAR"}, {"name": "n", "type": "BIGINT"}]
         api.answers["POST /api/lake/query"] = answer(columns=columns, rows=[["DE", 1], ["FR", 3], [None, 1], ["DE", 4]])

@@ -309,6 +309,13 @@ class TestRecentRecords:
         assert table["record"][1] == "(no value)"
         assert is_clean(page)
 
+    def test_a_link_shows_one_of_them(self, api: StubApi) -> None:
+        page = open_page("pipelines", pipeline="7", show="records", record="1:4711")
+        assert any("90,000 bytes" in each.value for each in page.caption)
+        page = open_page("pipelines", pipeline="7", show="records", record="1:4710")
+        assert any("is not among the newest" in each.value for each in page.info)
+        assert is_clean(open_page("pipelines", pipeline="7", show="records", record=HOSTILE))
+
     def test_no_record_yet(self, api: StubApi) -> None:
         api.answers["GET /api/pipelines/7/recent-records"] = []
         page = open_page("pipelines", pipeline="7", show="records")
