@@ -104,8 +104,8 @@ format: install ## format the code and repair what the linter can
 bench: install ## measure throughput and latency beside bare Spark
 	@$(BIN)/python -m tests.bench.detection $(ARGS)
 
-chaos: install ## the whole fault campaign, hours; ARGS=--list, ARGS="--only Redis"
-	@$(BIN)/python -m tests.chaos --rounds 3 --write $(ARGS)
+chaos: install ## the whole fault campaign, hours, in parts if need be; ARGS=--list, ARGS="--only Redis"
+	@$(BIN)/python -m tests.chaos --rounds 3 --continue $(ARGS)
 
 fuzz: install ## the bad-input campaign: hostile requests and records; ARGS="--minutes 60 --seed 7"
 	@$(BIN)/python -m tests.fuzz --write $(ARGS)

@@ -16,7 +16,7 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -96,18 +96,27 @@ class Change:
 
 
 class Bench:
-    """One set of servers and the measurements on it."""
+    """One set of servers and the measurements on it.
 
-    def __init__(self, servers: ServerSet, directory: Path) -> None:
+    Args:
+        master: Where drivers run their tasks; empty: in themselves.
+        parts: More processes that take part: name -> pid of the root of a tree.
+    """
+
+    def __init__(
+        self, servers: ServerSet, directory: Path, *, master: str = "", parts: Mapping[str, int] | None = None
+    ) -> None:
         tenant = f"bench-{uuid.uuid4().hex[:8]}"
         ensure_tenant(servers.settings.postgres, tenant, "bench")
         self.servers = servers
+        self.master = master
+        self.parts = dict(parts or {})
         self.bench = Workbench(servers, tenant, directory, as_shipped=True)
 
     def pids(self, job: Job) -> dict[str, int]:
         """The roots of the process trees that are looked at."""
         names = {"PostgreSQL": "postgres", "Redis": "redis", "Kafka": "kafka", "S3": "s3"}
-        return {part: self.servers.pid(name) for part, name in names.items()} | {"driver": job.process.pid}
+        return {part: self.servers.pid(name) for part, name in names.items()} | self.parts | {"driver": job.process.pid}
 
     def fill(self, events: Events, topic: str = "") -> str:
         """Put all events into a topic, a new one unless it is named."""
@@ -131,7 +140,7 @@ class Bench:
         first, second = expected_alerts(cold, rules), expected_alerts(events, rules)
         topic = self.fill(cold)
         pipeline_id = bench.create_pipeline(topic, rules, fields=FIELDS, mode=mode)
-        with bench.job(pipeline_id, SENTINEL_JOB__ARCHIVE_INTERVAL_SECONDS="15") as job:
+        with bench.job(pipeline_id, master=self.master, SENTINEL_JOB__ARCHIVE_INTERVAL_SECONDS="15") as job:
             cold_speed = self.drained(pipeline_id, job, len(cold))
             bench.wait_archived(pipeline_id, job, timeout=300)
             before_it = len(bench.generations(pipeline_id))
@@ -317,7 +326,7 @@ def check_alerts(found: dict[str, int], right: dict[str, int]) -> None:
 def main() -> None:
     """Run all measurements and write the report."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--events", type=int, default=2_000_000)
+    parser.add_argument("--events", type=int, default=4_000_000)
     parser.add_argument("--cold-events", type=int, default=200_000)
     parser.add_argument("--rules", type=int, nargs="+", default=[1, 10, 100, 1000])
     parser.add_argument("--rates", type=int, nargs="+", default=[1000, 5000])

@@ -30,6 +30,8 @@ CATEGORIES = ["grocery", "fuel", "travel", "books", "games", "health", "garden",
 COUNTRIES = ["DE", "FR", "IT", "ES", "PL", "NL", "US", "BR", "NG", "SG"]
 CHANNELS = ["pos", "web", "app", "atm"]
 USERS, MERCHANTS = 20_000, 2_000
+# Rows that exist as Python objects.
+_AT_ONCE = 50_000
 
 
 @dataclass(frozen=True)
@@ -43,11 +45,13 @@ class Events:
 
     def encoded(self, start: int, sent_at: Any) -> Iterator[bytes]:
         """Yield the JSON of events from `start` on; `sent_at` is their scheduled send time, seconds, per event."""
-        columns = self.columns
-        names = list(columns)
-        rows = zip(*(columns[name][start : start + len(sent_at)].tolist() for name in names), strict=True)
-        for row, at in zip(rows, sent_at, strict=True):
-            yield orjson.dumps({**dict(zip(names, row, strict=True)), "sent_at": float(at)})
+        names = list(self.columns)
+        for first in range(0, len(sent_at), _AT_ONCE):
+            times = sent_at[first : first + _AT_ONCE]
+            part = slice(start + first, start + first + len(times))
+            rows = zip(*(self.columns[name][part].tolist() for name in names), strict=True)
+            for row, at in zip(rows, times, strict=True):
+                yield orjson.dumps({**dict(zip(names, row, strict=True)), "sent_at": float(at)})
 
 
 def make_events(count: int, seed: int = 1) -> Events:

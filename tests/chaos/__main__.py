@@ -1,4 +1,4 @@
-"""The fault campaign: `python -m tests.chaos [--rounds 3] [--only TEXT] [--mode realtime] [--list] [--write]`.
+"""The fault campaign: `python -m tests.chaos [--rounds 3] [--only TEXT] [--mode realtime] [--list] [--continue]`.
 
 Every case happens to a driver under a flow of 1,000 events/s and ends with the oracle: the alerts and dead letters
 that are due are there once each, and `sentinel reconcile` finds nothing lost or doubled.
@@ -7,13 +7,11 @@ that are due are there once each, and `sentinel reconcile` finds nothing lost or
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 import traceback
 import uuid
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 from sentinel.domain.pipeline import DetectMode
@@ -21,8 +19,9 @@ from sentinel.settings import PROJECT_ROOT
 from sentinel.stores.postgres.migrate import ensure_tenant
 from sentinel.testing.servers import ServerSet, start_servers
 from tests.chaos import cases_driver, cases_stores
-from tests.chaos.ground import RATE, Case, Outcome, play
-from tests.chaos.report import write_report
+from tests.chaos.ground import Case, Outcome, play
+from tests.chaos.record import Record
+from tests.chaos.report import report
 from tests.chaos.short import SHORT
 
 CASES: tuple[Case, ...] = (*cases_driver.CASES, *cases_stores.CASES)
@@ -37,7 +36,13 @@ def main() -> int:
     parser.add_argument("--mode", choices=[mode.value for mode in DetectMode], help="one mode alone")
     parser.add_argument("--short", action="store_true", help="the short form: several faults in turn to one driver")
     parser.add_argument("--list", action="store_true", help="say what there is and end")
-    parser.add_argument("--write", action="store_true", help="write docs/reliability.json and .md")
+    parser.add_argument("--write", action="store_true", help="write docs/reliability.json and .md, anew")
+    parser.add_argument(
+        "--continue",
+        dest="go_on",
+        action="store_true",
+        help="write them, and leave out what was green there in enough rounds in a row",
+    )
     options = parser.parse_args()
     chosen = [
         (case, mode)
@@ -49,38 +54,44 @@ def main() -> int:
         for case, mode in chosen:
             print(f"{mode.value:<11} {case.name:<32} {case.what}")
         return 0 if chosen else 2
+    is_kept = (options.write or options.go_on) and not options.short
+    record = Record(RESULTS if is_kept else None)
+    if options.go_on:
+        record.load()
     with tempfile.TemporaryDirectory(prefix="sentinel-chaos-") as directory:
-        outcomes, failed = _campaign(Path(directory), chosen, options.rounds)
-    if options.write and not failed:
-        RESULTS.write_text(json.dumps({"rate": RATE, "outcomes": [asdict(each) for each in outcomes]}, indent=1) + "\n")
-        write_report(RESULTS, CASES)
-    print(f"{len(outcomes)} green, {len(failed)} failed" + "".join(f"\n  {name}" for name in failed))
+        green, failed = _campaign(Path(directory), chosen, options.rounds, record)
+    if is_kept:
+        RESULTS.with_suffix(".md").write_text(report(record, CASES))
+    print(f"{green} green, {len(failed)} failed" + "".join(f"\n  {name}" for name in failed))
     return 1 if failed else 0
 
 
 def _campaign(
-    directory: Path, chosen: Sequence[tuple[Case, DetectMode]], rounds: int
-) -> tuple[list[Outcome], list[str]]:
-    outcomes: list[Outcome] = []
-    failed: list[str] = []
+    directory: Path, chosen: Sequence[tuple[Case, DetectMode]], rounds: int, record: Record
+) -> tuple[int, list[str]]:
+    green, failed = 0, []
     with start_servers(directory / "stack") as servers:
-        for number in range(rounds):
+        for number in range(1, rounds + 1):
             for case, mode in chosen:
+                if len(record.in_a_row(case.name, mode.value)) >= number:
+                    continue
                 try:
                     outcome = _one(servers, directory, case, mode)
-                except Exception:
+                except Exception as error:
                     traceback.print_exc()
-                    failed.append(f"{case.name} ({mode.value}), round {number + 1}")
+                    record.add_failure(case.name, mode.value, error)
+                    failed.append(f"{case.name} ({mode.value}), round {number}")
                     print(f"FAILED {mode.value:<11} {case.name}", flush=True)
                     continue
-                outcomes.append(outcome)
+                green += 1
+                record.add(outcome)
                 print(
                     f"{outcome.mode:<11} {outcome.case:<32} {outcome.sent:>7} sent {outcome.alerts:>5} alerts "
                     f"{outcome.deaths:>3} deaths  0 lost, 0 doubled  {outcome.silence_seconds:>5.1f} s silent "
                     f"{outcome.took_seconds:>6.1f} s",
                     flush=True,
                 )
-    return outcomes, failed
+    return green, failed
 
 
 def _one(servers: ServerSet, directory: Path, case: Case, mode: DetectMode) -> Outcome:

@@ -1,4 +1,4 @@
-"""What happens to the driver: it is killed, loses its checkpoints, meets a twin, or its clock is set."""
+"""What happens to the driver: it is killed, loses checkpoints or executors, meets a twin, or its clock is set."""
 
 from __future__ import annotations
 
@@ -7,8 +7,13 @@ import shutil
 import time
 from functools import partial
 
+import psutil
+
 from sentinel.domain.pipeline import DetectMode
+from sentinel.localstack.cluster import start_cluster, stop_cluster, worker_names
+from sentinel.streaming.job.slots import slots_for
 from tests.chaos.clock import SteppedClock
+from tests.chaos.flow import PARTITIONS
 from tests.chaos.ground import Case, Ground
 
 REALTIME = DetectMode.REALTIME
@@ -92,6 +97,28 @@ def _with_clock(ground: Ground) -> dict[str, str]:
     return clock.environment
 
 
+def _with_cluster(ground: Ground) -> str:
+    """Have two workers, each with task slots for the whole job."""
+    stack = ground.servers.stack
+    ground.at_end.callback(stop_cluster, stack)
+    return start_cluster(stack, cores=slots_for(PARTITIONS), workers=2)
+
+
+def _machine_lost(ground: Ground) -> None:
+    """Of two workers, the one that does more is killed with its executors, and stays away."""
+    supervisor = ground.servers.stack.supervisor
+    workers = {name: psutil.Process(ground.servers.pid(name)) for name in worker_names(2)}
+    executors = {
+        name: [each for each in worker.children(recursive=True) if each.name() == "java"]
+        for name, worker in workers.items()
+    }
+    assert all(executors.values()), f"each worker has an executor: {executors}"
+    name = max(executors, key=lambda name: sum(sum(each.cpu_times()[:2]) for each in executors[name]))
+    for process in (*executors[name], workers[name]):
+        process.kill()
+    supervisor.stop(name)
+
+
 CASES = (
     _killed_at("before the commit", "with findings read and not committed", "before_commit:2=kill"),
     _killed_at("after the commit", "with alerts committed that nobody else knows of", "after_commit:2=kill"),
@@ -112,4 +139,6 @@ CASES = (
     Case("two drivers", "a second driver beside the first, which then dies", _twin, modes=(REALTIME,)),
     Case("clock stepped", "the driver's wall clock an hour ahead, then an hour behind", _clock_stepped,
          environment=_with_clock),
+    Case("worker machine lost", "of a cluster's two workers one is killed with its executor and stays away",
+         _machine_lost, master=_with_cluster),
 )  # fmt: skip

@@ -86,7 +86,7 @@ def flushed(ground: Ground, seconds: float = AWAY_SECONDS) -> None:
 
 
 def with_between(ground: Ground) -> dict[str, str]:
-    between = ground.tools["s3"] = S3Between(ground.bench.settings.lake.endpoint)
+    between = ground.tools["s3"] = ground.at_end.enter_context(S3Between(ground.bench.settings.lake.endpoint))
     return {"SENTINEL_LAKE__ENDPOINT": between.endpoint}
 
 

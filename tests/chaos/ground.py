@@ -6,7 +6,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -15,7 +15,6 @@ from sentinel.domain.pipeline import DetectMode
 from sentinel.testing.servers import ServerSet
 from tests.chaos.flow import PARTITIONS, RULE, Flow, is_alert, is_broken, number_at
 from tests.chaos.keeper import Keeper
-from tests.chaos.s3_between import S3Between
 from tests.support.detection import Workbench
 from tests.support.proof import assert_reconciled
 
@@ -32,6 +31,7 @@ class Case:
         what: In words, for the table.
         first: Environment of the first driver: the faults that end it.
         environment: Environment of every driver, made from the ground (addresses are known then).
+        master: Where every driver runs its tasks, made from the ground; empty: in itself.
     """
 
     name: str
@@ -40,6 +40,7 @@ class Case:
     modes: tuple[DetectMode, ...] = (DetectMode.REALTIME, DetectMode.MICROBATCH)
     first: Mapping[str, str] = field(default_factory=dict)
     environment: Callable[[Ground], Mapping[str, str]] = lambda _ground: {}
+    master: Callable[[Ground], str] = lambda _ground: ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +77,12 @@ class Ground:
         self.skipped: set[int] = set()
         self.skipped_in_lake: set[int] = set()
         self.tools: dict[str, object] = {}
+        self.at_end = ExitStack()
         self.flow = Flow(self.bench.settings.kafka.bootstrap_servers, self.topic, RATE)
         self._faults = directory / "faults"
         self._faults.mkdir()
         environment = {"SENTINEL_TEST_FAULTS_ONCE": str(self._faults), **case.environment(self)}
-        self.keeper = Keeper(self.bench, self.pipeline_id, environment, case.first)
+        self.keeper = Keeper(self.bench, self.pipeline_id, environment, case.first, case.master(self))
 
     # -- what a case may do
 
@@ -190,9 +192,7 @@ class Ground:
     def close(self) -> None:
         """End whatever still runs."""
         self.keeper.stop()
-        for tool in self.tools.values():
-            if isinstance(tool, S3Between):
-                tool.__exit__(None, None, None)
+        self.at_end.close()
         self.bench.close()
 
 

@@ -18,25 +18,32 @@ class Keeper(threading.Thread):
     Args:
         environment: Variables of every driver.
         first: Variables of the first driver alone: the faults that are planned for it.
+        master: Where every driver runs its tasks; empty: in itself.
 
     Attributes:
         is_doomed: A fault is planned for the first driver.
     """
 
     def __init__(
-        self, bench: Workbench, pipeline_id: int, environment: Mapping[str, str], first: Mapping[str, str]
+        self,
+        bench: Workbench,
+        pipeline_id: int,
+        environment: Mapping[str, str],
+        first: Mapping[str, str],
+        master: str = "",
     ) -> None:
         super().__init__(name="keeper", daemon=True)
         self._bench = bench
         self._pipeline_id = pipeline_id
         self._environment = dict(environment)
+        self._master = master
         self._lock = threading.Lock()
         self._ended = False
         self._is_paused = False
         self.deaths: list[float] = []
         self.exit_codes: list[int] = []
         self.is_doomed = "SENTINEL_TEST_FAULTS" in {**environment, **first}
-        self.job: Job = bench.start_job(pipeline_id, **{**environment, **first})
+        self.job: Job = bench.start_job(pipeline_id, master=master, **{**environment, **first})
 
     def run(self) -> None:
         """Look after the driver until stopped."""
@@ -48,7 +55,7 @@ class Keeper(threading.Thread):
                 if code is not None and not self._is_paused:
                     self.deaths.append(time.time())
                     self.exit_codes.append(code)
-                    self.job = self._bench.start_job(self._pipeline_id, **self._environment)
+                    self.job = self._bench.start_job(self._pipeline_id, master=self._master, **self._environment)
             time.sleep(LOOK_SECONDS)
 
     def kill(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sentinel.localstack.cluster import MASTER, WORKER, start_cluster
+from sentinel.localstack.cluster import start_cluster, stop_cluster
 from tests.support.detection import Workbench, payment
 from tests.support.proof import assert_reconciled
 
@@ -33,5 +33,4 @@ def test_the_job_runs_on_a_cluster(bench: Workbench) -> None:
         assert bench.alerts_by_rule(pipeline_id) == {"large": 20, "user 7": 20}
         assert_reconciled(bench, pipeline_id)
     finally:
-        for name in (WORKER, MASTER):
-            stack.supervisor.stop(name)
+        stop_cluster(stack)

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from sentinel.localstack.cluster import start_cluster
+from sentinel.localstack.cluster import start_cluster, stop_cluster
 from sentinel.localstack.jobs import job_program
 from sentinel.localstack.launch import marked_processes
 from sentinel.testing.servers import ServerSet, own_environment, start_servers
@@ -112,5 +112,4 @@ def test_it_runs_on_a_standalone_cluster(home: ServerSet, job: StandIn) -> None:
     assert job.running().split()[2] == master
     home.stop(job.name)
     assert job.read("stopped") == "21"
-    for name in ("spark-worker", "spark-master"):
-        home.stack.supervisor.forget(name)
+    stop_cluster(home.stack)
