@@ -12,6 +12,8 @@ import json
 import os
 import platform
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,28 +26,34 @@ from sentinel.settings import PROJECT_ROOT
 from sentinel.streaming.job.slots import slots_for
 from sentinel.testing.servers import ServerSet, start_servers
 from tests.bench.detection import PARTITIONS, Bench, Drain
-from tests.bench.workload import Events, make_events, make_rules
+from tests.bench.workload import make_events, make_rules
 
 RESULTS = PROJECT_ROOT / "docs" / "scale-out.json"
 PLACES = ("in the driver", "1 worker", "2 workers")
 
 
-def drain_at(place: str, servers: ServerSet, directory: Path, cold: Events, events: Events, mode: DetectMode) -> Drain:
-    """Drain the backlog with the tasks at one of PLACES."""
-    if place == PLACES[0]:
-        return Bench(servers, directory).drain(cold, events, make_rules(100), mode)
-    count = int(place.split()[0])
-    # Executors are children of their worker and stay on its processor.
-    master = start_cluster(servers.stack, cores=slots_for(PARTITIONS), workers=count)
+@contextmanager
+def bench_at(workers: int, servers: ServerSet, directory: Path) -> Iterator[Bench]:
+    """Open a bench whose drivers run their tasks on so many workers; with none: in themselves."""
+    if workers == 0:
+        yield Bench(servers, directory)
+        return
+    master = start_cluster(servers.stack, cores=slots_for(PARTITIONS), workers=workers)
     try:
-        pids = {name: servers.pid(name) for name in worker_names(count)}
+        pids = {name: servers.pid(name) for name in worker_names(workers)}
         for processor, pid in enumerate(pids.values()):
-            for process in (psutil.Process(pid), *psutil.Process(pid).children(recursive=True)):
-                for thread in process.threads():
-                    psutil.Process(thread.id).cpu_affinity([processor % (os.cpu_count() or 1)])
-        return Bench(servers, directory, master=master, parts=pids).drain(cold, events, make_rules(100), mode)
+            hold(pid, processor % (os.cpu_count() or 1))
+        yield Bench(servers, directory, master=master, parts=pids)
     finally:
         stop_cluster(servers.stack)
+
+
+def hold(pid: int, processor: int) -> None:
+    """Keep a worker to one processor, and the executors that it will start."""
+    root = psutil.Process(pid)
+    for process in (root, *root.children(recursive=True)):
+        for thread in process.threads():
+            psutil.Process(thread.id).cpu_affinity([processor])
 
 
 def markdown(results: dict[str, object], drains: list[tuple[str, Drain]]) -> str:
@@ -54,8 +62,8 @@ def markdown(results: dict[str, object], drains: list[tuple[str, Drain]]) -> str
         "# Scale-out",
         "",
         f"Written by `python -m tests.bench.scale_out --write`; {results['machine']}.",
-        "One processor for each worker; driver, broker, PostgreSQL, Redis, S3 server on the same two. 100 rules, the whole",
-        f"triple write, {drains[0][1].events:,} events after {results['cold']:,} cold ones; alerts equal DuckDB's.",
+        "One processor for each worker; driver, broker, PostgreSQL, Redis and S3 server on the same two. 100 rules,",
+        f"the whole triple write, {drains[0][1].events:,} events after {results['cold']:,} cold ones; alerts equal DuckDB's.",
         "",
         "| tasks run | mode | cold events/s | events/s | processor us per event | of these the executors |",
         "|---|---|---|---|---|---|",
@@ -85,7 +93,8 @@ def main() -> None:
         for number, place in enumerate(options.places):
             directory = Path(scratch) / str(number)
             directory.mkdir()
-            drains.append((place, drain_at(place, servers, directory, cold, events, DetectMode(options.mode))))
+            with bench_at(PLACES.index(place), servers, directory) as bench:
+                drains.append((place, bench.drain(cold, events, make_rules(100), DetectMode(options.mode))))
             print(f"{place}: {drains[-1][1].events_per_second:,.0f} events/s", file=sys.stderr, flush=True)
     results = {
         "machine": f"{os.cpu_count()} CPUs, {platform.platform()}",
