@@ -63,7 +63,8 @@ def markdown(results: dict[str, object], drains: list[tuple[str, Drain]]) -> str
         "",
         f"Written by `python -m tests.bench.scale_out --write`; {results['machine']}.",
         "One processor for each worker; driver, broker, PostgreSQL, Redis and S3 server on the same two. 100 rules,",
-        f"the whole triple write, {drains[0][1].events:,} events after {results['cold']:,} cold ones; alerts equal DuckDB's.",
+        f"the whole triple write, {drains[0][1].events:,} events after {results['cold']:,} cold ones; alerts equal"
+        " those of DuckDB.",
         "",
         "| tasks run | mode | cold events/s | events/s | processor us per event | of these the executors |",
         "|---|---|---|---|---|---|",
