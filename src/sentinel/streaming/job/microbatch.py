@@ -34,6 +34,7 @@ from sentinel.streaming.query.evaluate import CompiledRuleSet
 from sentinel.streaming.query.findings import add_finding, finding_columns
 from sentinel.streaming.query.layout import Mask
 from sentinel.streaming.query.parse import parse
+from sentinel.streaming.query.physical import PhysicalPlan
 from sentinel.streaming.sink.alert_writer import Committer
 
 log = logging.getLogger(__name__)
@@ -47,10 +48,11 @@ RETRY_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Active:
-    """The generation of the newest micro-batch, compiled."""
+    """The generation of the newest micro-batch, compiled, and the plan of its first one for those that follow."""
 
     generation: Generation
     compiled: CompiledRuleSet
+    plan: PhysicalPlan
 
 
 class MicroBatchDetector:
@@ -65,6 +67,8 @@ class MicroBatchDetector:
     ) -> None:
         self._context = context
         self._spark = spark
+        # An adaptive plan is for one run.
+        spark.conf.set("spark.sql.adaptive.enabled", "false")
         self._compile = compile_rules
         self._stopped = threading.Event()
         self._committer = make_committer(self._stopped)
@@ -201,7 +205,7 @@ class MicroBatchDetector:
         try:
             metrics, began = self._context.metrics, monotonic_seconds()
             with metrics.timed("plan"):
-                active, findings = self._look_up(batch)
+                active, findings = self._look_up(batch, end_offsets)
             self._tried = active.generation
             changed = active is not self._active
             with metrics.timed("evaluate"):
@@ -219,7 +223,7 @@ class MicroBatchDetector:
             self._error = error
             raise
 
-    def _look_up(self, batch: DataFrame) -> tuple[Active, DataFrame]:
+    def _look_up(self, batch: DataFrame, end_offsets: dict[int, int]) -> tuple[Active, DataFrame]:
         """Return the generation for this micro-batch and its findings, not computed yet.
 
         A configuration that cannot be compiled leaves the one before in force; without one before, the versions that
@@ -229,7 +233,7 @@ class MicroBatchDetector:
         snapshot = context.snapshots.current(context.pipeline_id)
         known = before.generation.snapshot.fingerprint if before else None
         if before is not None and snapshot.fingerprint in {known, self._refused}:
-            return before, plan_findings(batch, before)
+            return self._planned(batch, before, end_offsets)
         reason = change_between(before.generation.snapshot, snapshot) if before else "driver start"
         try:
             return self._prepare(batch, snapshot, reason)
@@ -239,39 +243,50 @@ class MicroBatchDetector:
             self._refused, self.last_error = snapshot.fingerprint, short(error)
             log.error("pipeline %s: the new generation cannot start: %s", context.pipeline_id, self.last_error)
             if before is not None:
-                return before, plan_findings(batch, before)
+                return self._planned(batch, before, end_offsets)
             versions = context.ledger.last_active_versions(context.pipeline_id)
             if versions is None:
                 raise
             return self._prepare(batch, context.snapshots.at(context.pipeline_id, *versions), "last good versions")
 
     def _prepare(self, batch: DataFrame, snapshot: PipelineSnapshot, reason: str) -> tuple[Active, DataFrame]:
-        ledger = self._context.ledger
-        generation_id = ledger.create_generation(self._context.lease, snapshot, reason=reason, marker_every=1)
+        context, ledger = self._context, self._context.ledger
+        generation_id = ledger.create_generation(context.lease, snapshot, reason=reason, marker_every=1)
         try:
             fault_point("start_generation")
             generation = Generation(generation_id, snapshot, 1, dict(self._decided))
-            active = Active(generation, self._compile(snapshot))
-            findings = plan_findings(batch, active)
+            compiled = self._compile(snapshot)
+            findings = plan_findings(batch, generation, compiled)
+            active = Active(generation, compiled, PhysicalPlan(findings, batch))
         except (SentinelError, PySparkException, InjectedFaultError) as error:
-            self._context.metrics.not_served()
+            context.metrics.not_served()
             ledger.fail_generation(generation_id, short(error))
             raise
-        log.info("pipeline %s: generation %s serves: %s", self._context.pipeline_id, generation_id, reason)
+        log.info("pipeline %s: generation %s serves: %s", context.pipeline_id, generation_id, reason)
+        if not active.plan.is_reusable:
+            log.warning(
+                "pipeline %s: every micro-batch of generation %s is planned", context.pipeline_id, generation_id
+            )
         return active, findings
 
+    def _planned(self, batch: DataFrame, active: Active, end_offsets: dict[int, int]) -> tuple[Active, DataFrame]:
+        """Return the findings of a micro-batch by the plan that its generation has."""
+        count = sum(end - self._decided.get(partition, end) for partition, end in end_offsets.items())
+        findings = active.plan.over(batch, count)
+        return active, plan_findings(batch, active.generation, active.compiled) if findings is None else findings
 
-def plan_findings(batch: DataFrame, active: Active) -> DataFrame:
+
+def plan_findings(batch: DataFrame, generation: Generation, compiled: CompiledRuleSet) -> DataFrame:
     """Build the findings of a micro-batch; analysed at once, computed when collected."""
-    snapshot = active.generation.snapshot
+    snapshot = generation.snapshot
     parsed = parse(
         batch, snapshot.schema, snapshot.config, topic=snapshot.kafka_topic, source_epoch=snapshot.source_epoch
     )
     return finding_columns(
-        active.compiled.evaluate(parsed),
-        active.compiled,
+        compiled.evaluate(parsed),
+        compiled,
         snapshot.schema,
-        generation_id=active.generation.generation_id,
+        generation_id=generation.generation_id,
         marker_every=0,
         first_offsets={},
         config=snapshot.config,

@@ -85,6 +85,10 @@ def session_settings(settings: Settings) -> dict[str, str]:
         "spark.sql.parser.manageParserCaches": "true",
         "spark.sql.parser.parserDfaCacheFlushRatio": "20",
         "spark.sql.shuffle.partitions": "4",
+        # Checkpoints lie on a local disk, where the default one starts a program (readlink) several times a file.
+        "spark.sql.streaming.checkpointFileManagerClass": (
+            "org.apache.spark.sql.execution.streaming.checkpointing.FileSystemBasedCheckpointFileManager"
+        ),
         "spark.sql.warehouse.dir": (settings.home / "spark-warehouse").as_uri(),
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
