@@ -104,7 +104,7 @@ def spark(settings: Settings) -> Iterator[SparkSession]:
     """A local Spark session with the product's settings; one for the session."""
     os.environ.setdefault("JAVA_HOME", str(find_java(settings.home).home))
     session = build_session(
-        settings, app_name="tests", master="local[4]", extra={"spark.ui.enabled": "false", "spark.driver.memory": "1g"}
+        settings, app_name="tests", master="local[4]", extra={"spark.ui.enabled": "false", "spark.driver.memory": "2g"}
     )
     yield session
     session.stop()

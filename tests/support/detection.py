@@ -274,7 +274,7 @@ class Workbench:
             connection.execute("SELECT set_config('app.tenant_id', %s, true)", (self.tenant_id,))
             connection.execute(statement, parameters)  # type: ignore[call-overload]
 
-    def wait_until(self, what: str, check: Callable[[], bool], job: Job | None = None, timeout: float = 300) -> None:
+    def wait_until(self, what: str, check: Callable[[], bool], job: Job | None = None, timeout: float = 600) -> None:
         """Wait for a condition; fail with the job's log when it does not come true."""
         deadline = time.monotonic() + timeout
         while not check():
@@ -284,7 +284,7 @@ class Workbench:
                 raise AssertionError(f"not within {timeout} s: {what}\n{job.tail() if job else ''}")
             time.sleep(0.1)
 
-    def wait_decided(self, pipeline_id: int, topic: str, job: Job | None = None, timeout: float = 300) -> None:
+    def wait_decided(self, pipeline_id: int, topic: str, job: Job | None = None, timeout: float = 600) -> None:
         """Wait until every record that is in the topic now is decided."""
         highs = {p: place.high for p, place in self.topics.ranges(topic).items()}
         self.wait_until(
@@ -294,7 +294,7 @@ class Workbench:
             timeout,
         )
 
-    def wait_archived(self, pipeline_id: int, job: Job | None = None, timeout: float = 300) -> None:
+    def wait_archived(self, pipeline_id: int, job: Job | None = None, timeout: float = 600) -> None:
         """Wait until every decided record is in the lake (or a dead letter)."""
         self.wait_until(
             f"pipeline {pipeline_id} has archived what is decided",
@@ -323,7 +323,7 @@ class Workbench:
             job,
         )
 
-    def wait_newest_serves(self, pipeline_id: int, job: Job | None = None, timeout: float = 300) -> None:
+    def wait_newest_serves(self, pipeline_id: int, job: Job | None = None, timeout: float = 600) -> None:
         """Wait until the newest schema and rule set are in force."""
         self.wait_until(
             f"pipeline {pipeline_id} serves its newest versions",
