@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sentinel.domain.dead_letter import DeadLetterCause
-from sentinel.domain.event_schema import ArrayType, DecimalType, EventSchema, Field, FieldType, StructType
+from sentinel.domain.event_schema import ArrayType, DecimalType, EventSchema, Field, FieldType, ScalarType, StructType
 from sentinel.domain.json_document import JsonObject, Number, RefusedError, read_document
 from sentinel.domain.spark_values import decimal_fits, epoch_fits, is_date, is_time
 
@@ -96,7 +96,7 @@ def certain_faults(document: JsonObject, schema: EventSchema) -> list[Verdict]:
                 faults.append(Verdict(DeadLetterCause.MISSING_FIELD, field.name, detail))
         elif cause := fault_of(value, field.type):
             faults.append(Verdict(cause, field.name, _cannot_hold(field, value)))
-    return faults + _faults_of_overridden(document, schema)
+    return faults + _faults_of_overridden(document, schema) if document.overridden else faults
 
 
 def what_is_wrong(text: str, error: Exception) -> str:
@@ -223,6 +223,8 @@ def fault_of(value: Any, kind: FieldType) -> DeadLetterCause | None:
 
     Numbers come as `Number`, objects as they are read here.
     """
+    if isinstance(kind, ScalarType):
+        return _FAULT_OF_SCALAR[kind.name](value)
     match kind:
         case ArrayType(element) if isinstance(value, list):
             return _fault_inside((item, element) for item in value)
@@ -233,9 +235,7 @@ def fault_of(value: Any, kind: FieldType) -> DeadLetterCause | None:
             return _fault_inside((value.values.get(name), inner) for name, inner in fields)
         case DecimalType():
             return _fault_of_decimal(value, kind)
-        case ArrayType() | StructType():
-            return DeadLetterCause.WRONG_TYPE
-    return _FAULT_OF_SCALAR[kind.name](value)
+    return DeadLetterCause.WRONG_TYPE
 
 
 def _cannot_be_read(value: Any, kind: FieldType) -> bool:
