@@ -1,4 +1,4 @@
-"""The workbenches of detection tests."""
+"""The workbenches of detection tests, and what tests of the lake share."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from sentinel.settings import Settings
+from sentinel.stores.postgres.database import Database
 from sentinel.stores.postgres.migrate import ensure_tenant
 from sentinel.testing.servers import ServerSet
+from tests.chaos.s3_between import S3Between
 from tests.support.detection import Workbench
+from tests.support.lake_desk import Desk, opened_desk
 
 
 @pytest.fixture
@@ -29,3 +33,16 @@ def shared_bench(servers: ServerSet, tmp_path_factory: pytest.TempPathFactory) -
     workbench = Workbench(servers, tenant_id, tmp_path_factory.mktemp("bench"))
     yield workbench
     workbench.close()
+
+
+@pytest.fixture
+def lake_desk(settings: Settings, database: Database, tenant: str) -> Iterator[Desk]:
+    """Care of the lake of a tenant of its own."""
+    yield from opened_desk(settings, database, tenant)
+
+
+@pytest.fixture
+def between(settings: Settings) -> Iterator[S3Between]:
+    """A server in front of the lake's store, which may answer badly."""
+    with S3Between(settings.lake.endpoint) as server:
+        yield server

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import uuid
 from collections import Counter
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -26,20 +25,9 @@ from tests.chaos.s3_between import S3Between
 from tests.integration.test_reconcile import Pipeline
 from tests.support.decider import Decider, event
 from tests.support.detection import Workbench
-from tests.support.lake_desk import POLICY, Desk, never, opened_desk
+from tests.support.lake_desk import POLICY, Desk, never
 
 pytestmark = [pytest.mark.integration, pytest.mark.spark]
-
-
-@pytest.fixture
-def desk(settings: Settings, database: Database, tenant: str) -> Iterator[Desk]:
-    yield from opened_desk(settings, database, tenant)
-
-
-@pytest.fixture
-def between(settings: Settings) -> Iterator[S3Between]:
-    with S3Between(settings.lake.endpoint) as server:
-        yield server
 
 
 class TestArchive:
@@ -48,11 +36,11 @@ class TestArchive:
         return Decider(bench, database, spark, bench.create_topic(2), archive_interval_seconds=0.2)
 
     def test_it_appends_while_files_are_merged_and_deleted(
-        self, decider: Decider, desk: Desk, spark: SparkSession
+        self, decider: Decider, lake_desk: Desk, spark: SparkSession
     ) -> None:
         decider.send(*[event(number) for number in range(4)])
         decider.drain()
-        uri = events_uri(desk.settings.lake, desk.tenant, decider.pipeline_id)
+        uri = events_uri(lake_desk.settings.lake, lake_desk.tenant, decider.pipeline_id)
         began = spark.read.format("delta").option("versionAsOf", decider.table().version()).load(spark_uri(uri))
         arrow = decider.table().to_pyarrow_dataset()
         archive, stopped = decider.archive(), threading.Event()
@@ -66,8 +54,8 @@ class TestArchive:
                     decider.send(event(sent), event(sent + 1))
                     sent += 2
                     decider.bench.wait_archived(decider.pipeline_id)
-                outcome = desk.carer(policy=eager).run_requested(
-                    desk.tenant, decider.pipeline_id, requested_by="test", is_stopped=never
+                outcome = lake_desk.carer(policy=eager).run_requested(
+                    lake_desk.tenant, decider.pipeline_id, requested_by="test", is_stopped=never
                 )
                 assert outcome is None or outcome.error is None
                 merged += outcome.merged_files if outcome else 0
@@ -85,7 +73,7 @@ class TestArchive:
         assert (began.count(), arrow.count_rows()) == (4, 4)
         assert spark.read.format("delta").load(spark_uri(uri)).count() == sent
         last = decider.ledger_rows()[-1]
-        numbers = storage_options(desk.settings.lake)
+        numbers = storage_options(lake_desk.settings.lake)
         assert last_transaction(uri, numbers, application_of(decider)) == last["seq"]
 
     def test_its_commits_carry_no_condition_which_is_why_there_are_turns(
@@ -108,10 +96,10 @@ class TestArchive:
             write_deltalake(f"s3://{bucket}/events", table.to_pyarrow_table(), mode="append", storage_options=options)
 
     def test_it_waits_for_its_turn_and_then_says_so(
-        self, decider: Decider, desk: Desk, monkeypatch: pytest.MonkeyPatch
+        self, decider: Decider, lake_desk: Desk, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(archive_module, "TURN_WAIT_SECONDS", 0.3)
-        care = LakeTurns(desk.database, desk.tenant, decider.pipeline_id, "care", "one")
+        care = LakeTurns(lake_desk.database, lake_desk.tenant, decider.pipeline_id, "care", "one")
         assert care.take(60)
         decider.send(event(0))
         with pytest.raises(TransientError, match="are being merged"):
@@ -122,7 +110,7 @@ class TestArchive:
         assert len(decider.rows()) == 1
 
     def test_reconcile_finds_nothing_lost_or_doubled_afterwards(
-        self, bench: Workbench, database: Database, spark: SparkSession, desk: Desk
+        self, bench: Workbench, database: Database, spark: SparkSession, lake_desk: Desk
     ) -> None:
         pipeline = Pipeline(bench, database, spark)
         for number in range(3):
@@ -130,7 +118,7 @@ class TestArchive:
             pipeline.drain()
         pipeline.score()
         at_once = CarePolicy(2, POLICY.target_bytes, timedelta(0), timedelta(0))
-        outcome = desk.carer(policy=at_once).run_due(desk.tenant, pipeline.pipeline_id, never)
+        outcome = lake_desk.carer(policy=at_once).run_due(lake_desk.tenant, pipeline.pipeline_id, never)
         assert outcome is not None
         assert (outcome.error, outcome.files_after) == (None, 1)
         assert outcome.deleted_files >= 4
