@@ -245,7 +245,9 @@ class JobSettings(Group):
     jars_dir: str = Field(default="", description="Empty: <home>/jars/spark.")
     archive_interval_seconds: float = 15.0
     microbatch_interval_seconds: float = 0.0
-    realtime_batch_minutes: int = 5
+    realtime_batch_minutes: int = Field(
+        default=30, ge=1, description="Between two batches of Real-Time Mode alerts wait for up to a second."
+    )
     lease_ttl_seconds: float = 10.0
     config_poll_seconds: float = 1.0
     list_expiry_seconds: float = Field(default=5.0, description="Rows of lists expire together, at most so late.")

@@ -300,7 +300,7 @@ class Bench:
 
     def send_at_rate(self, topic: str, events: Events, rate: int, began: float) -> None:
         """Open loop: event i is due at began + i / rate and carries that time, whenever it really leaves."""
-        producer = Producer({"bootstrap.servers": self.bench.settings.kafka.bootstrap_servers, "linger.ms": 1})
+        producer = Producer({"bootstrap.servers": self.bench.settings.kafka.bootstrap_servers, "linger.ms": 5})
         sent = 0
         while sent < len(events):
             due = min(len(events), int((time.time() - began) * rate))

@@ -135,7 +135,8 @@ def run(bench: Bench, rate: int, seconds: int, rule_changes: int, schema_changes
     soak = Soak(rate, seconds, rate * seconds, 0, len(rules))
     plan = _plan(seconds, rule_changes, schema_changes)
     with ExitStack() as stack:
-        job = stack.enter_context(work.job(pipeline_id, SENTINEL_JOB__ARCHIVE_INTERVAL_SECONDS="15"))
+        # Batches shorter than the time between changes, so that their borders are in it.
+        job = stack.enter_context(work.job(pipeline_id, SENTINEL_JOB__REALTIME_BATCH_MINUTES="4"))
         work.wait_generation(pipeline_id, job)
         watch = Watch(bench, job, pipeline_id, soak.series)
         watch.start()

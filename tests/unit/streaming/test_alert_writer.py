@@ -9,7 +9,7 @@ import pytest
 from sentinel.domain.finding import FindingBatch, Match
 from sentinel.domain.generation import Generation
 from sentinel.stores.postgres.findings import GenerationFindings
-from sentinel.streaming.sink.alert_writer import PROGRESS_SECONDS, collect, pause_before_commit
+from sentinel.streaming.sink.alert_writer import FRESH_PAUSE_SECONDS, PROGRESS_SECONDS, collect, pause_before_commit
 from tests.unit.streaming.builders import make_snapshot
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -29,16 +29,25 @@ class TestPause:
     @pytest.mark.parametrize(
         ("pending", "took_seconds", "expected"),
         [
-            ([findings(ONE, match(0.01))], 0.01, 0.0),
-            ([findings(ONE, match(3600), match(0.01))], 0.01, 0.0),
+            ([findings(ONE, match(0.01))], 0.01, 0.01),
+            ([findings(ONE, match(0.01))], 60.0, FRESH_PAUSE_SECONDS),
+            ([findings(ONE, match(3600), match(0.01))], 0.01, 0.01),
             ([findings(ONE, match(3600))], 0.01, 0.05),
             ([findings(ONE, match(3600))], 60.0, PROGRESS_SECONDS),
             ([findings(ONE, match(3600)), findings(TWO, borders={0: 8})], 0.01, 0.0),
             ([findings(ONE)], 0.01, PROGRESS_SECONDS),
         ],
-        ids=["alert", "one of them is fresh", "backlog", "slow commits", "borders", "progress alone"],
+        ids=[
+            "alert",
+            "alert on a busy machine",
+            "one of them is fresh",
+            "backlog",
+            "slow commits",
+            "borders",
+            "progress alone",
+        ],
     )
-    def test_alerts_are_due_at_once_and_a_backlog_is_committed_in_larger_parts(
+    def test_alerts_wait_for_as_long_as_a_commit_takes_and_a_backlog_for_longer(
         self, pending: list[GenerationFindings], took_seconds: float, expected: float
     ) -> None:
         assert pause_before_commit(pending, NOW, took_seconds) == pytest.approx(expected)

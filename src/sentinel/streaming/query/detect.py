@@ -19,6 +19,9 @@ from sentinel.streaming.topics import MAX_FINDING_BYTES
 
 # A record is at most waited for this long by the source's poll; it bounds the reaction to a stop, not the latency.
 FETCH_WAIT_MS = 50
+# Findings of so many milliseconds share a request. With 1 the broker, the tasks and the writer take a quarter of a core
+# more at 5,000 events/s, and on two cores that everything shares an alert is 4 ms later than with 8, not earlier.
+LINGER_MS = 8
 
 
 def start_realtime_query(
@@ -58,7 +61,7 @@ def start_realtime_query(
         .option("kafka.bootstrap.servers", kafka.bootstrap_servers)
         .option("topic", findings_topic)
         .option("kafka.max.request.size", str(MAX_FINDING_BYTES))
-        .option("kafka.linger.ms", "1")
+        .option("kafka.linger.ms", str(LINGER_MS))
         # A batch that expired while later ones of its partition are delivered would be lost: they say that everything
         # before them is decided.
         .option("kafka.delivery.timeout.ms", str(2**31 - 1))

@@ -35,6 +35,9 @@ PROGRESS_SECONDS = 0.1
 # Findings about older records are a backlog. A transaction then waits so many times longer than the last one took.
 BACKLOG_SECONDS = 1.0
 BACKLOG_PAUSE = 5
+# Other alerts wait for as long as the last commit took, at the most so long: on a machine that is busy, what comes in
+# meanwhile shares a transaction.
+FRESH_PAUSE_SECONDS = 0.02
 RETRY_FIRST_SECONDS = 0.1
 RETRY_MOST_SECONDS = 2.0
 
@@ -156,8 +159,8 @@ def collect(parts: list[GenerationFindings], pending: list[GenerationFindings]) 
 def pause_before_commit(pending: list[GenerationFindings], now: datetime, took_seconds: float) -> float:
     """Return how long after the last commit these findings are due, in seconds.
 
-    Alerts are due at once. In a backlog they are late anyway: larger transactions then leave most of the processor to
-    detection.
+    A tenth of the processor goes into transactions where every alert has one of its own. In a backlog alerts are late
+    anyway: larger transactions then leave most of the processor to detection.
 
     Args:
         took_seconds: How long the last commit took.
@@ -168,7 +171,9 @@ def pause_before_commit(pending: list[GenerationFindings], now: datetime, took_s
     if newest is None:
         return PROGRESS_SECONDS
     late = now.timestamp() - newest / 1000 > BACKLOG_SECONDS
-    return min(PROGRESS_SECONDS, BACKLOG_PAUSE * took_seconds) if late else 0.0
+    if late:
+        return min(PROGRESS_SECONDS, BACKLOG_PAUSE * took_seconds)
+    return min(FRESH_PAUSE_SECONDS, took_seconds)
 
 
 class AlertWriter(threading.Thread):
@@ -287,9 +292,9 @@ class AlertWriter(threading.Thread):
 
     def _follow(self) -> None:
         pending: list[GenerationFindings] = []
-        last_commit, took = monotonic_seconds(), 0.0
+        last_commit, took, wait = monotonic_seconds(), 0.0, POLL_SECONDS
         while not self._stopped.is_set():
-            records = self._poll()
+            records = self._poll(wait)
             with self._lock:
                 generations = self._handover.generations
                 self._masks = {number: self._masks_of(generation) for number, generation in generations.items()}
@@ -302,7 +307,8 @@ class AlertWriter(threading.Thread):
                 self.committer.metrics.phase("decode", monotonic_seconds() - began)
             collect(parts, pending)
             now = monotonic_seconds()
-            if pending and now - last_commit >= pause_before_commit(pending, utc_now(), took):
+            wait = last_commit + pause_before_commit(pending, utc_now(), took) - now if pending else POLL_SECONDS
+            if pending and wait <= 0:
                 if not self.committer.commit(pending):
                     return
                 last_commit = monotonic_seconds()
@@ -310,7 +316,7 @@ class AlertWriter(threading.Thread):
                 for part in pending:
                     if part.borders is not None:
                         self.events.put(Activated(part.generation))
-                pending = []
+                pending, wait = [], POLL_SECONDS
         if pending:
             self.committer.commit(pending)
 
@@ -320,9 +326,9 @@ class AlertWriter(threading.Thread):
             return known
         return masks_of(generation.snapshot.rule_set, generation.snapshot.schema)
 
-    def _poll(self) -> list[Message]:
+    def _poll(self, wait_seconds: float) -> list[Message]:
         # consume(n, timeout) waits for n records: poll for one, then take what is there.
-        first = self._consumer.poll(POLL_SECONDS)
+        first = self._consumer.poll(min(wait_seconds, POLL_SECONDS))
         if first is None:
             return []
         records = [first, *self._consumer.consume(self._batch_max_findings - 1, timeout=0)]

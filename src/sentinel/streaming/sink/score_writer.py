@@ -90,14 +90,12 @@ class ScoreWriter(threading.Thread):
         """
         position = self._scores.position()
         alerts = self._alerts.after(position, BATCH_ALERTS)
-        if not alerts.event_ids:
+        if not alerts.severities:
             return False
-        severities = self._alerts.severities(alerts.event_ids)
-        counts = self._alerts.entity_counts(alerts.entities)
         fault_point("before_scores")
         written = self._scores.write(
-            {event_id: score_of(found) for event_id, found in severities.items()},
-            {entity: score_of_counts(*found) for entity, found in counts.items()},
+            {event_id: score_of(found) for event_id, found in alerts.severities.items()},
+            {entity: score_of_counts(*found) for entity, found in alerts.counts.items()},
             position=alerts.last_id,
             after=position,
         )
