@@ -31,7 +31,7 @@ from sentinel.stores.postgres.migrate import ensure_tenant
 from sentinel.testing.servers import ServerSet, start_servers
 from tests.bench.processes import usage
 from tests.bench.report import write_report
-from tests.bench.workload import FIELDS, Events, expected_alerts, make_events, make_rules
+from tests.bench.workload import FIELDS, Events, PreparedEvents, expected_alerts, make_events, make_rules
 from tests.support.detection import Job, Workbench, definition
 
 PARTITIONS = 4
@@ -222,13 +222,13 @@ class Bench:
         bench, pause = self.bench, 20
         topic = bench.create_topic(PARTITIONS)
         events = make_events(rate * (first + len(steps) * pause), seed=rate + 1)
-        right = expected_alerts(events, rules)
+        right, prepared = expected_alerts(events, rules), PreparedEvents.of(events)
         pipeline_id = bench.create_pipeline(topic, rules, fields=FIELDS)
         asked: dict[str, float] = {}
         with bench.job(pipeline_id, SENTINEL_JOB__ARCHIVE_INTERVAL_SECONDS="15") as job:
             bench.wait_generation(pipeline_id, job)
             began = time.time()
-            sender = threading.Thread(target=self.send_at_rate, args=(topic, events, rate, began))
+            sender = threading.Thread(target=self.send_at_rate, args=(topic, prepared, rate, began))
             sender.start()
             time.sleep(first)
             for what, step in steps.items():
@@ -272,14 +272,14 @@ class Bench:
         bench, warm_up = self.bench, WARM_UP_SECONDS
         topic = bench.create_topic(PARTITIONS)
         events = make_events(rate * (seconds + warm_up), seed=rate)
-        right = expected_alerts(events, rules)
+        right, prepared = expected_alerts(events, rules), PreparedEvents.of(events)
         pipeline_id = bench.create_pipeline(topic, rules, fields=FIELDS, mode=mode)
         with bench.job(pipeline_id, SENTINEL_JOB__ARCHIVE_INTERVAL_SECONDS="15") as job:
             bench.send(topic, [])
             bench.wait_until("the driver runs", lambda: bool(bench.generations(pipeline_id)), job)
             time.sleep(5)
             began = time.time()
-            sender = threading.Thread(target=self.send_at_rate, args=(topic, events, rate, began))
+            sender = threading.Thread(target=self.send_at_rate, args=(topic, prepared, rate, began))
             sender.start()
             time.sleep(warm_up)
             before = usage(self.pids(job))
@@ -298,7 +298,7 @@ class Bench:
         cores = {part: spent / seconds for part, spent in after.since(before).items()}
         return Latency(str(mode), len(rules), rate, seconds, len(rows), p50, p95, p99, worst, cores)
 
-    def send_at_rate(self, topic: str, events: Events, rate: int, began: float) -> None:
+    def send_at_rate(self, topic: str, events: Events | PreparedEvents, rate: int, began: float) -> None:
         """Open loop: event i is due at began + i / rate and carries that time, whenever it really leaves."""
         producer = Producer({"bootstrap.servers": self.bench.settings.kafka.bootstrap_servers, "linger.ms": 5})
         sent = 0

@@ -12,11 +12,12 @@ import argparse
 import json
 import os
 import platform
-import queue
+import shutil
 import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -29,10 +30,10 @@ from sentinel.testing.servers import start_servers
 from tests.bench.detection import PARTITIONS, Bench, check_alerts
 from tests.bench.processes import usage
 from tests.bench.soak_report import Series, write_soak
-from tests.bench.workload import FIELDS, Events, expected_alerts, make_events, make_rules
+from tests.bench.workload import FIELDS, PreparedEvents, expected_alerts, make_events, make_rules
 from tests.support.detection import Job, definition
 
-CHUNK_SECONDS = 30
+PART_SECONDS, PARTS = 30, 4
 LOOK_SECONDS = 10.0
 BUCKET = "sentinel"
 
@@ -59,24 +60,25 @@ class Soak:
     series: Series = field(default_factory=Series)
 
 
-class Feed(threading.Thread):
-    """Makes the events of the run, chunk by chunk, and counts the alerts that are right for them."""
+class Feed:
+    """The events of the run: a few parts, made and judged before it, that are sent again and again under new ids."""
 
     def __init__(self, rate: int, seconds: int, rules: dict[str, str]) -> None:
-        super().__init__(name="feed", daemon=True)
-        self._rate = rate
-        self._seconds = seconds
-        self._rules = rules
-        self.chunks: queue.Queue[Events | None] = queue.Queue(2)
+        spans = [min(PART_SECONDS, seconds - begin) for begin in range(0, seconds, PART_SECONDS)]
         self.right: Counter[str] = Counter()
+        self._parts: list[tuple[int, PreparedEvents]] = []
+        known: dict[tuple[int, int], tuple[PreparedEvents, dict[str, int]]] = {}
+        for number, span in enumerate(spans):
+            which = number % PARTS, span
+            if which not in known:
+                events = make_events(rate * span, seed=1000 + which[0])
+                known[which] = PreparedEvents.of(events), expected_alerts(events, rules)
+            prepared, right = known[which]
+            self._parts.append((number, prepared))
+            self.right.update(right)
 
-    def run(self) -> None:
-        """Make chunks until there are enough."""
-        for number in range(0, self._seconds, CHUNK_SECONDS):
-            events = make_events(self._rate * min(CHUNK_SECONDS, self._seconds - number), seed=1000 + number)
-            self.right.update(expected_alerts(events, self._rules))
-            self.chunks.put(events)
-        self.chunks.put(None)
+    def __iter__(self) -> Iterator[PreparedEvents]:
+        return (prepared.again(number) for number, prepared in self._parts)
 
 
 class Watch(threading.Thread):
@@ -124,19 +126,24 @@ def _size(path: Path) -> int:
         return 0
 
 
-def run(bench: Bench, rate: int, seconds: int, rule_changes: int, schema_changes: int) -> Soak:
-    """Run one soak."""
+def run(bench: Bench, rate: int, seconds: int, rule_changes: int, schema_changes: int, *, log: Path | None) -> Soak:
+    """Run one soak.
+
+    Args:
+        log: Where the driver's log is kept.
+    """
     work = bench.bench
     rules = make_rules(100)
     topic = work.create_topic(PARTITIONS)
     pipeline_id = work.create_pipeline(topic, rules, fields=FIELDS)
     feed = Feed(rate, seconds, rules)
-    feed.start()
     soak = Soak(rate, seconds, rate * seconds, 0, len(rules))
     plan = _plan(seconds, rule_changes, schema_changes)
     with ExitStack() as stack:
         # Batches shorter than the time between changes, so that their borders are in it.
         job = stack.enter_context(work.job(pipeline_id, SENTINEL_JOB__REALTIME_BATCH_MINUTES="4"))
+        if log:
+            stack.callback(lambda: shutil.copy(job.log, log))
         work.wait_generation(pipeline_id, job)
         watch = Watch(bench, job, pipeline_id, soak.series)
         watch.start()
@@ -144,7 +151,7 @@ def run(bench: Bench, rate: int, seconds: int, rule_changes: int, schema_changes
         changer = threading.Thread(target=_change, args=(bench, pipeline_id, plan, began, soak), daemon=True)
         changer.start()
         sent = 0
-        while (events := feed.chunks.get()) is not None:
+        for events in feed:
             bench.send_at_rate(topic, events, rate, began + sent / rate)
             sent += len(events)
             print(f"{sent / rate:.0f} s, {sent:,} events", file=sys.stderr, flush=True)
@@ -214,10 +221,12 @@ def main() -> None:
     parser.add_argument("--rule-changes", type=int, default=20)
     parser.add_argument("--schema-changes", type=int, default=5)
     parser.add_argument("--write", type=Path, help="write there, e.g. docs/soak.json, and a table beside it")
+    parser.add_argument("--log", type=Path, help="keep the driver's log there")
     options = parser.parse_args()
     with TemporaryDirectory() as scratch, start_servers(Path(scratch) / "stack") as servers:
         bench = Bench(servers, Path(scratch))
-        soak = run(bench, options.rate, round(60 * options.minutes), options.rule_changes, options.schema_changes)
+        seconds = round(60 * options.minutes)
+        soak = run(bench, options.rate, seconds, options.rule_changes, options.schema_changes, log=options.log)
     results = {"machine": {"cpus": os.cpu_count(), "platform": platform.platform()}, **asdict(soak)}
     if options.write:
         options.write.write_text(json.dumps(results, indent=1) + "\n")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,6 +52,37 @@ class Events:
             rows = zip(*(self.columns[name][part].tolist() for name in names), strict=True)
             for row, at in zip(rows, times, strict=True):
                 yield orjson.dumps({**dict(zip(names, row, strict=True)), "sent_at": float(at)})
+
+
+class PreparedEvents:
+    """Events encoded beforehand, which leaves the processor to what is measured; each repetition has its own ids.
+
+    Args:
+        repetition: Which time it is that they are sent.
+    """
+
+    def __init__(self, bodies: Sequence[bytes], repetition: int = 0) -> None:
+        self._bodies = bodies
+        self._repetition = repetition
+
+    @classmethod
+    def of(cls, events: Events) -> PreparedEvents:
+        """Encode all of them but for their ids and send times."""
+        names = [name for name in events.columns if name != "event_id"]
+        rows = zip(*(events.columns[name].tolist() for name in names), strict=True)
+        return cls([orjson.dumps(dict(zip(names, row, strict=True)))[1:-1] for row in rows])
+
+    def again(self, repetition: int) -> PreparedEvents:
+        """Return the same events under other ids."""
+        return PreparedEvents(self._bodies, repetition)
+
+    def __len__(self) -> int:
+        return len(self._bodies)
+
+    def encoded(self, start: int, sent_at: Any) -> Iterator[bytes]:
+        """As `Events.encoded`."""
+        for number, at in enumerate(sent_at.tolist(), start=start):
+            yield b'{"event_id":"e-%d-%012d",%b,"sent_at":%.6f}' % (self._repetition, number, self._bodies[number], at)
 
 
 def make_events(count: int, seed: int = 1) -> Events:

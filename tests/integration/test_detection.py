@@ -16,6 +16,7 @@ import pytest
 
 from sentinel.domain.pipeline import DetectMode
 from tests.support.detection import PAYMENT_FIELDS, Job, Workbench, definition, payment
+from tests.support.proof import assert_reconciled
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
@@ -173,6 +174,20 @@ def test_a_rule_and_a_field_take_effect_under_flow_with_exact_borders(shared_ben
         changed.id,
     )
     assert in_force[0]["n"] == 0
+
+
+def test_in_a_backlog_a_change_begins_where_what_served_ended(shared_bench: Workbench, served: Served) -> None:
+    bench, changed = shared_bench, served.pipelines["changed"]
+    before = bench.alerts_by_rule(changed.id)["large"]
+    sent = bench.send(changed.topic, (payment(number) for number in range(1_000_000, 1_150_000)))
+    bench.add_rule(changed.id, "user 8", "user_id = 'u8'")
+    bench.wait_settled(changed.id, changed.topic, served.job)
+    assert "makes room" in served.job.log.read_text()
+    found = bench.alerts_by_rule(changed.id)
+    assert found["large"] == before + sent // 100
+    assert 0 < found["user 8"] < sent // 50
+    report = assert_reconciled(bench, changed.id)
+    assert report.lake_rows == sum(bench.decided(changed.id).values())
 
 
 @pytest.mark.parametrize("mode", BOTH_MODES)

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from sentinel.domain.event_schema import EventSchema
+from sentinel.domain.reference_list import list_changes
 from sentinel.domain.rule import RuleSet
 
 
@@ -144,3 +145,17 @@ class PipelineSnapshot:
         """What makes another generation necessary when it changes."""
         config = replace(self.config, fresh_backtest_hours=0, edge_check=EdgeCheck.STRICT)
         return (self.kafka_topic, config, self.schema_version, self.rule_set.version, self.source_epoch)
+
+    def change_from(self, old: PipelineSnapshot) -> str:
+        """Say in words what makes a new generation necessary where the old snapshot served."""
+        changes = []
+        if old.schema_version != self.schema_version:
+            changes.append(f"schema version {old.schema_version} -> {self.schema_version}")
+        if old.rule_set.version != self.rule_set.version:
+            changes.append(f"rule set {old.rule_set.version} -> {self.rule_set.version}")
+        changes += list_changes(old.rule_set.lists, self.rule_set.lists)
+        if old.config != self.config:
+            changes.append("settings changed")
+        if old.source_epoch != self.source_epoch:
+            changes.append(f"source epoch {old.source_epoch} -> {self.source_epoch}")
+        return ", ".join(changes) or "restarted"

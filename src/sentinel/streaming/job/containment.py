@@ -169,3 +169,19 @@ def may_be_a_rule(query: StreamingQuery) -> bool:
     while cause.getCause() is not None:
         cause = cause.getCause()
     return not cause.getClass().getName().startswith("org.apache.kafka.")
+
+
+def failure_of(query: StreamingQuery) -> str | None:
+    """Return why a query ended, None while it runs."""
+    if query.isActive:
+        return None
+    error = query.exception()
+    return short(error) if error else "the query ended by itself"
+
+
+def short(error: BaseException) -> str:
+    """Return the part of an error's text that a person reads: Spark appends plans and stack traces."""
+    text = str(error)
+    for mark in ("\n'Project", ";\n", "\n\tat ", "\n\nJVM stacktrace", "\n=== Streaming Query"):
+        text = text.split(mark, maxsplit=1)[0]
+    return f"{type(error).__name__}: {text.strip()}"[:2000]

@@ -27,9 +27,8 @@ from sentinel.domain.source_gap import OffsetRange
 from sentinel.errors import LeaseLostError, SentinelError, TransientError
 from sentinel.stores.postgres.findings import GenerationFindings
 from sentinel.streaming.faults import InjectedFaultError, fault_point
-from sentinel.streaming.job.containment import contain, may_be_a_rule
+from sentinel.streaming.job.containment import contain, failure_of, may_be_a_rule, short
 from sentinel.streaming.job.context import PipelineContext, refuse_gap
-from sentinel.streaming.job.realtime import change_between, failure_of, short
 from sentinel.streaming.query.evaluate import CompiledRuleSet
 from sentinel.streaming.query.findings import add_finding, finding_columns
 from sentinel.streaming.query.layout import Mask
@@ -234,7 +233,7 @@ class MicroBatchDetector:
         known = before.generation.snapshot.fingerprint if before else None
         if before is not None and snapshot.fingerprint in {known, self._refused}:
             return self._planned(batch, before, end_offsets)
-        reason = change_between(before.generation.snapshot, snapshot) if before else "driver start"
+        reason = snapshot.change_from(before.generation.snapshot) if before else "driver start"
         try:
             return self._prepare(batch, snapshot, reason)
         except (SentinelError, PySparkException, InjectedFaultError) as error:

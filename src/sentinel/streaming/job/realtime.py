@@ -16,11 +16,10 @@ from pyspark.sql.streaming import StreamingQuery
 from sentinel.clock import monotonic_seconds
 from sentinel.domain.generation import Generation
 from sentinel.domain.pipeline import PipelineSnapshot
-from sentinel.domain.reference_list import list_changes
 from sentinel.domain.source_gap import OffsetRange
 from sentinel.errors import ConfigurationError, SentinelError, TerminalError, TransientError
 from sentinel.streaming.faults import InjectedFaultError
-from sentinel.streaming.job.containment import contain, may_be_a_rule
+from sentinel.streaming.job.containment import contain, failure_of, may_be_a_rule, short
 from sentinel.streaming.job.context import PipelineContext, refuse_gap
 from sentinel.streaming.job.slots import check_slots, slots_for
 from sentinel.streaming.query.detect import rehearse, start_realtime_query
@@ -231,6 +230,8 @@ class RealtimeDetector:
         if reason is None:
             return
         try:
+            if self._current is not None and self._lag(ranges) > BACKLOG_RECORDS:
+                self._make_room(self._current, self._target)
             self._begin(self._target, reason)
         except TransientError as error:
             # What serves goes on meanwhile.
@@ -248,7 +249,7 @@ class RealtimeDetector:
             return f"after a failure: {self.last_error}"[:500]
         generation = self._current.generation
         if generation.snapshot.fingerprint != target.fingerprint:
-            return change_between(generation.snapshot, target)
+            return target.change_from(generation.snapshot)
         if set(ranges) - set(generation.start_offsets):
             return f"the topic has {len(ranges)} partitions now"
         if generation.marker_every > 1 and self._lag(ranges) < CAUGHT_UP_RECORDS:
@@ -256,6 +257,26 @@ class RealtimeDetector:
         return None
 
     # -- generations
+
+    def _make_room(self, running: RunningQuery, target: PipelineSnapshot) -> None:
+        """In a backlog end what serves before another begins where it was.
+
+        Alerts are late anyway. Two generations beside one another would each get half of a processor that is not
+        enough for one, and the next would never catch up.
+        """
+        try:
+            self._compile(target)
+        except SentinelError:
+            return  # What serves goes on; `_begin` meets the same error and says so.
+        log.info(
+            "pipeline %s: generation %s makes room: there is a backlog",
+            self._context.pipeline_id,
+            running.generation.generation_id,
+        )
+        assert self._writer is not None  # noqa: S101 - started
+        self._writer.retire(running.generation.generation_id)
+        self._end(running)
+        self._current = None
 
     def _begin(self, snapshot: PipelineSnapshot, reason: str) -> None:
         context, began = self._context, monotonic_seconds()
@@ -387,34 +408,3 @@ class RealtimeDetector:
     def _lag(self, ranges: dict[int, OffsetRange]) -> int:
         decided = self.decided
         return sum(max(0, place.high - decided.get(p, 0)) for p, place in ranges.items())
-
-
-def failure_of(query: StreamingQuery) -> str | None:
-    """Return why a query ended, None while it runs."""
-    if query.isActive:
-        return None
-    error = query.exception()
-    return short(error) if error else "the query ended by itself"
-
-
-def short(error: BaseException) -> str:
-    """Return the part of an error's text that a person reads: Spark appends plans and stack traces."""
-    text = str(error)
-    for mark in ("\n'Project", ";\n", "\n\tat ", "\n\nJVM stacktrace", "\n=== Streaming Query"):
-        text = text.split(mark, maxsplit=1)[0]
-    return f"{type(error).__name__}: {text.strip()}"[:2000]
-
-
-def change_between(old: PipelineSnapshot, new: PipelineSnapshot) -> str:
-    """Say in words what makes the new generation necessary."""
-    changes = []
-    if old.schema_version != new.schema_version:
-        changes.append(f"schema version {old.schema_version} -> {new.schema_version}")
-    if old.rule_set.version != new.rule_set.version:
-        changes.append(f"rule set {old.rule_set.version} -> {new.rule_set.version}")
-    changes += list_changes(old.rule_set.lists, new.rule_set.lists)
-    if old.config != new.config:
-        changes.append("settings changed")
-    if old.source_epoch != new.source_epoch:
-        changes.append(f"source epoch {old.source_epoch} -> {new.source_epoch}")
-    return ", ".join(changes) or "restarted"
