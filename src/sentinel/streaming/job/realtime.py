@@ -6,7 +6,7 @@ import logging
 import shutil
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pyspark.errors import PySparkException
@@ -230,8 +230,6 @@ class RealtimeDetector:
         if reason is None:
             return
         try:
-            if self._current is not None and self._lag(ranges) > BACKLOG_RECORDS:
-                self._make_room(self._current, self._target)
             self._begin(self._target, reason)
         except TransientError as error:
             # What serves goes on meanwhile.
@@ -258,26 +256,6 @@ class RealtimeDetector:
 
     # -- generations
 
-    def _make_room(self, running: RunningQuery, target: PipelineSnapshot) -> None:
-        """In a backlog end what serves before another begins where it was.
-
-        Alerts are late anyway. Two generations beside one another would each get half of a processor that is not
-        enough for one, and the next would never catch up.
-        """
-        try:
-            self._compile(target)
-        except SentinelError:
-            return  # What serves goes on; `_begin` meets the same error and says so.
-        log.info(
-            "pipeline %s: generation %s makes room: there is a backlog",
-            self._context.pipeline_id,
-            running.generation.generation_id,
-        )
-        assert self._writer is not None  # noqa: S101 - started
-        self._writer.retire(running.generation.generation_id)
-        self._end(running)
-        self._current = None
-
     def _begin(self, snapshot: PipelineSnapshot, reason: str) -> None:
         context, began = self._context, monotonic_seconds()
         assert self._writer is not None  # noqa: S101 - started
@@ -292,21 +270,28 @@ class RealtimeDetector:
         context.topics.ensure_findings_topic(context.findings_topic, max(ranges) + 1)
         # A topic may have grown, or the pipeline may have been one of micro-batches when the driver started.
         check_slots(self._spark, slots_for(len(ranges)))
-        first = self._current is None
-        backlog = sum(max(0, place.high - decided[p]) for p, place in ranges.items())
-        marker_every = SPARSE_MARKER_EVERY if backlog > BACKLOG_RECORDS and first else 1
+        before = self._current
+        is_behind = sum(max(0, place.high - decided[p]) for p, place in ranges.items()) > BACKLOG_RECORDS
+        marker_every = SPARSE_MARKER_EVERY if is_behind else 1
         generation_id = context.ledger.create_generation(
             context.lease, snapshot, reason=reason, marker_every=marker_every
         )
-        # One record earlier where there is one: its marker shows that the generation answers, also on an idle topic.
-        starts = {p: max(place.low, decided[p] - 1) for p, place in ranges.items()}
-        generation = Generation(generation_id, snapshot, marker_every, starts)
+        generation = Generation(generation_id, snapshot, marker_every, first_offsets(ranges, decided))
         checkpoint_dir = context.checkpoint_dir / f"detect-{context.pipeline_id}" / str(generation_id)
         log.info("pipeline %s: generation %s starts: %s", context.pipeline_id, generation_id, reason)
-        if not first:
+        if before is not None:
             context.changing.set()
         try:
             compiled = self._compile(snapshot)
+            if before is not None and is_behind:
+                # Alerts are late anyway. Two generations beside one another would each get half of a processor that is
+                # not enough for one, and the next would never catch up.
+                log.info("pipeline %s: generation %s makes room", context.pipeline_id, before.generation.generation_id)
+                self._writer.retire(before.generation.generation_id)
+                self._end(before)
+                self._current = None
+                decided |= self._writer.decided
+                generation = replace(generation, start_offsets=first_offsets(ranges, decided))
             decided = {p: decided[p] for p in ranges}
             self._writer.propose(generation, {p: place.high for p, place in ranges.items()})
             query = start_realtime_query(
@@ -408,3 +393,11 @@ class RealtimeDetector:
     def _lag(self, ranges: dict[int, OffsetRange]) -> int:
         decided = self.decided
         return sum(max(0, place.high - decided.get(p, 0)) for p, place in ranges.items())
+
+
+def first_offsets(ranges: dict[int, OffsetRange], decided: dict[int, int]) -> dict[int, int]:
+    """Return where a generation begins to read: one record before what is not decided, where there is one.
+
+    The marker of that record shows that the generation answers, also on an idle topic.
+    """
+    return {partition: max(place.low, decided[partition] - 1) for partition, place in ranges.items()}
