@@ -16,7 +16,7 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -35,7 +35,9 @@ from tests.bench.workload import FIELDS, Events, PreparedEvents, expected_alerts
 from tests.support.detection import Job, Workbench, definition
 
 PARTITIONS = 4
-WARM_UP_SECONDS = 60
+# Where alerts are looked at: in the second minute of a driver, while its JVM still compiles, and from the fourth on.
+WINDOWS = ((60, 90), (180, 240))
+CHANGES = 3
 
 
 @dataclass
@@ -63,11 +65,17 @@ class Drain:
 
 @dataclass
 class Latency:
-    """Scheduled send time to commit of the alert's row, milliseconds."""
+    """Scheduled send time to commit of the alert's row, milliseconds.
+
+    Attributes:
+        after_seconds: Of the flow, when the alerts that are looked at begin.
+        seconds: How long they were looked at.
+    """
 
     mode: str
     rules: int
     rate: int
+    after_seconds: int
     seconds: int
     alerts: int
     p50: float
@@ -185,15 +193,17 @@ class Bench:
     def add_rule(self, pipeline_id: int) -> float:
         """Add a rule; return the time of the request."""
         asked = time.time()
-        self.bench.add_rule(pipeline_id, "added", "amount < 0")
+        self.bench.add_rule(pipeline_id, f"added at {asked}", "amount < 0")
         return asked
 
     def add_field(self, pipeline_id: int) -> float:
         """Add a field; return the time of the request."""
         asked = time.time()
         with self.bench.backend.unit(self.bench.tenant_id, "bench") as unit:
-            added = [definition(field) for field in [*FIELDS, {"name": "added", "type": "string"}]]
-            unit.schemas.put(pipeline_id, added, expected_version=None, confirm=None)
+            count = unit.schemas.get(pipeline_id).version
+            added = [{"name": f"added_{number}", "type": "string"} for number in range(count)]
+            fields = [definition(each) for each in [*FIELDS, *added]]
+            unit.schemas.put(pipeline_id, fields, expected_version=None, confirm=None)
         return asked
 
     def change_rules(self, pipeline_id: int) -> float:
@@ -212,7 +222,7 @@ class Bench:
         return time.time()
 
     def changes(
-        self, rules: dict[str, str], rate: int, steps: dict[str, Callable[[int], float]], *, first: int
+        self, rules: dict[str, str], rate: int, steps: Sequence[tuple[str, Callable[[int], float]]], *, first: int
     ) -> list[Change]:
         """Change something while events flow at a fixed rate, one step after the other.
 
@@ -224,16 +234,16 @@ class Bench:
         events = make_events(rate * (first + len(steps) * pause), seed=rate + 1)
         right, prepared = expected_alerts(events, rules), PreparedEvents.of(events)
         pipeline_id = bench.create_pipeline(topic, rules, fields=FIELDS)
-        asked: dict[str, float] = {}
+        asked: list[float] = []
         with bench.job(pipeline_id, SENTINEL_JOB__ARCHIVE_INTERVAL_SECONDS="15") as job:
             bench.wait_generation(pipeline_id, job)
             began = time.time()
             sender = threading.Thread(target=self.send_at_rate, args=(topic, prepared, rate, began))
             sender.start()
             time.sleep(first)
-            for what, step in steps.items():
-                asked[what] = step(pipeline_id)
-                time.sleep(max(0.0, asked[what] + pause - time.time()))
+            for _, step in steps:
+                asked.append(step(pipeline_id))
+                time.sleep(max(0.0, asked[-1] + pause - time.time()))
             sender.join()
             bench.wait_decided(pipeline_id, topic, job)
             generations = [
@@ -241,8 +251,8 @@ class Bench:
             ]
         check_alerts(bench.alerts_by_rule(pipeline_id), right)
         found = []
-        for what, generation in zip(asked, generations, strict=True):
-            at, in_force = asked[what], generation["activated_at"].timestamp()
+        for (what, _), at, generation in zip(steps, asked, generations, strict=True):
+            in_force = generation["activated_at"].timestamp()
             found.append(
                 Change(
                     what,
@@ -267,13 +277,14 @@ class Bench:
         )
         return float(rows[0]["ms"] or 0)
 
-    def latency(self, rules: dict[str, str], rate: int, seconds: int, mode: DetectMode) -> Latency:
-        """Send at a fixed rate and read the commit times of the alerts; the first minute is warm-up."""
-        bench, warm_up = self.bench, WARM_UP_SECONDS
+    def latency(self, rules: dict[str, str], rate: int, mode: DetectMode) -> list[Latency]:
+        """Send at a fixed rate and read the commit times of the alerts, in each window of time."""
+        bench, seconds = self.bench, WINDOWS[-1][1]
         topic = bench.create_topic(PARTITIONS)
-        events = make_events(rate * (seconds + warm_up), seed=rate)
+        events = make_events(rate * seconds, seed=rate)
         right, prepared = expected_alerts(events, rules), PreparedEvents.of(events)
         pipeline_id = bench.create_pipeline(topic, rules, fields=FIELDS, mode=mode)
+        cores: list[dict[str, float]] = []
         with bench.job(pipeline_id, SENTINEL_JOB__ARCHIVE_INTERVAL_SECONDS="15") as job:
             bench.send(topic, [])
             bench.wait_until("the driver runs", lambda: bool(bench.generations(pipeline_id)), job)
@@ -281,22 +292,32 @@ class Bench:
             began = time.time()
             sender = threading.Thread(target=self.send_at_rate, args=(topic, prepared, rate, began))
             sender.start()
-            time.sleep(warm_up)
-            before = usage(self.pids(job))
+            for begin, end in WINDOWS:
+                time.sleep(max(0.0, began + begin - time.time()))
+                before = usage(self.pids(job))
+                time.sleep(max(0.0, began + end - time.time()))
+                spent = usage(self.pids(job)).since(before)
+                cores.append({part: value / (end - begin) for part, value in spent.items()})
             sender.join()
-            after = usage(self.pids(job))
             bench.wait_decided(pipeline_id, topic, job)
         check_alerts(bench.alerts_by_rule(pipeline_id), right)
-        rows = bench.query(
+        found = []
+        for (begin, end), used in zip(WINDOWS, cores, strict=True):
+            ms = self._latencies(pipeline_id, began + begin, began + end)
+            p50, p95, p99, worst = np.percentile(ms, [50, 95, 99, 100])
+            found.append(Latency(str(mode), len(rules), rate, begin, end - begin, len(ms), p50, p95, p99, worst, used))
+        return found
+
+    def _latencies(self, pipeline_id: int, begin: float, end: float) -> list[float]:
+        rows = self.bench.query(
             "SELECT 1000 * (extract(epoch FROM pg_xact_commit_timestamp(xmin))"
             " - (transaction_data->>'sent_at')::numeric) AS ms FROM sentinel.alerts"
-            " WHERE pipeline_id = %s AND (transaction_data->>'sent_at')::numeric > %s",
+            " WHERE pipeline_id = %s AND (transaction_data->>'sent_at')::numeric BETWEEN %s AND %s",
             pipeline_id,
-            began + warm_up,
+            begin,
+            end,
         )
-        p50, p95, p99, worst = np.percentile([float(row["ms"]) for row in rows], [50, 95, 99, 100])
-        cores = {part: spent / seconds for part, spent in after.since(before).items()}
-        return Latency(str(mode), len(rules), rate, seconds, len(rows), p50, p95, p99, worst, cores)
+        return [float(row["ms"]) for row in rows]
 
     def send_at_rate(self, topic: str, events: Events | PreparedEvents, rate: int, began: float) -> None:
         """Open loop: event i is due at began + i / rate and carries that time, whenever it really leaves."""
@@ -330,7 +351,6 @@ def main() -> None:
     parser.add_argument("--cold-events", type=int, default=200_000)
     parser.add_argument("--rules", type=int, nargs="+", default=[1, 10, 100, 1000])
     parser.add_argument("--rates", type=int, nargs="+", default=[1000, 5000])
-    parser.add_argument("--seconds", type=int, default=30)
     parser.add_argument("--modes", nargs="+", default=["realtime", "microbatch"])
     parser.add_argument("--output", type=Path, default=PROJECT_ROOT / "docs")
     chosen = parser.parse_args()
@@ -349,13 +369,12 @@ def main() -> None:
         latencies = []
         for mode in chosen.modes:
             for rate in chosen.rates:
-                latencies.append(bench.latency(make_rules(100), rate, chosen.seconds, DetectMode(mode)))
+                latencies += bench.latency(make_rules(100), rate, DetectMode(mode))
                 print(f"{mode} {rate}/s: p50 {latencies[-1].p50:.1f} p99 {latencies[-1].p99:.1f} ms", file=sys.stderr)
-        changes = bench.changes(
-            make_rules(100), 2_000, {"a rule": bench.add_rule, "a field": bench.add_field}, first=60
-        )
+        steps = [("a rule", bench.add_rule), ("a field", bench.add_field)]
+        changes = bench.changes(make_rules(100), 2_000, CHANGES * steps, first=120)
         most = max(chosen.rules)
-        changes += bench.changes(make_rules(most), 1_000, {f"{most} rules": bench.change_rules}, first=180)
+        changes += bench.changes(make_rules(most), 1_000, [(f"{most} rules", bench.change_rules)], first=180)
         results = {
             "machine": {"cpus": os.cpu_count(), "platform": platform.platform()},
             "bare_spark": bare,

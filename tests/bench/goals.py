@@ -52,7 +52,8 @@ class Goal:
 
 def _latency(mode: str) -> Callable[[Found], Figures]:
     def read(found: Found) -> Figures:
-        (one,) = (x for x in found["performance"]["latencies"] if (x["mode"], x["rate"]) == (mode, 5000))
+        runs = [x for x in found["performance"]["latencies"] if (x["mode"], x["rate"]) == (mode, 5000)]
+        one = max(runs, key=lambda run: run["after_seconds"])
         return one["p50"], one["p95"], one["p99"]
 
     return read
@@ -98,8 +99,8 @@ def _pipelines(found: Found) -> Figures:
 
 
 def _change(found: Found) -> Figures:
-    change = next(x for x in found["performance"]["changes"] if x["what"] == "a rule")
-    return change["seconds"], change["worst_ms"] / 1000
+    changes = [x for x in found["performance"]["changes"] if x["what"] == "a rule"]
+    return statistics.median(x["seconds"] for x in changes), max(x["worst_ms"] for x in changes) / 1000
 
 
 def _kill(found: Found) -> Figures:
@@ -128,7 +129,7 @@ def _alerts(found: Found) -> Figures:
 
 BENCH = "make bench"
 GOALS = (
-    Goal("event to committed alert, p50/p95/p99 at 5,000/s, 100 rules, ms",
+    Goal("event to committed alert, p50/p95/p99 at 5,000/s, 100 rules, in the fourth minute, ms",
          (35, 60, 120), (20, 30, 40), _latency("realtime"), BENCH),
     Goal("the same at 20,000/s over 30 minutes, 5 rule changes, the archive beside it, ms",
          (50, 120, 400), (25, 40, 100), _soak,
@@ -141,9 +142,10 @@ GOALS = (
     Goal("CPU per event of a backlog, 1000 rules against 1", (2.0,), (1.3,), _rules, BENCH),
     Goal("CPU, ten pipelines against one at equal total rate", (1.5,), (1.2,), _pipelines,
          "python -m tests.bench.curves --write"),
-    Goal("new rule in force under load; latest alert meanwhile, s", (2.0, 0.2), (0.5, 0.05), _change, BENCH),
+    Goal("new rule in force under load, the median; latest alert meanwhile, s",
+         (2.0, 0.2), (0.5, 0.05), _change, BENCH),
     Goal("`kill -9` of the driver, longest time without alerts, s", (20,), (8,), _kill, "make chaos"),
-    Goal("micro-batch mode, p50/p95/p99 at 5,000/s, 100 rules, ms",
+    Goal("micro-batch mode, p50/p95/p99 at 5,000/s, 100 rules, in the fourth minute, ms",
          (600, 1000, 1500), (250, 480, 820), _latency("microbatch"), BENCH),
     Goal("lake bytes per byte of JSON, after its care", (0.30,), (0.15,), _lake, "python -m tests.bench.lake --write"),
     Goal("score look-up, p99 in Redis / over HTTP, ms", (1, 10), (0.5, 5), _scores,

@@ -140,8 +140,9 @@ def run(bench: Bench, rate: int, seconds: int, rule_changes: int, schema_changes
     soak = Soak(rate, seconds, rate * seconds, 0, len(rules))
     plan = _plan(seconds, rule_changes, schema_changes)
     with ExitStack() as stack:
-        # Batches shorter than the time between changes, so that their borders are in it.
-        job = stack.enter_context(work.job(pipeline_id, SENTINEL_JOB__REALTIME_BATCH_MINUTES="4"))
+        # The archive as it is shipped; batches shorter than the time between changes, so that their borders are in it.
+        options = {"SENTINEL_JOB__ARCHIVE_INTERVAL_SECONDS": "15", "SENTINEL_JOB__REALTIME_BATCH_MINUTES": "4"}
+        job = stack.enter_context(work.job(pipeline_id, **options))
         if log:
             stack.callback(lambda: shutil.copy(job.log, log))
         work.wait_generation(pipeline_id, job)

@@ -55,6 +55,7 @@ def start_process(
     log = directory / f"{name}-{uuid.uuid4().hex[:6]}.log"
     variables = {
         **{name: value for name, value in os.environ.items() if not name.startswith("SENTINEL_")},
+        "MALLOC_ARENA_MAX": "2",  # as the local stack sets it
         "PYTHONPATH": f"{PROJECT_ROOT / 'src'}{os.pathsep}{PROJECT_ROOT}",
         "SENTINEL_HOME": str(settings.home),
         "SENTINEL_JOB__JARS_DIR": str(settings.jars_dir),

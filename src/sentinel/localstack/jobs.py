@@ -94,4 +94,6 @@ def spark_environment(settings: Settings, java: Java) -> dict[str, str]:
         "PYSPARK_DRIVER_PYTHON": sys.executable,
         "PYTHONPATH": python_path(),
         "PYTHONUNBUFFERED": "1",
+        # Else each of a JVM's threads may keep memory for itself that it once used outside of the heap.
+        "MALLOC_ARENA_MAX": os.environ.get("MALLOC_ARENA_MAX", "2"),
     }
