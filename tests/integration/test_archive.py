@@ -222,6 +222,40 @@ class TestLoop:
         assert offsets(decider.rows()) == Counter({(p, o): 1 for p in (0, 1) for o in (0, 1)})
 
 
+class TestBesideAChange:
+    @pytest.mark.parametrize("how", ["it ends", "it takes too long"])
+    def test_no_commit_is_begun_before(self, decider: Decider, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+        changing, stopped = threading.Event(), threading.Event()
+        changing.set()
+        if how == "it takes too long":
+            monkeypatch.setattr(archive_module, "CALM_WAIT_SECONDS", 2.0)
+        decider.send(event(0))
+        archive = decider.archive(changing)
+        thread = threading.Thread(target=archive.run, args=(stopped,))
+        thread.start()
+        try:
+            stopped.wait(1.0)
+            assert decider.ledger_rows() == []
+            if how == "it ends":
+                changing.clear()
+            decider.bench.wait_until(
+                "it is archived", lambda: [row["state"] for row in decider.ledger_rows()] == ["committed"]
+            )
+        finally:
+            stopped.set()
+            thread.join(60)
+        assert not thread.is_alive()
+
+    def test_it_ends_when_it_is_told_to(self, decider: Decider) -> None:
+        changing, stopped = threading.Event(), threading.Event()
+        changing.set()
+        thread = threading.Thread(target=decider.archive(changing).run, args=(stopped,))
+        thread.start()
+        stopped.set()
+        thread.join(10)
+        assert not thread.is_alive()
+
+
 def test_the_store_of_a_lake_that_is_away_is_named(bench: Workbench, database: Database, spark: SparkSession) -> None:
     decider = Decider(bench, database, spark, bench.create_topic(1))
     lake = decider.settings.lake.model_copy(update={"endpoint": "http://127.0.0.1:1"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -79,9 +80,15 @@ class Decider:
         with self.database.transaction(self.bench.tenant_id) as tx:
             advance_progress(tx, self.pipeline_id, highs)
 
-    def archive(self) -> Archive:
+    def archive(self, changing: threading.Event | None = None) -> Archive:
         return Archive(
-            self.spark, self.database, self.settings, self.bench.tenant_id, self.pipeline_id, lease=self.lease
+            self.spark,
+            self.database,
+            self.settings,
+            self.bench.tenant_id,
+            self.pipeline_id,
+            lease=self.lease,
+            changing=changing,
         )
 
     def drain(self) -> list[ArchiveCommit]:

@@ -27,7 +27,7 @@ class PipelineContext:
     Attributes:
         tables: Where the rows of lists come from.
         topic_id: Kafka's id of the topic that is read; empty where it is not known.
-        changing: Set while a generation is on its way to take over from another: what can wait leaves it the processor.
+        changing: Set while a generation is on its way to serve: what can wait leaves it the processor.
         rehearsals: Those of the driver, for all of its pipelines.
     """
 

@@ -179,7 +179,14 @@ class Driver:
                 name=f"scores-{pipeline_id}",
             )
             archive = Archive(
-                spark, self._database, settings, tenant_id, pipeline_id, lease=context.lease, metrics=metrics
+                spark,
+                self._database,
+                settings,
+                tenant_id,
+                pipeline_id,
+                lease=context.lease,
+                changing=context.changing,
+                metrics=metrics,
             )
 
             def make_committer(stopped: threading.Event) -> Committer:

@@ -76,6 +76,8 @@ class RealtimeDetector:
         make_committer: Callable[[threading.Event], Committer],
     ) -> None:
         self._context = context
+        # From now on, and not only from `start`: what runs beside it is begun before that.
+        context.changing.set()
         self._spark = spark
         self._compile = compile_rules
         self._make_committer = make_committer
@@ -279,8 +281,7 @@ class RealtimeDetector:
         generation = Generation(generation_id, snapshot, marker_every, first_offsets(ranges, decided))
         checkpoint_dir = context.checkpoint_dir / f"detect-{context.pipeline_id}" / str(generation_id)
         log.info("pipeline %s: generation %s starts: %s", context.pipeline_id, generation_id, reason)
-        if before is not None:
-            context.changing.set()
+        context.changing.set()
         try:
             compiled = self._compile(snapshot)
             if before is not None and is_behind:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 
 from deltalake.exceptions import DeltaError
 from py4j.protocol import Py4JError
@@ -51,6 +52,8 @@ TWO_TASKS_FROM = 200_000
 # Rows of so many dates go into as many files at once. Else a task sorts them by date before: for a million rows that
 # is 350 MB of the heap and a tenth of the processor time.
 OPEN_FILES = 8
+# A start or a change of what detects takes seconds. One that takes longer is not waited for.
+CALM_WAIT_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +90,18 @@ class Archive:
         pipeline_id: int,
         *,
         lease: Lease | None = None,
+        changing: threading.Event | None = None,
         metrics: PipelineMetrics | None = None,
     ) -> None:
+        """Build it.
+
+        Args:
+            changing: While it is set no commit is begun: a start or a change of what detects has the processor to
+                itself, for so many seconds at most.
+        """
         self._metrics = metrics or PipelineMetrics.silent()
-        self._spark = evaluation_session(spark)
-        self._spark.conf.set("spark.sql.parquet.outputTimestampType", "TIMESTAMP_MICROS")
-        self._spark.conf.set("spark.sql.maxConcurrentOutputFileWriters", OPEN_FILES)
+        self._changing = changing or threading.Event()
+        self._driver_session = spark
         self._settings = settings
         self._tenant_id = tenant_id
         self._pipeline_id = pipeline_id
@@ -106,6 +115,14 @@ class Archive:
         self._form: GenerationForm | None = None
         self.alarm: str | None = None
 
+    @cached_property
+    def _spark(self) -> SparkSession:
+        """Return its session; made by its own thread, when nobody waits for that."""
+        session = evaluation_session(self._driver_session)
+        session.conf.set("spark.sql.parquet.outputTimestampType", "TIMESTAMP_MICROS")
+        session.conf.set("spark.sql.maxConcurrentOutputFileWriters", OPEN_FILES)
+        return session
+
     def run(self, stopped: threading.Event) -> None:
         """Commit every `archive_interval_seconds`, more often while there is a backlog, until stopped.
 
@@ -116,7 +133,7 @@ class Archive:
         interval = self._settings.job.archive_interval_seconds
         pause = 0.0
         retry = RETRY_FIRST_SECONDS
-        while not stopped.wait(pause):
+        while not stopped.wait(pause) and not self._wait_for_calm(stopped):
             try:
                 commit = self.run_once()
             except LeaseLostError as error:
@@ -139,6 +156,15 @@ class Archive:
             self.alarm, retry = None, RETRY_FIRST_SECONDS
             full = commit is not None and commit.offset_count >= self._settings.job.archive_max_records // 2
             pause = 0.0 if full else interval
+
+    def _wait_for_calm(self, stopped: threading.Event) -> bool:
+        """Wait while something is changed; True when it is time to stop."""
+        deadline = monotonic_seconds() + CALM_WAIT_SECONDS
+        while self._changing.is_set() and monotonic_seconds() < deadline:
+            stopped.wait(LOOK_SECONDS)
+            if stopped.is_set():
+                return True
+        return stopped.is_set()
 
     def _complain(self, error: SentinelError) -> None:
         if str(error) != self.alarm:

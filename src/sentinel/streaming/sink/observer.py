@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cached_property
 
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
@@ -70,8 +71,7 @@ class Observer:
         """
         self._changing = changing
         self._metrics = metrics or PipelineMetrics.silent()
-        self._spark = evaluation_session(spark)
-        self._spark.conf.set("spark.sql.shuffle.partitions", "1")
+        self._driver_session = spark
         self._settings = settings
         self._lease = lease
         self._tables = tables
@@ -85,6 +85,13 @@ class Observer:
         self._rests_until = 0.0
         self._uri = spark_uri(events_uri(settings.lake, tenant_id, lease.pipeline_id))
         self.alarm: str | None = None
+
+    @cached_property
+    def _spark(self) -> SparkSession:
+        """Return its session; made by its own thread, when nobody waits for that."""
+        session = evaluation_session(self._driver_session)
+        session.conf.set("spark.sql.shuffle.partitions", "1")
+        return session
 
     def run(self, stopped: threading.Event) -> None:
         """Count every `observe_interval_seconds` until stopped or the lease is lost."""
