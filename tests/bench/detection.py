@@ -35,9 +35,9 @@ from tests.bench.workload import FIELDS, Events, PreparedEvents, expected_alerts
 from tests.support.detection import Job, Workbench, definition
 
 PARTITIONS = 4
-# Where alerts are looked at: in the second minute of a driver, while its JVM still compiles, and from the fourth on.
+# Where alerts are looked at: in the second minute of a driver, while its JVM still compiles, and in the fourth.
 WINDOWS = ((60, 90), (180, 240))
-CHANGES = 3
+ROUNDS = 3
 
 
 @dataclass
@@ -372,7 +372,7 @@ def main() -> None:
                 latencies += bench.latency(make_rules(100), rate, DetectMode(mode))
                 print(f"{mode} {rate}/s: p50 {latencies[-1].p50:.1f} p99 {latencies[-1].p99:.1f} ms", file=sys.stderr)
         steps = [("a rule", bench.add_rule), ("a field", bench.add_field)]
-        changes = bench.changes(make_rules(100), 2_000, CHANGES * steps, first=120)
+        changes = bench.changes(make_rules(100), 2_000, ROUNDS * steps, first=120)
         most = max(chosen.rules)
         changes += bench.changes(make_rules(most), 1_000, [(f"{most} rules", bench.change_rules)], first=180)
         results = {

@@ -14,6 +14,7 @@ from pyspark.sql import SparkSession
 from sentinel.errors import LeaseLostError, SourceGapError, StoreUnavailableError, TerminalError
 from sentinel.stores.postgres.database import Database
 from sentinel.streaming.sink import archive as archive_module
+from sentinel.streaming.sink import calm
 from sentinel.streaming.sink.archive import Archive
 from tests.support.decider import Decider, event
 from tests.support.detection import Workbench
@@ -228,7 +229,7 @@ class TestBesideAChange:
         changing, stopped = threading.Event(), threading.Event()
         changing.set()
         if how == "it takes too long":
-            monkeypatch.setattr(archive_module, "CALM_WAIT_SECONDS", 2.0)
+            monkeypatch.setattr(calm, "CALM_WAIT_SECONDS", 2.0)
         decider.send(event(0))
         archive = decider.archive(changing)
         thread = threading.Thread(target=archive.run, args=(stopped,))

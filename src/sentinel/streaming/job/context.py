@@ -63,3 +63,11 @@ def refuse_gap(
             f"the topic {topic!r} does not hold what is to be read next: {gap}. To go on without it, decide so with "
             f"`sentinel resume-source {context.pipeline_id} --reason ...`; the decision is recorded"
         )
+
+
+def first_offsets(ranges: Mapping[int, OffsetRange], decided: Mapping[int, int]) -> dict[int, int]:
+    """Return where a generation begins to read: one record before what is not decided, where there is one.
+
+    The marker of that record shows that the generation answers, also on an idle topic.
+    """
+    return {partition: max(place.low, decided[partition] - 1) for partition, place in ranges.items()}

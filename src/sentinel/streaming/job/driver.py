@@ -178,16 +178,6 @@ class Driver:
                 ScoreStore(redis, settings.redis, tenant_id, pipeline_id),
                 name=f"scores-{pipeline_id}",
             )
-            archive = Archive(
-                spark,
-                self._database,
-                settings,
-                tenant_id,
-                pipeline_id,
-                lease=context.lease,
-                changing=context.changing,
-                metrics=metrics,
-            )
 
             def make_committer(stopped: threading.Event) -> Committer:
                 store = FindingStore(self._database, tenant_id, score_ttl_seconds=ttl, plan_evidence=evidence_plan)
@@ -195,16 +185,7 @@ class Driver:
 
             kind = RealtimeDetector if mode is DetectMode.REALTIME else MicroBatchDetector
             detector = kind(context, session, lambda snapshot: compile_gated(session, snapshot, tables), make_committer)
-            observer = Observer(
-                spark,
-                self._database,
-                settings,
-                tenant_id,
-                context.lease,
-                tables=tables,
-                changing=context.changing,
-                metrics=metrics,
-            )
+            archive, observer = self._followers(spark, context, tables)
             return detector, [
                 scores,
                 LoopThread(f"archive-{pipeline_id}", archive.run, archives_alone),
@@ -220,6 +201,32 @@ class Driver:
             changed=watcher.watch(pipeline_id),
             details=self._details(spark),
         )
+
+    def _followers(
+        self, spark: SparkSession, context: PipelineContext, tables: LookupTables
+    ) -> tuple[Archive, Observer]:
+        """Return what reads again, off the alert path, what detect has decided."""
+        archive = Archive(
+            spark,
+            self._database,
+            self._settings,
+            self._tenant_id,
+            context.pipeline_id,
+            lease=context.lease,
+            changing=context.changing,
+            metrics=context.metrics,
+        )
+        observer = Observer(
+            spark,
+            self._database,
+            self._settings,
+            self._tenant_id,
+            context.lease,
+            tables=tables,
+            changing=context.changing,
+            metrics=context.metrics,
+        )
+        return archive, observer
 
     def _details(self, spark: SparkSession) -> dict[str, Any]:
         return {

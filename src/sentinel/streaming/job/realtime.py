@@ -20,7 +20,7 @@ from sentinel.domain.source_gap import OffsetRange
 from sentinel.errors import ConfigurationError, SentinelError, TerminalError, TransientError
 from sentinel.streaming.faults import InjectedFaultError
 from sentinel.streaming.job.containment import contain, failure_of, may_be_a_rule, short
-from sentinel.streaming.job.context import PipelineContext, refuse_gap
+from sentinel.streaming.job.context import PipelineContext, first_offsets, refuse_gap
 from sentinel.streaming.job.slots import check_slots, slots_for
 from sentinel.streaming.query.detect import rehearse, start_realtime_query
 from sentinel.streaming.query.evaluate import CompiledRuleSet
@@ -394,11 +394,3 @@ class RealtimeDetector:
     def _lag(self, ranges: dict[int, OffsetRange]) -> int:
         decided = self.decided
         return sum(max(0, place.high - decided.get(p, 0)) for p, place in ranges.items())
-
-
-def first_offsets(ranges: dict[int, OffsetRange], decided: dict[int, int]) -> dict[int, int]:
-    """Return where a generation begins to read: one record before what is not decided, where there is one.
-
-    The marker of that record shows that the generation answers, also on an idle topic.
-    """
-    return {partition: max(place.low, decided[partition] - 1) for partition, place in ranges.items()}

@@ -38,6 +38,7 @@ from sentinel.streaming.faults import fault_point
 from sentinel.streaming.metrics import PipelineMetrics
 from sentinel.streaming.query.parse import parse
 from sentinel.streaming.query.session import evaluation_session
+from sentinel.streaming.sink.calm import wait_for_calm
 from sentinel.streaming.sink.lake_table import TableTransaction, append, lake_rows, last_transaction
 from sentinel.streaming.topics import Topics
 
@@ -52,8 +53,6 @@ TWO_TASKS_FROM = 200_000
 # Rows of so many dates go into as many files at once. Else a task sorts them by date before: for a million rows that
 # is 350 MB of the heap and a tenth of the processor time.
 OPEN_FILES = 8
-# A start or a change of what detects takes seconds. One that takes longer is not waited for.
-CALM_WAIT_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +95,8 @@ class Archive:
         """Build it.
 
         Args:
-            changing: While it is set no commit is begun: a start or a change of what detects has the processor to
-                itself, for so many seconds at most.
+            changing: While it is set no commit is begun, for some seconds at most: a start or a change of what detects
+                has the processor to itself.
         """
         self._metrics = metrics or PipelineMetrics.silent()
         self._changing = changing or threading.Event()
@@ -133,7 +132,7 @@ class Archive:
         interval = self._settings.job.archive_interval_seconds
         pause = 0.0
         retry = RETRY_FIRST_SECONDS
-        while not stopped.wait(pause) and not self._wait_for_calm(stopped):
+        while not stopped.wait(pause) and not wait_for_calm(self._changing, stopped):
             try:
                 commit = self.run_once()
             except LeaseLostError as error:
@@ -156,15 +155,6 @@ class Archive:
             self.alarm, retry = None, RETRY_FIRST_SECONDS
             full = commit is not None and commit.offset_count >= self._settings.job.archive_max_records // 2
             pause = 0.0 if full else interval
-
-    def _wait_for_calm(self, stopped: threading.Event) -> bool:
-        """Wait while something is changed; True when it is time to stop."""
-        deadline = monotonic_seconds() + CALM_WAIT_SECONDS
-        while self._changing.is_set() and monotonic_seconds() < deadline:
-            stopped.wait(LOOK_SECONDS)
-            if stopped.is_set():
-                return True
-        return stopped.is_set()
 
     def _complain(self, error: SentinelError) -> None:
         if str(error) != self.alarm:

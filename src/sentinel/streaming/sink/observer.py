@@ -37,11 +37,10 @@ from sentinel.streaming.query.outcomes import count_outcomes, unknown_masks
 from sentinel.streaming.query.session import evaluation_session
 from sentinel.streaming.query.trials import compare_trials
 from sentinel.streaming.sink.archive import cause_of
+from sentinel.streaming.sink.calm import wait_for_calm
 from sentinel.streaming.sink.lake_events import LakeForm, lake_events
 
 log = logging.getLogger(__name__)
-
-CALM_SECONDS = 0.2
 
 
 class Observer:
@@ -67,7 +66,8 @@ class Observer:
 
         Args:
             tables: Where the rows of lists come from.
-            changing: While it is set, nothing is begun: a change of what detects has the processor to itself.
+            changing: While it is set nothing is begun, for some seconds at most: a start or a change of what detects
+                has the processor to itself.
         """
         self._changing = changing
         self._metrics = metrics or PipelineMetrics.silent()
@@ -97,7 +97,7 @@ class Observer:
         """Count every `observe_interval_seconds` until stopped or the lease is lost."""
         while not stopped.wait(self._settings.job.observe_interval_seconds):
             try:
-                while not self._wait_for_calm(stopped) and self.run_once():
+                while not wait_for_calm(self._changing, stopped) and self.run_once():
                     pass
                 self.guard_rollouts()
                 self.measure(stopped)
@@ -109,12 +109,6 @@ class Observer:
                     level = logging.WARNING if isinstance(error, SentinelError) else logging.ERROR
                     log.log(level, "outcomes of pipeline %d wait: %s", self._pipeline_id, first_line(error))
                 self.alarm = first_line(error)
-
-    def _wait_for_calm(self, stopped: threading.Event) -> bool:
-        """Wait while something is changed; True when it is time to stop."""
-        while self._changing.is_set() and not stopped.wait(CALM_SECONDS):
-            pass
-        return stopped.is_set()
 
     def run_once(self) -> bool:
         """Count the oldest commits that are not counted; False when there are none.
@@ -267,7 +261,7 @@ class Observer:
             if self._outcomes.unobserved(self._pipeline_id, max_records=1):
                 return False
             stopped.wait(min(left, self._settings.job.observe_interval_seconds))
-        return not self._wait_for_calm(stopped)
+        return not wait_for_calm(self._changing, stopped)
 
     def _measure_one(self, meter: CostMeter, rule: RuleVersion, snapshot: PipelineSnapshot) -> None:
         budget = self._settings.job.rule_budget_microseconds
