@@ -67,7 +67,7 @@ def markdown(results: dict[str, Any]) -> str:
         "nothing lost and nothing doubled.",
         "",
         "Event to committed alert after the first minute: p50/p95/p99/max",
-        f"{p50:.0f}/{p95:.0f}/{p99:.0f}/{worst:.0f} ms. The 95th percentile of the first minute, in a JVM just started, is",
+        f"{p50:.0f}/{p95:.0f}/{p99:.0f}/{worst:.0f} ms. The 95th percentile of the first minute, in a new JVM, is",
         f"{first:.0f} ms, that of later ones {min(later, default=0):.0f} to {max(later, default=0):.0f} ms.",
         "",
     ]
