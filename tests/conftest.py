@@ -28,7 +28,9 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatabl
 # without files of bytecode each of them would compile a second's worth of Python again.
 # With the first compiler alone a JVM reserves 48 MB for code, which Spark fills within minutes; then nothing more is
 # compiled.
-os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m")
+JAVA_OPTIONS = os.environ.get("JDK_JAVA_OPTIONS")
+if JAVA_OPTIONS is None:
+    os.environ["JDK_JAVA_OPTIONS"] = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m"
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
@@ -67,11 +69,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerSet]:
     """PostgreSQL, Kafka, Redis and S3, with the newest schema; one set for the session."""
-    try:
-        started = start_servers(tmp_path_factory.mktemp("stack"))
-    except StoreUnavailableError:
-        # Everything starts at once in several processes. A second try is of a machine that has less to do.
-        started = start_servers(tmp_path_factory.mktemp("stack"))
+    with pytest.MonkeyPatch.context() as environment:
+        # They live as long as the session: without the second compiler the broker takes three times the processor.
+        if JAVA_OPTIONS is None:
+            environment.delenv("JDK_JAVA_OPTIONS")
+        try:
+            started = start_servers(tmp_path_factory.mktemp("stack"))
+        except StoreUnavailableError:
+            # Everything starts at once in several processes. A second try is of a machine that has less to do.
+            started = start_servers(tmp_path_factory.mktemp("stack"))
     with started as running:
         yield running
 
@@ -104,7 +110,7 @@ def spark(settings: Settings) -> Iterator[SparkSession]:
     """A local Spark session with the product's settings; one for the session."""
     os.environ.setdefault("JAVA_HOME", str(find_java(settings.home).home))
     session = build_session(
-        settings, app_name="tests", master="local[4]", extra={"spark.ui.enabled": "false", "spark.driver.memory": "2g"}
+        settings, app_name="tests", master="local[4]", extra={"spark.ui.enabled": "false", "spark.driver.memory": "3g"}
     )
     yield session
     session.stop()

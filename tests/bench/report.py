@@ -44,8 +44,9 @@ def markdown(results: dict[str, Any]) -> str:
         "Sentinel drains two backlogs in one job and writes alerts, scores and the lake: the first in a new JVM",
         "(cold), the second, larger one after a pause in which it came in.",
         "",
-        "The last four columns are CPU microseconds per event of the second one, until all of it is decided. The",
-        "archive runs beside it every 15 s and is done when the column says.",
+        "The archive runs beside it every 15 s and is done when the column says. The last four columns are CPU",
+        "microseconds per event of the second one until then: the whole triple write, whichever part of it was done",
+        "when everything was decided.",
         "",
         "| mode | rules | alerts | cold events/s | events/s | of bare Spark | in the lake after s | JVM | Python "
         "| PostgreSQL | Kafka |",

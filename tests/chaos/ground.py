@@ -29,6 +29,7 @@ class Case:
     Attributes:
         happens: Does it, while events flow and the driver serves; returns when it is over, not when all has recovered.
         what: In words, for the table.
+        rate: Events per second that flow meanwhile.
         first: Environment of the first driver: the faults that end it.
         environment: Environment of every driver, made from the ground (addresses are known then).
         master: Where every driver runs its tasks, made from the ground; empty: in itself.
@@ -37,6 +38,7 @@ class Case:
     name: str
     what: str
     happens: Callable[[Ground], None]
+    rate: int = RATE
     modes: tuple[DetectMode, ...] = (DetectMode.REALTIME, DetectMode.MICROBATCH)
     first: Mapping[str, str] = field(default_factory=dict)
     environment: Callable[[Ground], Mapping[str, str]] = lambda _ground: {}
@@ -78,7 +80,7 @@ class Ground:
         self.skipped_in_lake: set[int] = set()
         self.tools: dict[str, object] = {}
         self.at_end = ExitStack()
-        self.flow = Flow(self.bench.settings.kafka.bootstrap_servers, self.topic, RATE)
+        self.flow = Flow(self.bench.settings.kafka.bootstrap_servers, self.topic, case.rate)
         self._faults = directory / "faults"
         self._faults.mkdir()
         environment = {"SENTINEL_TEST_FAULTS_ONCE": str(self._faults), **case.environment(self)}

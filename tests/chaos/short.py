@@ -15,6 +15,8 @@ from tests.chaos.ground import Case, Ground
 from tests.support.job import SHORT_LIVED
 
 STOPPED_SECONDS = 20.0
+# A quarter of what flows in the campaign: here other tests run beside it.
+RATE = 250
 
 
 def _killed(fault: str, ground: Ground) -> None:
@@ -57,6 +59,7 @@ SHORT = (
         "kill -9 in the Delta commit and between generations; PostgreSQL, Redis (flushed) and the lake away for 20 s"
         " each; retention cuts unread records",
         _everything_in_turn,
+        rate=RATE,
         modes=(DetectMode.REALTIME,),
         environment=lambda ground: {
             **SHORT_LIVED,
@@ -68,6 +71,7 @@ SHORT = (
         "driver in turn",
         "kill -9 after a commit, with lost checkpoints, and between generations",
         _driver_in_turn,
+        rate=RATE,
         modes=(DetectMode.MICROBATCH,),
         environment=lambda _ground: {
             **SHORT_LIVED,

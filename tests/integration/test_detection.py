@@ -178,8 +178,17 @@ def test_a_rule_and_a_field_take_effect_under_flow_with_exact_borders(shared_ben
 
 def test_in_a_backlog_a_change_begins_where_what_served_ended(shared_bench: Workbench, served: Served) -> None:
     bench, changed = shared_bench, served.pipelines["changed"]
+    bench.wait_generation(changed.id, served.job)
     before = bench.alerts_by_rule(changed.id).get("large", 0)
-    sent = bench.send(changed.topic, (payment(number) for number in range(1_000_000, 1_150_000)))
+    newest = bench.generations(changed.id)[-1]["id"]
+    # The backlog comes in while nothing is read, so that it is one, however fast this machine is.
+    bench.set_status(changed.id, "paused")
+    phase = "SELECT details->>'phase' AS phase FROM sentinel.leases WHERE pipeline_id = %s"
+    bench.wait_until("it is paused", lambda: bench.query(phase, changed.id)[0]["phase"] == "paused", served.job)
+    sent = bench.send(changed.topic, (payment(number) for number in range(1_000_000, 1_300_000)))
+    bench.set_status(changed.id, "active")
+    began = "SELECT FROM sentinel.generations WHERE pipeline_id = %s AND state = 'active' AND id > %s"
+    bench.wait_until("it goes on", lambda: bool(bench.query(began, changed.id, newest)), served.job)
     bench.add_rule(changed.id, "user 8", "user_id = 'u8'")
     bench.wait_settled(changed.id, changed.topic, served.job)
     assert "makes room" in served.job.log.read_text()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
@@ -16,7 +17,7 @@ from sentinel.domain.rule import RuleSet, RuleVersion, Severity
 from sentinel.rules.compiler import compile_condition
 from sentinel.rules.known import KnownNames
 from sentinel.streaming.query.lookups import LookupTables
-from sentinel.streaming.query.outcomes import count_outcomes, unknown_masks
+from sentinel.streaming.query.outcomes import count_outcomes, unknown_masks, used_fields
 from sentinel.streaming.query.session import evaluation_session
 from tests.support.reference_lists import ListsInMemory, list_of
 
@@ -49,10 +50,13 @@ CONDITIONS = [
 RULES = RuleSet(1, tuple(RuleVersion(n, 1000 + n, 1, text, Severity.INFO, "") for n, text in enumerate(CONDITIONS)))
 
 
-def test_every_outcome_is_counted(spark: SparkSession) -> None:
+@pytest.mark.parametrize("lacking", [{"name", "count", "amount", "tags"}, {"name"}, set()], ids=len)
+def test_every_outcome_is_counted(spark: SparkSession, lacking: set[str]) -> None:
     session = evaluation_session(spark)
-    names, counts, amounts = (None, "a", "7"), (None, 1, 3, 2**40), (None, 5.0, 15.0)
-    tags = (None, [], ["w", "v", "u", "x"])
+    known: dict[str, tuple[Any, ...]] = {
+        "name": ("a", "7"), "count": (1, 3, 2**40), "amount": (5.0, 15.0), "tags": ([], ["w", "v", "u", "x"]),
+    }  # fmt: skip
+    names, counts, amounts, tags = ((*([None] if name in lacking else []), *known[name]) for name in known)
     rows = [
         ((*values, None), datetime(2024, 1, 1, number % 2, tzinfo=UTC))
         for number, values in enumerate(itertools.product(names, counts, amounts, tags))
@@ -83,7 +87,7 @@ def test_every_outcome_is_counted(spark: SparkSession) -> None:
 
 
 def test_a_rule_that_only_compares_is_asked_only_where_a_field_is_missing() -> None:
-    masks = unknown_masks(RULES, SCHEMA)
+    masks = unknown_masks(RULES, SCHEMA, frozenset(used_fields(RULES, SCHEMA)))
     gated = {
         index
         for members, sql in zip(masks.rules, masks.columns, strict=True)
@@ -98,8 +102,18 @@ def test_a_rule_that_only_compares_is_asked_only_where_a_field_is_missing() -> N
         "tags[3] = 'x'",
         "count * 9223372036854775807 > 1",
     }
-    assert sorted(itertools.chain.from_iterable(masks.rules)) == list(range(len(CONDITIONS)))
+    # `true` uses no field.
+    asked = set(itertools.chain.from_iterable(masks.rules))
+    assert {CONDITIONS[index] for index in set(range(len(CONDITIONS))) - asked} == {"true"}
     assert "unused" not in masks.fields
+
+
+def test_a_rule_that_only_compares_is_not_asked_where_every_event_has_its_fields() -> None:
+    masks = unknown_masks(RULES, SCHEMA, frozenset(("name", "unused")))
+    asked = {CONDITIONS[index] for index in itertools.chain.from_iterable(masks.rules)}
+    assert {"amount > 10 AND name = 'a'", "cast(name as int) > 5", "tags[3] = 'x'"} <= asked
+    assert not {"amount > 10", "amount > 69", "true"} & asked
+    assert masks.fields == ("name",)
 
 
 def test_what_is_looked_up_may_be_unknown_where_no_field_is_missing(spark: SparkSession) -> None:

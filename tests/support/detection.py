@@ -276,13 +276,15 @@ class Workbench:
 
     def wait_until(self, what: str, check: Callable[[], bool], job: Job | None = None, timeout: float = 600) -> None:
         """Wait for a condition; fail with the job's log when it does not come true."""
-        deadline = time.monotonic() + timeout
+        deadline, pause = time.monotonic() + timeout, 0.05
         while not check():
             if job is not None and job.process.poll() is not None:
                 raise AssertionError(f"the job ended while waiting until {what}:\n{job.tail()}")
             if time.monotonic() > deadline:
                 raise AssertionError(f"not within {timeout} s: {what}\n{job.tail() if job else ''}")
-            time.sleep(0.1)
+            time.sleep(pause)
+            # Most wait for seconds: asked ten times each, the questions would take a tenth of the processor.
+            pause = min(0.5, pause * 1.3)
 
     def wait_decided(self, pipeline_id: int, topic: str, job: Job | None = None, timeout: float = 600) -> None:
         """Wait until every record that is in the topic now is decided."""

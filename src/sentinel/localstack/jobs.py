@@ -13,7 +13,7 @@ from sentinel.localstack.java import Java, find_java
 from sentinel.localstack.job_runner import STOP_SECONDS
 from sentinel.localstack.paths import jars_root, package_dir
 from sentinel.localstack.program import Program
-from sentinel.localstack.services import python_path
+from sentinel.localstack.services import python_environment
 from sentinel.localstack.telemetry import listener_for
 from sentinel.settings import PROJECT_ROOT, Settings
 
@@ -92,8 +92,5 @@ def spark_environment(settings: Settings, java: Java) -> dict[str, str]:
         "SPARK_LOCAL_IP": os.environ.get("SPARK_LOCAL_IP", "127.0.0.1"),
         "PYSPARK_PYTHON": sys.executable,
         "PYSPARK_DRIVER_PYTHON": sys.executable,
-        "PYTHONPATH": python_path(),
-        "PYTHONUNBUFFERED": "1",
-        # Else each of a JVM's threads may keep memory for itself that it once used outside of the heap.
-        "MALLOC_ARENA_MAX": os.environ.get("MALLOC_ARENA_MAX", "2"),
+        **python_environment(),
     }

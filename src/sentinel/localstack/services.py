@@ -77,6 +77,16 @@ def python_path() -> str:
     return os.pathsep.join((str(PROJECT_ROOT / "src"), str(PROJECT_ROOT)))
 
 
+def python_environment() -> dict[str, str]:
+    """Return the variables under which the Python programs of this checkout run."""
+    return {
+        "PYTHONPATH": python_path(),
+        "PYTHONUNBUFFERED": "1",
+        # Else each thread, of Python or of a JVM, may keep memory for itself that it once used.
+        "MALLOC_ARENA_MAX": os.environ.get("MALLOC_ARENA_MAX", "2"),
+    }
+
+
 def service_program(service: Service, settings: Settings) -> Program:
     """Return the service as a program."""
     host, port = service.address(settings)
@@ -84,7 +94,7 @@ def service_program(service: Service, settings: Settings) -> Program:
         name=service.name,
         argv=(sys.executable, *service.arguments(host, port)),
         directory=PROJECT_ROOT,
-        environment={"PYTHONPATH": python_path(), "PYTHONUNBUFFERED": "1"},
+        environment=python_environment(),
         stop_seconds=15,
         address=f"{host}:{port}",
         niceness=service.niceness,

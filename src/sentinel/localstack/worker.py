@@ -6,7 +6,7 @@ import sys
 
 from sentinel.localstack.paths import StackPaths
 from sentinel.localstack.program import Program
-from sentinel.localstack.services import python_path
+from sentinel.localstack.services import python_environment
 from sentinel.localstack.supervision import Supervisor
 from sentinel.localstack.telemetry import listener_for
 from sentinel.settings import PROJECT_ROOT, Settings
@@ -22,7 +22,7 @@ def worker_program(settings: Settings) -> Program:
         name=NAME,
         argv=(sys.executable, str(_SCRIPT)),
         directory=settings.home,
-        environment={"PYTHONPATH": python_path(), "PYTHONUNBUFFERED": "1", **listener.environment},
+        environment={**python_environment(), **listener.environment},
         telemetry=listener.address,
         stop_seconds=30,
         start_seconds=5,

@@ -33,7 +33,7 @@ from sentinel.streaming.metrics import PipelineMetrics
 from sentinel.streaming.query.cost import CostMeter
 from sentinel.streaming.query.evaluate import compile_rule, compile_rule_set
 from sentinel.streaming.query.lookups import Lookups, LookupTables
-from sentinel.streaming.query.outcomes import count_outcomes, unknown_masks
+from sentinel.streaming.query.outcomes import count_outcomes, used_fields
 from sentinel.streaming.query.session import evaluation_session
 from sentinel.streaming.query.trials import compare_trials
 from sentinel.streaming.sink.archive import cause_of
@@ -142,7 +142,7 @@ class Observer:
             rows = self._rows(commits)
             self._sample = lambda: lake_events(rows, lake)
             self._sampled_generation = form.generation_id
-            used = unknown_masks(everything, form.schema).fields
+            used = used_fields(everything, form.schema)
             counts = count_outcomes(lake_events(rows, lake, used), everything, form.schema, self._tables)
             compared: dict[tuple[int, int, int], TrialCount] = {}
             samples: list[TrialSample] = []
