@@ -288,7 +288,9 @@ CREATE TABLE sentinel.leases (
     epoch        bigint NOT NULL,
     expires_at   timestamptz NOT NULL,
     heartbeat_at timestamptz NOT NULL DEFAULT now(),
-    details      jsonb NOT NULL DEFAULT '{}'
+    details      jsonb NOT NULL DEFAULT '{}',
+    -- So that FOR KEY SHARE holds the epoch: another driver cannot take the lease, its own can extend it.
+    UNIQUE (pipeline_id, epoch)
 );
 
 CREATE TABLE sentinel.generations (
@@ -1517,5 +1519,5 @@ CREATE TABLE public.alembic_version (
     version_num varchar(32) NOT NULL,
     CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO public.alembic_version VALUES ('0024');
+INSERT INTO public.alembic_version VALUES ('0025');
 GRANT SELECT ON public.alembic_version TO sentinel_app;

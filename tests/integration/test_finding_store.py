@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import dataclass
 
 import pytest
@@ -14,7 +15,7 @@ from sentinel.rules.explanation.evidence import evidence_plan
 from sentinel.stores.postgres.alert_scores import AlertScoreReader
 from sentinel.stores.postgres.database import Database
 from sentinel.stores.postgres.findings import FindingStore, GenerationFindings
-from sentinel.stores.postgres.ledger import LedgerStore
+from sentinel.stores.postgres.ledger import LedgerStore, hold_lease
 from sentinel.stores.postgres.snapshots import SnapshotStore
 from sentinel.stores.redis.scores import ScoreStore, connect
 from sentinel.streaming.sink.score_writer import ScoreWriter
@@ -134,6 +135,21 @@ class TestFindingStore:
             desk.commit(desk.match(1), borders={0: 0})
         assert desk.alerts() == []
         assert desk.bench.generations(desk.pipeline_id)[0]["state"] == "failed"
+
+    def test_a_commit_that_lasts_keeps_the_lease_from_another_and_not_from_its_own_driver(self, desk: Desk) -> None:
+        taken: list[Lease | None] = []
+        ask = threading.Thread(target=lambda: taken.append(desk.ledger.acquire_lease(desk.pipeline_id, "another", 60)))
+        with desk.database.transaction(desk.bench.tenant_id) as commit:
+            hold_lease(commit, desk.lease)
+            # Either would raise after 10 s of waiting.
+            desk.ledger.renew_lease(desk.lease, 60, {"lag_records": 5})
+            desk.ledger.release_lease(desk.lease)
+            ask.start()
+            waits = "SELECT 1 FROM pg_locks WHERE NOT granted"
+            desk.bench.wait_until("the other waits", lambda: bool(desk.bench.query(waits)), timeout=8)
+            assert taken == []
+        ask.join(30)
+        assert taken == [Lease(desk.pipeline_id, "another", desk.lease.epoch + 1)]
 
     def test_a_valid_lease_is_not_given_to_another(self, desk: Desk) -> None:
         assert desk.ledger.acquire_lease(desk.pipeline_id, "another", 60) is None

@@ -25,10 +25,11 @@ UPDATE sentinel.leases SET expires_at = now(), details = '{}'
 WHERE pipeline_id = %(pipeline_id)s AND holder = %(holder)s AND epoch = %(epoch)s;
 
 -- name: hold_lease
--- Check in a transaction that the lease is ours, and keep it so until the commit.
+-- Check in a transaction that the lease is ours, and keep it so until the commit. Taking it changes the epoch, a column of a
+-- unique index, and waits; extending it does not, however long the transaction lasts.
 SELECT 1 FROM sentinel.leases
 WHERE pipeline_id = %(pipeline_id)s AND holder = %(holder)s AND epoch = %(epoch)s
-FOR SHARE;
+FOR KEY SHARE;
 
 -- name: fail_orphans
 -- Candidates of an earlier driver never became active.
