@@ -40,7 +40,7 @@ def _as_owner(ground: Ground, act: Callable[[psycopg.Connection], None]) -> None
 
 
 def _cut_connections(ground: Ground) -> None:
-    role = ground.bench.settings.postgres.user
+    role = ground.bench.settings.postgres.app_user
     for _ in range(5):
         with psycopg.connect(ground.bench.settings.postgres.conninfo("owner"), autocommit=True) as connection:
             connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", (role,))
